@@ -1,0 +1,44 @@
+//! The command line of `cargo xtask`; each verb lives in the module of its name.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{build, new, openwdk, setup, test, verify};
+
+/// Emit, build and prove Windows minifilter drivers in Rust.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    New(new::Args),
+    Build(build::Args),
+    Verify(verify::Args),
+    Test(test::Args),
+    Setup(setup::Args),
+}
+
+fn main() -> ExitCode {
+    // The bench and the build both start this program again, in another role.
+    if let Some(code) = verify::serve_as_bench_worker() {
+        return code;
+    }
+    if let Some(code) = openwdk::serve_as_rustc_wrapper() {
+        return code;
+    }
+    let result = match Cli::parse().verb {
+        Verb::New(args) => new::run(&args),
+        Verb::Build(args) => build::run(&args),
+        Verb::Verify(args) => verify::run(&args),
+        Verb::Test(args) => test::run(&args),
+        Verb::Setup(args) => setup::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,16 @@
+//! `cargo xtask setup`.
+
+use std::process::ExitCode;
+
+/// Install what building and testing here needs.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong and what to do.
+pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("not written yet")
+}
