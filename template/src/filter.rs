@@ -1,0 +1,97 @@
+//! The registration with the filter manager.
+
+use core::ptr;
+
+use wdk_sys::DRIVER_OBJECT;
+
+use crate::{
+    fltmgr::{
+        self, FLT_REGISTRATION, FLT_REGISTRATION_FLAGS, FltRegisterFilter, FltStartFiltering,
+        FltUnregisterFilter, PFLT_FILTER,
+    },
+    instance,
+    operations::OPERATIONS,
+    step::{Failure, Step},
+    unload,
+};
+
+{% if service_stop -%}
+/// `sc stop` unloads the driver.
+const FLAGS: FLT_REGISTRATION_FLAGS = 0;
+{%- else -%}
+/// `sc stop` fails and the unload callback is not called for it.
+const FLAGS: FLT_REGISTRATION_FLAGS = fltmgr::FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP;
+{%- endif %}
+
+/// The registered filter; dropping it unregisters it.
+pub struct Filter {
+    handle: Handle,
+}
+
+/// The filter manager's name for a registered filter.
+#[derive(Clone, Copy)]
+pub struct Handle(PFLT_FILTER);
+
+// SAFETY: it names an object of the filter manager, which may be used from any thread.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Filter {
+    /// Registers the driver's callbacks. Wraps `FltRegisterFilter`; IRQL <= `APC_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// What `FltRegisterFilter` answers, such as `STATUS_OBJECT_NAME_NOT_FOUND` where the service's
+    /// key has no instances because the driver was not installed with its INF.
+    pub fn register(driver_object: &mut DRIVER_OBJECT) -> Result<Self, Failure> {
+        // FltMgr copies the registration and the operations.
+        let registration = FLT_REGISTRATION {
+            Size: fltmgr::REGISTRATION_SIZE,
+            Version: fltmgr::REGISTRATION_VERSION,
+            Flags: FLAGS,
+            OperationRegistration: OPERATIONS.as_ptr(),
+            FilterUnloadCallback: unload::CALLBACK,
+            InstanceSetupCallback: Some(instance::setup),
+            InstanceQueryTeardownCallback: Some(instance::query_teardown),
+            InstanceTeardownCompleteCallback: Some(instance::teardown_complete),
+            ..FLT_REGISTRATION::default()
+        };
+        let mut handle: PFLT_FILTER = ptr::null_mut();
+        // SAFETY: the registration and the list it points to live until the call returns, the list
+        // ends in IRP_MJ_OPERATION_END, and the callbacks have the types they are registered with.
+        let status =
+            unsafe { FltRegisterFilter(driver_object, &raw const registration, &raw mut handle) };
+        Step::RegisterFilter.check(status)?;
+        Ok(Self {
+            handle: Handle(handle),
+        })
+    }
+
+    /// The handle, with which filtering is started.
+    pub const fn handle(&self) -> Handle {
+        self.handle
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from FltRegisterFilter, and only this drop gives it back.
+        unsafe { FltUnregisterFilter(self.handle.0) };
+    }
+}
+
+impl Handle {
+    /// Starts filtering; callbacks run before this returns. Wraps `FltStartFiltering`; IRQL <=
+    /// `APC_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// What `FltStartFiltering` answers.
+    pub fn start_filtering(self) -> Result<(), Failure> {
+        // SAFETY: the handle came from FltRegisterFilter; DriverEntry calls this before it or the
+        // unload callback gives the handle back.
+        let status = unsafe { FltStartFiltering(self.0) };
+        Step::StartFiltering.check(status)
+    }
+}

@@ -1,0 +1,59 @@
+//! The {{crate_name}} file-system minifilter driver.
+//!
+//! | question | file |
+//! |---|---|
+//! | what happens when the driver is loaded, and in what order is it undone? | `driver.rs` |
+//! | how is it registered with the filter manager? | `filter.rs` |
+//! | which operations does it see, and what does it do then? | `operations.rs`, `operations/` |
+//! | which volumes does it attach to? | `instance.rs` |
+//! | who may unload it? | `unload.rs` |
+//! | what do the callbacks share? | `state.rs` |
+//! | what is logged when a start fails? | `error_log.rs` |
+
+#![no_std]
+
+mod callbacks;
+mod driver;
+mod error_log;
+mod filter;
+mod fltmgr;
+mod instance;
+{%- if event_log %}
+#[expect(dead_code, reason = "the texts are for the build script")]
+mod messages;
+{%- endif %}
+mod operations;
+mod published;
+mod state;
+mod step;
+mod unload;
+
+// The panic handler. Nothing in this driver panics; it is there because a Rust binary needs one.
+extern crate wdk_panic;
+
+use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_SUCCESS};
+
+/// Called by the I/O manager when the driver is loaded, in a system thread at `PASSIVE_LEVEL`.
+///
+/// # Errors
+///
+/// The status of the step that failed. Everything before it has been undone, because no unload
+/// callback follows ("Returning Status from a Minifilter `DriverEntry` Routine").
+///
+/// # Safety
+///
+/// For the I/O manager only, which calls it once with the driver's own `DRIVER_OBJECT`.
+// SAFETY: no other symbol of this name is linked into the driver.
+#[unsafe(export_name = "DriverEntry")]
+pub unsafe extern "system" fn driver_entry(
+    driver_object: &mut DRIVER_OBJECT,
+    _registry_path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    match driver::load(driver_object) {
+        Ok(()) => STATUS_SUCCESS,
+        Err(failure) => {
+            error_log::load_failed(driver_object, &failure);
+            failure.status
+        }
+    }
+}
