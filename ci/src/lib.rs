@@ -11,6 +11,7 @@
 pub mod build;
 pub mod new;
 pub mod openwdk;
+pub mod options;
 pub mod setup;
 pub mod test;
 pub mod verify;

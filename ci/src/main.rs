@@ -7,7 +7,12 @@ use xtask::{build, new, openwdk, setup, test, verify};
 
 /// Emit, build and prove Windows minifilter drivers in Rust.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -28,6 +33,9 @@ fn main() -> ExitCode {
         return code;
     }
     if let Some(code) = openwdk::serve_as_rustc_wrapper() {
+        return code;
+    }
+    if let Some(code) = new::serve_as_generator() {
         return code;
     }
     let result = match Cli::parse().verb {

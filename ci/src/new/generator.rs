@@ -1,0 +1,233 @@
+//! The cargo_generate library, in a child process.
+//!
+//! The library prints what it likes to the standard error, wants `USER` in the environment, and leaves its folders
+//! behind when it is interrupted. In a child all of this can be arranged; the child is this program again.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, fmt, fs};
+
+use anyhow::{Context, bail};
+use cargo_generate::{GenerateArgs, TemplatePath};
+use serde::{Deserialize, Serialize};
+
+use super::answers::Answers;
+
+/// Holds an [`Order`] in the child's environment; not set means that this process is no child.
+const ROLE: &str = "XTASK_GENERATE";
+
+#[derive(Serialize, Deserialize)]
+struct Order {
+    name: String,
+    answers: Answers,
+    destination: PathBuf,
+}
+
+/// The child's only line of standard output.
+#[derive(Serialize, Deserialize)]
+enum Outcome {
+    Emitted(PathBuf),
+    Refused(String),
+    Failed(String),
+}
+
+/// A project that was emitted.
+pub struct Emitted {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What the hooks have to say about it.
+    pub notes: Vec<String>,
+}
+
+/// An answer that the hooks refuse: the sentence.
+#[derive(Debug)]
+pub struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C a failure like any other, which cleans up.
+pub fn survive_interruption() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
+        .context("Ctrl-C cannot be caught")
+}
+
+/// Emits the project into a folder that is thrown away, to learn whether the answers are accepted.
+pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    order(name, answers, folder.path()).map(|_| ())
+}
+
+/// Emits the project. `target` is its folder, which does not exist yet, and does not exist after a failure either.
+pub fn generate(
+    name: &str,
+    answers: &Answers,
+    destination: &Path,
+    target: &Path,
+) -> anyhow::Result<Emitted> {
+    let result = order(name, answers, destination);
+    if result.is_err() && target.exists() {
+        fs::remove_dir_all(target)
+            .with_context(|| format!("{} is left behind: remove it", target.display()))?;
+    }
+    result
+}
+
+fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Emitted> {
+    let order = Order {
+        name: name.to_owned(),
+        answers: answers.clone(),
+        destination: destination.to_path_buf(),
+    };
+    let mut child = Command::new(program()?);
+    child
+        .env(ROLE, serde_json::to_string(&order)?)
+        .stdin(Stdio::null());
+    // The library stops without a user's name, though nothing that is emitted shows it.
+    if env::var_os("USER").is_none() {
+        child.env("USER", "developer");
+    }
+    let output = child.output().context("the generator cannot be started")?;
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        bail!("interrupted; nothing is left behind");
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    match serde_json::from_slice(&output.stdout) {
+        Ok(Outcome::Emitted(path)) => Ok(Emitted {
+            path,
+            notes: notes(&said),
+        }),
+        Ok(Outcome::Refused(sentence)) => Err(Refusal(sentence).into()),
+        Ok(Outcome::Failed(reason)) => bail!("cargo-generate failed: {reason}"),
+        Err(_) => bail!(
+            "cargo-generate ended without a word ({}): {said}",
+            output.status
+        ),
+    }
+}
+
+/// This program. Its integration tests are programs of their own, beside which Cargo has built it.
+fn program() -> anyhow::Result<PathBuf> {
+    let current = env::current_exe().context("this program cannot find itself")?;
+    let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "xtask");
+    if named(&current) {
+        return Ok(current);
+    }
+    let beside = current
+        .ancestors()
+        .nth(2)
+        .map(|folder| {
+            folder
+                .join("xtask")
+                .with_extension(env::consts::EXE_EXTENSION)
+        })
+        .filter(|path| path.is_file());
+    beside.with_context(|| {
+        format!(
+            "xtask is not built beside {}: run cargo build in ci/",
+            current.display()
+        )
+    })
+}
+
+/// The role of the child. `None` when this process has another role.
+#[must_use]
+pub fn serve_as_generator() -> Option<ExitCode> {
+    let order = env::var(ROLE).ok()?;
+    // Whoever presses Ctrl-C reaches this process too. It ends its work, which takes a moment and cleans up.
+    let _ = ctrlc::set_handler(|| {});
+    let outcome = match serde_json::from_str::<Order>(&order) {
+        Ok(order) => emit(order),
+        Err(error) => Outcome::Failed(error.to_string()),
+    };
+    println!("{}", serde_json::to_string(&outcome).ok()?);
+    Some(ExitCode::SUCCESS)
+}
+
+fn emit(order: Order) -> Outcome {
+    let define = order
+        .answers
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let result = cargo_generate::generate(GenerateArgs {
+        template_path: TemplatePath {
+            auto_path: Some("template".to_owned()),
+            path: Some(crate::repository().display().to_string()),
+            ..TemplatePath::default()
+        },
+        name: Some(order.name),
+        define,
+        destination: Some(order.destination),
+        silent: true,
+        no_workspace: true,
+        // What is emitted is formatted as it stands; a test compares it with what rustfmt makes of it.
+        no_fmt: true,
+        // The command line's default, which the library's differs from.
+        lib: false,
+        ..GenerateArgs::default()
+    });
+    match result {
+        Ok(path) => Outcome::Emitted(path),
+        Err(error) => {
+            let chain = format!("{error:#}");
+            let plain = console::strip_ansi_codes(&chain);
+            refusal(&plain).map_or_else(
+                || Outcome::Failed(plain.trim().to_owned()),
+                Outcome::Refused,
+            )
+        }
+    }
+}
+
+/// The sentence that a hook threw, without where it was thrown and without the folder that is not left behind here.
+fn refusal(chain: &str) -> Option<String> {
+    let (_, thrown) = chain.split_once("Runtime error: ")?;
+    let thrown = thrown
+        .rsplit_once(" (line ")
+        .map_or(thrown, |(sentence, _)| sentence);
+    let sentence = thrown
+        .split(" cargo-generate leaves the empty folder ")
+        .next()?;
+    Some(sentence.trim().to_owned())
+}
+
+/// What the hooks printed: the indented lines below the head that cargo-generate puts over them.
+fn notes(said: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut inside = false;
+    for line in console::strip_ansi_codes(said).lines() {
+        match line.strip_prefix("  ") {
+            Some(note) if inside => notes.push(note.to_owned()),
+            _ => inside = line.contains("Script: "),
+        }
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{notes, refusal};
+
+    #[test]
+    fn a_refusal_is_the_sentence_alone() {
+        let chain = "⛔ Failed executing script: /tmp/x/../hooks/pre.rhai: Runtime error: 5 (five) is odd. Take 4. \
+            cargo-generate leaves the empty folder /tmp/a behind: remove it before you try again. (line 37, position 5)";
+        assert_eq!(refusal(chain).as_deref(), Some("5 (five) is odd. Take 4."));
+        assert_eq!(refusal("IO error: not a terminal"), None);
+    }
+
+    #[test]
+    fn notes_are_what_the_hooks_printed() {
+        let said = "🔧   Destination: x\n\n🔧   Script: /tmp/post.rhai\n  one\n  two\n\n✨   Done!\n  no note\n";
+        assert_eq!(notes(said), ["one", "two"]);
+    }
+}

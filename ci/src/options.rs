@@ -1,0 +1,186 @@
+//! The options of the template, as `cargo-generate.toml` declares them.
+//!
+//! That file is the one place where an option is declared; whoever needs to know them (`new`, the test matrix)
+//! reads them from here, so that an option that was just added is known everywhere.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use toml::Value;
+
+/// An option of the template.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// Its name, as in `-d name=value`.
+    pub name: String,
+    /// What is asked at a terminal.
+    pub prompt: String,
+    /// What kind of answer it takes.
+    pub kind: Kind,
+    /// The answer that is taken when none is given, as it is written after `-d name=`.
+    pub default: String,
+}
+
+/// The kind of answer that an option takes.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Free text.
+    Text {
+        /// The shape that it must have.
+        shape: regex::Regex,
+        /// The sentence that says so.
+        rule: String,
+    },
+    /// One of some values.
+    Choice(Vec<Choice>),
+    /// `true` or `false`.
+    Flag,
+    /// Some of some values, separated by commas.
+    List(Vec<Choice>),
+}
+
+/// One of the values that an option takes.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The value, as it is written after `-d name=`.
+    pub value: String,
+    /// What is shown at a terminal.
+    pub label: String,
+}
+
+/// The options that the repository's own `cargo-generate.toml` declares, in the order in which they are asked.
+///
+/// # Errors
+///
+/// When the file cannot be read, or declares an option in a way that is not understood.
+pub fn declared() -> anyhow::Result<Vec<Declared>> {
+    read(&crate::repository().join("cargo-generate.toml"))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Declared>> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let table: toml::Table =
+        toml::from_str(&text).with_context(|| format!("{} is no valid TOML", path.display()))?;
+    table
+        .get("placeholders")
+        .and_then(Value::as_table)
+        .with_context(|| format!("{} declares no options", path.display()))?
+        .iter()
+        .map(|(name, value)| {
+            option(name, value).with_context(|| {
+                format!(
+                    "{} declares the option {name} in an unknown way",
+                    path.display()
+                )
+            })
+        })
+        .collect()
+}
+
+fn option(name: &str, value: &Value) -> Option<Declared> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let choices = || -> Option<Vec<Choice>> {
+        value
+            .get("choices")?
+            .as_array()?
+            .iter()
+            .map(choice)
+            .collect()
+    };
+    let default = value.get("default")?;
+    let (kind, default) = match (text("type")?.as_str(), choices()) {
+        ("string", Some(choices)) => (Kind::Choice(choices), default.as_str()?.to_owned()),
+        ("string", None) => {
+            let shape = regex::Regex::new(&text("regex")?).ok()?;
+            (
+                Kind::Text {
+                    shape,
+                    rule: text("rule")?,
+                },
+                default.as_str()?.to_owned(),
+            )
+        }
+        ("bool", None) => (Kind::Flag, default.as_bool()?.to_string()),
+        ("array", Some(choices)) => {
+            let items: Option<Vec<&str>> = default.as_array()?.iter().map(Value::as_str).collect();
+            (Kind::List(choices), items?.join(","))
+        }
+        _ => return None,
+    };
+    Some(Declared {
+        name: name.to_owned(),
+        prompt: text("prompt")?,
+        kind,
+        default,
+    })
+}
+
+fn choice(value: &Value) -> Option<Choice> {
+    let text = value.as_str().or_else(|| value.get("value")?.as_str())?;
+    let label = value.get("label").and_then(Value::as_str).unwrap_or(text);
+    Some(Choice {
+        value: text.to_owned(),
+        label: label.to_owned(),
+    })
+}
+
+/// The name among `names` that somebody who wrote `wrong` probably meant.
+pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase().replace(['-', ' '], "_");
+    names
+        .map(|name| {
+            (
+                strsim::jaro_winkler(&wrong, &name.to_lowercase().replace(['-', ' '], "_")),
+                name,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, declared, nearest};
+
+    #[test]
+    fn every_default_is_an_answer_that_its_option_takes() {
+        let options = declared().unwrap();
+        assert!(options.len() >= 11, "{options:?}");
+        for option in options {
+            match &option.kind {
+                Kind::Text { shape, .. } => assert!(shape.is_match(&option.default), "{option:?}"),
+                Kind::Choice(choices) => {
+                    assert!(
+                        choices.iter().any(|choice| choice.value == option.default),
+                        "{option:?}"
+                    );
+                }
+                Kind::Flag => assert!(
+                    ["true", "false"].contains(&option.default.as_str()),
+                    "{option:?}"
+                ),
+                Kind::List(choices) => assert!(
+                    option
+                        .default
+                        .split(',')
+                        .all(|item| choices.iter().any(|choice| choice.value == item)),
+                    "{option:?}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_finds_the_name_that_was_meant() {
+        let names = ["altitude", "attach", "unload_policy"];
+        assert_eq!(nearest("altitud", names.into_iter()), Some("altitude"));
+        assert_eq!(
+            nearest("unload-policy", names.into_iter()),
+            Some("unload_policy")
+        );
+        assert_eq!(nearest("colour", names.into_iter()), None);
+    }
+}
