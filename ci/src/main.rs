@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, new, openwdk, setup, test, verify};
+use xtask::{build, lock, new, openwdk, setup, test, verify};
 
 /// Emit, build and prove Windows minifilter drivers in Rust.
 #[derive(Parser)]
@@ -25,6 +25,7 @@ enum Verb {
     Verify(verify::Args),
     Test(test::Args),
     Setup(setup::Args),
+    Lock(lock::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Setup(args) => setup::run(&args),
+        Verb::Lock(args) => lock::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
