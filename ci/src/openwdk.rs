@@ -1,9 +1,111 @@
 //! The open WDK: what stands in for Microsoft's kit where there is none.
+//!
+//! | part | module |
+//! |---|---|
+//! | which tools and headers are there? | [`toolchain`] |
+//! | the folder that `WDKContentRoot` names | [`root`] |
+//! | wdk-build on a Linux host | [`host`] |
+//! | a minifilter in C | [`c`] |
+//!
+//! `ci/openwdk/` holds its data, and a README that says how the parts fit. An emitted project knows nothing of it.
 
-use std::process::ExitCode;
+pub mod c;
+pub mod host;
+pub mod root;
+pub mod toolchain;
 
-/// Where cargo started this process as its compiler, serves and returns its exit code.
-#[must_use]
-pub fn serve_as_rustc_wrapper() -> Option<ExitCode> {
-    None
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context;
+
+use self::toolchain::{Llvm, Mingw};
+pub use self::{c::compile_c, host::serve_as_rustc_wrapper};
+
+/// The target that drivers are built for.
+pub const TARGET: &str = "x86_64-pc-windows-msvc";
+
+/// Where the open WDK's own files lie.
+fn data() -> PathBuf {
+    crate::repository().join("ci/openwdk")
+}
+
+/// Where what is made of them lies: a cache that `cargo clean` empties.
+fn cache() -> PathBuf {
+    crate::repository().join("ci/target/openwdk")
+}
+
+/// The open WDK, ready to build with.
+#[derive(Debug, Clone)]
+pub struct OpenWdk {
+    /// What `WDKContentRoot` is set to.
+    pub root: PathBuf,
+    llvm: Llvm,
+}
+
+impl OpenWdk {
+    /// Makes it of what is installed.
+    ///
+    /// # Errors
+    ///
+    /// Something is missing, which [`setup`](crate::setup) would have installed, or a tool failed.
+    pub fn prepare() -> anyhow::Result<Self> {
+        const MISSING: &str = "run `cargo xtask setup`, which says what is missing";
+        let llvm = Llvm::find().with_context(|| format!("there is no complete LLVM: {MISSING}"))?;
+        let mingw =
+            Mingw::find().with_context(|| format!("mingw-w64 is not complete: {MISSING}"))?;
+        let root = root::make(&cache(), &llvm, &mingw)?;
+        Ok(Self { root, llvm })
+    }
+
+    /// Sets what cargo needs, and what it starts, to build a driver with it.
+    ///
+    /// # Errors
+    ///
+    /// Where this program lies cannot be found out.
+    pub fn equip(&self, command: &mut Command) -> anyhow::Result<()> {
+        let mut path = vec![self.llvm.bin.clone()];
+        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        command
+            .env("WDKContentRoot", &self.root)
+            .env_remove("Version_Number")
+            .env("RUSTC_WRAPPER", env::current_exe()?)
+            .env(host::ROLE, "1")
+            .env(
+                "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER",
+                self.llvm.program("lld-link"),
+            )
+            // bindgen reads the headers; embed-resource has clang preprocess the resource script for llvm-rc.
+            .env("LIBCLANG_PATH", &self.llvm.libclang)
+            .env("CC_x86_64_pc_windows_msvc", self.llvm.program("clang"))
+            .env("PATH", env::join_paths(path)?);
+        Ok(())
+    }
+
+    fn include_directories(&self) -> [PathBuf; 3] {
+        root::include_directories(&self.root)
+    }
+
+    fn library(&self, name: &str) -> PathBuf {
+        root::library_directory(&self.root).join(name)
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.llvm.program(name)
+    }
+}
+
+/// Refuses a project whose lock file names a version of the wdk crates that the open WDK was not tried with.
+///
+/// # Errors
+///
+/// A sentence that names both versions and the way out.
+pub fn check_lock_file(lock: &Path) -> anyhow::Result<()> {
+    for (package, version) in crate::build::locked_packages(lock)? {
+        host::check_version(&package, &version)?;
+    }
+    Ok(())
 }

@@ -1,0 +1,16 @@
+//! The standard library as wdk-build expects it: the real one, and `std::os::windows::fs::symlink_file`.
+#![no_std]
+
+extern crate std as real;
+
+pub use real::*;
+
+pub mod os {
+    pub use real::os::*;
+
+    pub mod windows {
+        pub mod fs {
+            pub use real::os::unix::fs::symlink as symlink_file;
+        }
+    }
+}

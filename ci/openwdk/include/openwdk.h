@@ -1,0 +1,30 @@
+/*
+ * Included first by each entry header of the open WDK.
+ *
+ * mingw-w64's headers are written for its own GCC. Here they are read by clang for *-windows-msvc, so
+ * that layout and calling convention are Microsoft's; these macros only choose the headers' branches.
+ */
+#ifndef OPENWDK_PRELUDE
+#define OPENWDK_PRELUDE
+
+#undef _MSC_VER
+#undef _MSC_FULL_VER
+#undef _MSC_EXTENSIONS
+#define __GNUC__ 4
+#define __GNUC_MINOR__ 8
+#define __GNUC_PATCHLEVEL__ 0
+#define __MINGW32__ 1
+#define __MINGW64__ 1
+#define WIN32 1
+
+/* Windows 10 version 2004, the oldest Windows that the drivers support. */
+#undef _WIN32_WINNT
+#undef WINVER
+#undef NTDDI_VERSION
+#define _WIN32_WINNT 0x0A00
+#define WINVER 0x0A00
+#define NTDDI_VERSION 0x0A000008
+
+#include <openwdk_sal.h>
+
+#endif

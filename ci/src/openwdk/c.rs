@@ -1,0 +1,82 @@
+//! A minifilter in C, built with clang against the open WDK: for trying the bench on drivers of others.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context;
+
+use super::{OpenWdk, root::run};
+
+impl OpenWdk {
+    /// clang, told to compile for the kernel of 64-bit Windows.
+    #[must_use]
+    pub fn clang(&self) -> Command {
+        let mut clang = Command::new(self.program("clang"));
+        clang.args([
+            "--target=x86_64-pc-windows-msvc",
+            "-std=gnu17",
+            "-fms-compatibility",
+            "-fms-extensions",
+            // A driver is not linked with the C runtime, and has no floating point.
+            "-fno-builtin",
+            "-mno-implicit-float",
+            "-fno-stack-protector",
+            "-D_WIN64",
+            "-D_AMD64_",
+            "-DAMD64",
+            "-D_KERNEL_MODE",
+            // The headers are not ours to tidy.
+            "-Wno-everything",
+        ]);
+        for directory in self.include_directories() {
+            clang.arg("-I").arg(directory);
+        }
+        clang
+    }
+}
+
+/// Compiles the C sources of a minifilter and links them to the `.sys` that `out` names.
+///
+/// # Errors
+///
+/// What the compiler or the linker said.
+pub fn compile_c(wdk: &OpenWdk, sources: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+    let directory = out.parent().context("the .sys has a folder")?;
+    fs::create_dir_all(directory)?;
+    let objects = tempfile::tempdir_in(directory)?;
+    let mut link = Command::new(wdk.program("lld-link"));
+    link.args([
+        "/driver",
+        "/subsystem:native",
+        "/entry:DriverEntry",
+        "/nodefaultlib",
+        "/dynamicbase",
+        "/nxcompat",
+        "/integritycheck",
+    ]);
+    let mut output = OsString::from("/out:");
+    output.push(out);
+    link.arg(output);
+    for (number, source) in sources.iter().enumerate() {
+        let object = objects.path().join(format!("{number}.obj"));
+        run(wdk
+            .clang()
+            .args(["-O1", "-c", "-o"])
+            .arg(&object)
+            .arg(source))?;
+        link.arg(object);
+    }
+    for library in [
+        "fltMgr.lib",
+        "ntoskrnl.lib",
+        "hal.lib",
+        "BufferOverflowFastFailK.lib",
+    ] {
+        link.arg(wdk.library(library));
+    }
+    run(&mut link)
+}

@@ -1,0 +1,323 @@
+//! The folder that stands in for Microsoft's WDK: headers and import libraries, laid out as wdk-build expects them.
+//!
+//! | in it | comes from |
+//! |---|---|
+//! | `Include/…/km/crt` | `ci/openwdk/include`: our own headers; searched first, they pass on to those below |
+//! | `Include/…/km` | mingw-w64's ddk headers, with the edits of `ci/openwdk/edits.toml` |
+//! | `Include/…/shared` | mingw-w64's other headers |
+//! | `Lib/…/km/x64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib` |
+//!
+//! It lies in ci/target, under a name made of everything that goes into it, so a change makes a new one.
+
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    fs,
+    hash::{Hash, Hasher},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, bail};
+use object::read::archive::ArchiveFile;
+use serde::Deserialize;
+
+use super::toolchain::{Llvm, Mingw};
+
+/// The version that the folders carry: the WDK that wdk-build 0.6 is documented with.
+const VERSION: &str = "10.0.26100.0";
+
+/// Changed when this module makes something else of the same inputs.
+const RECIPE: u32 = 1;
+
+/// Headers that may be empty. The SIMD ones would only bring bindgen types that it cannot express.
+const EMPTY: [&str; 9] = [
+    "dontuse.h",
+    "emmintrin.h",
+    "immintrin.h",
+    "mm_malloc.h",
+    "pmmintrin.h",
+    "suppress.h",
+    "tmmintrin.h",
+    "x86intrin.h",
+    "xmmintrin.h",
+];
+
+/// The libraries that wdk-build links, and the Filter Manager's: what each is called, and whom it imports from.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("ntoskrnl", "ntoskrnl.exe"),
+    ("hal", "HAL.dll"),
+    ("wmilib", "WMILIB.SYS"),
+    ("fltMgr", "FLTMGR.SYS"),
+];
+
+/// One correction of one of mingw-w64's headers.
+#[derive(Deserialize)]
+struct Edit {
+    file: String,
+    find: String,
+    replace: String,
+}
+
+#[derive(Deserialize)]
+struct Edits {
+    edit: Vec<Edit>,
+}
+
+/// Makes the folder, unless it is there, and returns its path.
+///
+/// # Errors
+///
+/// A file that cannot be read or written, or a tool that failed.
+pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf> {
+    let root = cache.join(key(llvm, mingw)?);
+    if root.is_dir() {
+        return Ok(root);
+    }
+    fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    // Made beside its place and then renamed: an interrupted build leaves no half of one.
+    let draft = tempfile::Builder::new()
+        .prefix("draft-")
+        .tempdir_in(cache)?;
+    headers(draft.path(), mingw)?;
+    libraries(draft.path(), llvm, mingw)?;
+    match fs::rename(draft.path(), &root) {
+        Ok(()) => {
+            let _ = draft.keep();
+            Ok(root)
+        }
+        // Another process was faster.
+        Err(_) if root.is_dir() => Ok(root),
+        Err(error) => Err(error).with_context(|| format!("cannot create {}", root.display())),
+    }
+}
+
+/// Where the headers lie, in the order in which they are searched.
+#[must_use]
+pub fn include_directories(root: &Path) -> [PathBuf; 3] {
+    let include = root.join("Include").join(VERSION);
+    ["km/crt", "km", "shared"].map(|part| include.join(part))
+}
+
+/// Where the libraries lie.
+#[must_use]
+pub fn library_directory(root: &Path) -> PathBuf {
+    root.join("Lib").join(VERSION).join("km/x64")
+}
+
+/// A name for all that the folder is made of.
+fn key(llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    (RECIPE, &llvm.bin, &mingw.include).hash(&mut hasher);
+    for file in files_below(&super::data())? {
+        (&file, fs::read(&file)?).hash(&mut hasher);
+    }
+    // A package that was upgraded has other sizes or dates; its contents are too many to read each time.
+    let packaged = ["ddk/wdm.h", "ddk/ntifs.h", "ddk/ntddk.h", "_mingw.h"]
+        .map(|header| mingw.include.join(header))
+        .into_iter()
+        .chain(LIBRARIES.map(|(library, _)| mingw_library(mingw, library)))
+        .chain([llvm.program("llvm-dlltool")]);
+    for file in packaged {
+        if let Ok(metadata) = fs::metadata(&file) {
+            (&file, metadata.len(), metadata.modified()?).hash(&mut hasher);
+        }
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn files_below(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else if path.extension().is_none_or(|extension| extension != "md") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
+    let [ours, km, shared] = include_directories(root);
+    fs::create_dir_all(&ours)?;
+    for file in files_below(&super::data().join("include"))? {
+        let name = file.file_name().context("a file has a name")?;
+        fs::copy(&file, ours.join(name))?;
+    }
+    for name in EMPTY {
+        fs::write(ours.join(name), "")?;
+    }
+
+    for file in files_below(&mingw.include.join("ddk"))? {
+        let name = file.file_name().context("a file has a name")?;
+        link(&file, &km.join(name))?;
+    }
+    link(&mingw.include, &shared)?;
+
+    let edits = fs::read_to_string(super::data().join("edits.toml"))?;
+    let edits: Edits =
+        toml::from_str(&edits).context("ci/openwdk/edits.toml is not what root.rs reads")?;
+    let mut edited = BTreeMap::new();
+    for Edit {
+        file,
+        find,
+        replace,
+    } in edits.edit
+    {
+        let text = match edited.remove(&file) {
+            Some(text) => text,
+            None => fs::read_to_string(mingw.include.join("ddk").join(&file))?,
+        };
+        // A newer mingw-w64 may have corrected it. Whether the layout is right, the tests say.
+        edited.insert(file, text.replace(&find, &replace));
+    }
+    for (file, text) in edited {
+        fs::remove_file(km.join(&file))?;
+        fs::write(km.join(&file), text)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(original: &Path, place: &Path) -> anyhow::Result<()> {
+    std::os::unix::fs::symlink(original, place)
+        .with_context(|| format!("cannot create {}", place.display()))
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> anyhow::Result<()> {
+    bail!("the open WDK is made on Linux only: on Windows, Microsoft's own is used")
+}
+
+fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
+    let directory = library_directory(root);
+    fs::create_dir_all(&directory)?;
+    for (library, image) in LIBRARIES {
+        let mut exports = exports_known_to_mingw(&mingw_library(mingw, library))?;
+        exports.extend(exports_listed(
+            &super::data().join("lib").join(format!("{library}.txt")),
+        )?);
+        import_library(&directory, library, image, &exports, llvm)?;
+    }
+    // Link lines name it in either spelling.
+    link(&directory.join("fltMgr.lib"), &directory.join("fltmgr.lib"))?;
+    empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm)
+}
+
+fn mingw_library(mingw: &Mingw, library: &str) -> PathBuf {
+    mingw.lib.join(format!("lib{library}.a"))
+}
+
+/// Whether an export is a function or a variable, by its name.
+type Exports = BTreeMap<String, Kind>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Function,
+    Variable,
+}
+
+/// What an import library of mingw-w64 offers: `__imp_X` for each, and a plain `X` too where X can be called.
+fn exports_known_to_mingw(library: &Path) -> anyhow::Result<Exports> {
+    if !library.is_file() {
+        return Ok(Exports::new());
+    }
+    let bytes = fs::read(library)?;
+    let archive = ArchiveFile::parse(&*bytes)
+        .with_context(|| format!("cannot read {}", library.display()))?;
+    let mut names = std::collections::BTreeSet::new();
+    for symbol in archive.symbols()?.into_iter().flatten() {
+        names.insert(String::from_utf8_lossy(symbol?.name()).into_owned());
+    }
+    Ok(names
+        .iter()
+        .filter_map(|name| name.strip_prefix("__imp_"))
+        .map(|name| {
+            let kind = if names.contains(name) {
+                Kind::Function
+            } else {
+                Kind::Variable
+            };
+            (name.to_owned(), kind)
+        })
+        .collect())
+}
+
+/// What a list of ours adds: a name a line, ` DATA` after a variable's, `#` before a comment.
+fn exports_listed(list: &Path) -> anyhow::Result<Exports> {
+    if !list.is_file() {
+        return Ok(Exports::new());
+    }
+    let text = fs::read_to_string(list)?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split('#').next())
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let name = words.next()?.to_owned();
+            let kind = if words.next() == Some("DATA") {
+                Kind::Variable
+            } else {
+                Kind::Function
+            };
+            Some((name, kind))
+        })
+        .collect())
+}
+
+fn import_library(
+    directory: &Path,
+    library: &str,
+    image: &str,
+    exports: &Exports,
+    llvm: &Llvm,
+) -> anyhow::Result<()> {
+    let definition = directory.join(format!("{library}.def"));
+    let mut file = fs::File::create(&definition)?;
+    writeln!(file, "LIBRARY {image}\nEXPORTS")?;
+    for (name, kind) in exports {
+        let data = if *kind == Kind::Variable { " DATA" } else { "" };
+        writeln!(file, "{name}{data}")?;
+    }
+    drop(file);
+    run(Command::new(llvm.program("llvm-dlltool"))
+        .args(["-m", "i386:x86-64", "-d"])
+        .arg(&definition)
+        .arg("-l")
+        .arg(directory.join(format!("{library}.lib"))))
+}
+
+/// The library that checks stack cookies. What is built here has none, so it only has to exist.
+fn empty_library(library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
+    let object = library.with_extension("obj");
+    let source = library.with_extension("c");
+    fs::write(&source, "typedef int this_file_is_empty;\n")?;
+    run(Command::new(llvm.program("clang"))
+        .args(["--target=x86_64-pc-windows-msvc", "-c", "-o"])
+        .arg(&object)
+        .arg(&source))?;
+    let mut out = std::ffi::OsString::from("/out:");
+    out.push(library);
+    run(Command::new(llvm.program("llvm-lib")).arg(out).arg(&object))
+}
+
+/// Runs a tool, silently unless it fails.
+pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    bail!(
+        "{} failed:\n{}{}",
+        command.get_program().display(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

@@ -1,0 +1,129 @@
+//! What the open WDK is made of, found by looking for it.
+//!
+//! Known layouts: Debian and Ubuntu put each LLVM under `/usr/lib/llvm-N`, so several stand side by side, and the one that
+//! is new enough for today's Rust is rarely the default. mingw-w64's headers lie in `/usr/share/mingw-w64/include`
+//! (Debian 12, mingw-w64 10) or under `/usr/x86_64-w64-mingw32/include`. Only Debian 12 with LLVM 22 was tried.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// The programs that are needed of LLVM.
+const PROGRAMS: [&str; 5] = ["lld-link", "llvm-dlltool", "llvm-lib", "llvm-rc", "clang"];
+
+/// One installed LLVM, complete.
+#[derive(Debug, Clone)]
+pub struct Llvm {
+    /// Where its programs lie.
+    pub bin: PathBuf,
+    /// Where its libclang lies, which bindgen loads.
+    pub libclang: PathBuf,
+}
+
+impl Llvm {
+    /// The newest one that has everything.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let on_path = env::var_os("PATH").unwrap_or_default();
+        debian_versions()
+            .into_iter()
+            .map(|version| PathBuf::from(format!("/usr/lib/llvm-{version}/bin")))
+            .chain(env::split_paths(&on_path))
+            .find_map(|bin| Self::at(&bin))
+    }
+
+    fn at(bin: &Path) -> Option<Self> {
+        let complete = PROGRAMS.iter().all(|program| bin.join(program).is_file());
+        let libclang = ["../lib", "../lib64", "../lib/x86_64-linux-gnu"]
+            .iter()
+            .filter_map(|beside| bin.join(beside).canonicalize().ok())
+            .find(|directory| has_libclang(directory))?;
+        complete.then(|| Self {
+            bin: bin.to_path_buf(),
+            libclang,
+        })
+    }
+
+    /// The path of one of its programs.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+}
+
+/// The N of each `/usr/lib/llvm-N`, newest first.
+fn debian_versions() -> Vec<u32> {
+    let mut versions: Vec<u32> = fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_prefix("llvm-")?
+                .parse()
+                .ok()
+        })
+        .collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    versions
+}
+
+/// Whether bindgen would find a libclang there: `libclang.so`, `libclang-22.so.1` and the like, but not `libclang-cpp`.
+fn has_libclang(directory: &Path) -> bool {
+    fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            entry.file_name().to_str().is_some_and(|name| {
+                name.starts_with("libclang")
+                    && !name.starts_with("libclang-cpp")
+                    && name.contains(".so")
+            })
+        })
+}
+
+/// mingw-w64's headers of the kernel, and its libraries, which say what the kernel exports.
+#[derive(Debug, Clone)]
+pub struct Mingw {
+    /// The folder with `windows.h`, and `ddk/ntifs.h` below it.
+    pub include: PathBuf,
+    /// The folder with `libntoskrnl.a`.
+    pub lib: PathBuf,
+}
+
+impl Mingw {
+    /// Both parts.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        Some(Self {
+            include: Self::find_include()?,
+            lib: Self::find_lib()?,
+        })
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn find_include() -> Option<PathBuf> {
+        [
+            "/usr/share/mingw-w64/include",
+            "/usr/x86_64-w64-mingw32/include",
+        ]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|directory| directory.join("ddk/ntifs.h").is_file())
+    }
+
+    /// The libraries.
+    #[must_use]
+    pub fn find_lib() -> Option<PathBuf> {
+        let directory = PathBuf::from("/usr/x86_64-w64-mingw32/lib");
+        directory
+            .join("libntoskrnl.a")
+            .is_file()
+            .then_some(directory)
+    }
+}
