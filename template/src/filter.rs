@@ -6,8 +6,8 @@ use wdk_sys::DRIVER_OBJECT;
 
 use crate::{
     fltmgr::{
-        self, FLT_REGISTRATION, FLT_REGISTRATION_FLAGS, FltRegisterFilter, FltStartFiltering,
-        FltUnregisterFilter, PFLT_FILTER,
+        FLT_REGISTRATION, FLT_REGISTRATION_FLAGS, FLT_REGISTRATION_VERSION, FltRegisterFilter,
+        FltStartFiltering, FltUnregisterFilter, PFLT_FILTER,
     },
     instance,
     operations::OPERATIONS,
@@ -15,12 +15,16 @@ use crate::{
     unload,
 };
 
+#[expect(clippy::cast_possible_truncation, reason = "a small structure")]
+const SIZE: u16 = size_of::<FLT_REGISTRATION>() as u16;
+#[expect(clippy::cast_possible_truncation, reason = "0x0203 at most")]
+const VERSION: u16 = FLT_REGISTRATION_VERSION as u16;
 {% if service_stop -%}
 /// `sc stop` unloads the driver.
 const FLAGS: FLT_REGISTRATION_FLAGS = 0;
 {%- else -%}
 /// `sc stop` fails and the unload callback is not called for it.
-const FLAGS: FLT_REGISTRATION_FLAGS = fltmgr::FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP;
+const FLAGS: FLT_REGISTRATION_FLAGS = crate::fltmgr::FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP;
 {%- endif %}
 
 /// The registered filter; dropping it unregisters it.
@@ -47,8 +51,8 @@ impl Filter {
     pub fn register(driver_object: &mut DRIVER_OBJECT) -> Result<Self, Failure> {
         // FltMgr copies the registration and the operations.
         let registration = FLT_REGISTRATION {
-            Size: fltmgr::REGISTRATION_SIZE,
-            Version: fltmgr::REGISTRATION_VERSION,
+            Size: SIZE,
+            Version: VERSION,
             Flags: FLAGS,
             OperationRegistration: OPERATIONS.as_ptr(),
             FilterUnloadCallback: unload::CALLBACK,

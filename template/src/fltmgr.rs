@@ -61,9 +61,3 @@ const _: () = {
     assert!(offset_of!(FLT_IO_PARAMETER_BLOCK, Parameters) == 24);
     assert!(size_of::<FLT_PARAMETERS>() == 48);
 };
-
-/// `IRP_MJ_NETWORK_QUERY_OPEN`.
-pub const IRP_MJ_NETWORK_QUERY_OPEN: u32 = 0xF2;
-
-/// `IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION`.
-pub const IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION: u32 = 0xFF;

@@ -1,11 +1,11 @@
 //! Instances: which volumes the filter attaches to. The filter manager calls these at
 //! `PASSIVE_LEVEL`.
 
-use wdk_sys::{NTSTATUS, STATUS_FLT_DO_NOT_ATTACH, STATUS_SUCCESS};
+use wdk_sys::{NTSTATUS, STATUS_FLT_DO_NOT_ATTACH, STATUS_SUCCESS, ULONG};
 
 use crate::{
     fltmgr::{
-        _FLT_FILESYSTEM_TYPE::FLT_FSTYPE_RAW, DEVICE_TYPE, FLT_FILESYSTEM_TYPE,
+        _FLT_FILESYSTEM_TYPE::FLT_FSTYPE_RAW, FLT_FILESYSTEM_TYPE,
         FLT_INSTANCE_QUERY_TEARDOWN_FLAGS, FLT_INSTANCE_SETUP_FLAGS, FLT_INSTANCE_TEARDOWN_FLAGS,
         PCFLT_RELATED_OBJECTS,
     },
@@ -23,7 +23,7 @@ const fn attaches_to(file_system: FLT_FILESYSTEM_TYPE) -> bool {
 pub unsafe extern "C" fn setup(
     _objects: PCFLT_RELATED_OBJECTS,
     _flags: FLT_INSTANCE_SETUP_FLAGS,
-    _device_type: DEVICE_TYPE,
+    _device_type: ULONG,
     file_system: FLT_FILESYSTEM_TYPE,
 ) -> NTSTATUS {
     if !attaches_to(file_system) {

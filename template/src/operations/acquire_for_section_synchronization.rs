@@ -2,10 +2,7 @@
 
 use crate::{
     callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{
-        FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS,
-        IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION,
-    },
+    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
     state::State,
 };
 
@@ -17,7 +14,8 @@ pub const REGISTRATION: FLT_OPERATION_REGISTRATION =
     pre_and_post::<AcquireForSectionSynchronization>();
 
 impl PreOperation for AcquireForSectionSynchronization {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION;
+    // A cast in the header, which bindgen does not see.
+    const MAJOR_FUNCTION: u32 = 0xFF;
     type Answer = Answer;
 
     /// Your code for the time before the operation goes here.

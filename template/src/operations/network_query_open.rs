@@ -8,7 +8,7 @@ use crate::{
             FLT_PREOP_SUCCESS_WITH_CALLBACK,
         },
         FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_PREOP_CALLBACK_STATUS,
-        FLT_RELATED_OBJECTS, IRP_MJ_NETWORK_QUERY_OPEN,
+        FLT_RELATED_OBJECTS,
     },
     state::State,
 };
@@ -45,7 +45,8 @@ impl PreAnswer for FastIoAnswer {
 }
 
 impl PreOperation for NetworkQueryOpen {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_NETWORK_QUERY_OPEN;
+    // A cast in the header, which bindgen does not see.
+    const MAJOR_FUNCTION: u32 = 0xF2;
     type Answer = FastIoAnswer;
 
     /// Your code for the time before the operation goes here.
