@@ -16,6 +16,7 @@ pub mod openwdk;
 pub mod options;
 pub mod setup;
 pub mod test;
+pub mod tools;
 pub mod verify;
 
 use std::path::{Path, PathBuf};

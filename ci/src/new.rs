@@ -7,6 +7,7 @@
 mod answers;
 mod ask;
 mod generator;
+mod workspace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use anyhow::{Context, bail};
 use heck::{ToKebabCase, ToSnakeCase};
 
 pub use generator::serve_as_generator;
+use workspace::refuse_membership;
 
 /// Emit a new minifilter project.
 ///
@@ -108,6 +110,7 @@ fn target(name: &str, destination: &Path) -> anyhow::Result<PathBuf> {
         name.to_kebab_case()
     };
     let target = destination.join(folder);
+    refuse_membership(&target)?;
     // An empty name is for the hooks to refuse.
     if target != destination && target.exists() {
         bail!(

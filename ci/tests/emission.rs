@@ -1,0 +1,576 @@
+//! What is emitted: the same by every way, nothing but the template, and valid for every answer.
+
+mod emitting;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use emitting::{
+    HOSTILE, HOSTILE_TEXTS, PRINTABLE, cargo_generate, cargo_generate_from, emit, folder, names,
+    read, said, tree, xtask_new,
+};
+
+/// Answers, none of which is a default.
+const OTHERWISE: [&str; 11] = [
+    "description=Not the default",
+    "provider=A \"B\" & 100% Co; [x] {y}",
+    "license=proprietary",
+    "load_order_group=encryption",
+    "altitude=141999.25",
+    "attach=manual",
+    "start_type=boot",
+    "unload_policy=refuse-non-mandatory",
+    "service_stop=false",
+    "operations=write,query-ea,read,acquire-for-section-synchronization,network-query-open",
+    "error_log=debugger",
+];
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .args([
+            "-c",
+            "user.name=tester",
+            "-c",
+            "user.email=tester@example.com",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+/// A repository with one commit: the working tree as it is, without what git ignores.
+fn committed() -> tempfile::TempDir {
+    let clone = folder();
+    let repository = xtask::repository();
+    let listed = Command::new("git")
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(&repository)
+        .output()
+        .unwrap();
+    for name in String::from_utf8(listed.stdout)
+        .unwrap()
+        .split_terminator('\0')
+    {
+        let (from, to) = (repository.join(name), clone.path().join(name));
+        if from.is_file() {
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(from, to).unwrap();
+        }
+    }
+    git(clone.path(), &["init", "--quiet"]);
+    git(clone.path(), &["add", "--all"]);
+    git(
+        clone.path(),
+        &["commit", "--quiet", "--message", "The template"],
+    );
+    clone
+}
+
+#[test]
+fn every_way_emits_the_same_bytes() {
+    let committed = committed();
+    let url = format!("file://{}", committed.path().display());
+    let otherwise: Vec<&str> = OTHERWISE.iter().flat_map(|answer| ["-d", answer]).collect();
+
+    for answers in [&[], otherwise.as_slice()] {
+        let new = folder();
+        let output = xtask_new(&[&["my-filter"], answers].concat(), new.path());
+        assert!(output.status.success(), "{}", said(&output));
+        let expected = tree(&new.path().join("my-filter"));
+
+        // Unless it is told not to, cargo-generate runs rustfmt over what it emits: there must be nothing to format.
+        for no_fmt in [&["--no-fmt"][..], &[]] {
+            for from in [
+                ["--path", committed.path().to_str().unwrap()],
+                ["--git", &url],
+            ] {
+                let place = folder();
+                let output = cargo_generate_from(
+                    &from,
+                    "my-filter",
+                    &[answers, no_fmt].concat(),
+                    place.path(),
+                );
+                assert!(output.status.success(), "{}", said(&output));
+                assert_same(
+                    &expected,
+                    &tree(&place.path().join("my-filter")),
+                    &format!("{} {no_fmt:?}", from[0]),
+                );
+            }
+        }
+    }
+}
+
+type Tree = std::collections::BTreeMap<String, Vec<u8>>;
+
+fn assert_same(expected: &Tree, actual: &Tree, way: &str) {
+    let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(expected), names(actual), "{way}");
+    for (name, bytes) in expected {
+        let (expected, actual) = (
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&actual[name]),
+        );
+        let differing = expected
+            .lines()
+            .zip(actual.lines())
+            .enumerate()
+            .find(|(_, (one, other))| one != other);
+        assert_eq!(differing, None, "{way}: {name}");
+        assert!(
+            expected == actual,
+            "{way}: the ends of lines or of the file differ in {name}"
+        );
+    }
+}
+
+#[test]
+fn a_values_file_and_the_environment_answer_like_arguments() {
+    let place = folder();
+    let file = place.path().join("values.toml");
+    fs::write(
+        &file,
+        "[values]\nload_order_group = \"hsm\"\nservice_stop = false\noperations = [\"read\", \"write\"]\naltitude = \"180001\"\n",
+    )
+    .unwrap();
+    let shown = file.to_str().unwrap();
+    let mut trees = Vec::new();
+    for released in [false, true] {
+        let destination = place.path().join(released.to_string());
+        fs::create_dir(&destination).unwrap();
+        let mut command = if released {
+            let mut command = Command::new(xtask::tools::ensure_cargo_generate().unwrap());
+            command
+                .args(["generate", "template", "--name", "my-filter", "--path"])
+                .arg(xtask::repository());
+            command
+        } else {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+            command.args(["new", "my-filter"]);
+            command
+        };
+        let output = command
+            .args([
+                "--silent",
+                "--values-file",
+                shown,
+                "-d",
+                "altitude=180002",
+                "--destination",
+            ])
+            .arg(&destination)
+            .env("USER", "tester")
+            .env("CARGO_GENERATE_VALUE_LOAD_ORDER_GROUP", "undelete")
+            .env("CARGO_GENERATE_VALUE_START_TYPE", "system")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let inx = read(&destination.join("my-filter"), "my_filter.inx");
+        // The argument goes before the file, the file before the environment, the environment before the default.
+        for line in [
+            "Altitude          = \"180002\"",
+            "LoadOrderGroup = \"FSFilter HSM\"",
+            "StartType      = 1 ; system",
+        ] {
+            assert!(inx.contains(line), "{line}\n{inx}");
+        }
+        trees.push(tree(&destination.join("my-filter")));
+    }
+    assert_same(&trees[1], &trees[0], "xtask new");
+}
+
+#[test]
+fn only_the_template_is_emitted() {
+    let template: BTreeSet<String> = tree(&xtask::repository().join("template"))
+        .into_keys()
+        .filter(|name| !name.starts_with("testbench/target/"))
+        .map(|name| name.replace("{{crate_name}}", "my_filter"))
+        .collect();
+    let (_place, project) = emit(&[]);
+    let chosen = ["src/unload.rs", "src/error_log.rs"];
+    for name in tree(&project).into_keys() {
+        assert!(
+            template.contains(&name) || chosen.contains(&name.as_str()),
+            "{name} is not of the template"
+        );
+    }
+    let testbench = |names: Vec<&String>| -> Vec<String> {
+        names
+            .into_iter()
+            .filter(|name| name.starts_with("testbench/"))
+            .cloned()
+            .collect()
+    };
+    let emitted = tree(&project);
+    assert_eq!(
+        testbench(emitted.keys().collect()),
+        testbench(template.iter().collect())
+    );
+    for name in testbench(emitted.keys().collect()) {
+        assert!(
+            emitted[&name] == fs::read(xtask::repository().join("template").join(&name)).unwrap(),
+            "{name} was rendered"
+        );
+    }
+}
+
+#[test]
+fn whole_files_are_chosen() {
+    let (_place, project) = emit(&[
+        ("operations", "read,query-ea"),
+        ("unload_policy", "never"),
+        ("error_log", "debugger"),
+    ]);
+    let files = tree(&project);
+    let operations: Vec<&String> = files
+        .keys()
+        .filter(|name| name.starts_with("src/operations/"))
+        .collect();
+    assert_eq!(
+        operations,
+        ["src/operations/query_ea.rs", "src/operations/read.rs"]
+    );
+    assert!(!files.contains_key("src/messages.rs"));
+    for (from, to) in [
+        ("src/unload/never.rs", "src/unload.rs"),
+        ("src/error_log/debugger.rs", "src/error_log.rs"),
+    ] {
+        assert!(
+            !files
+                .keys()
+                .any(|name| name.starts_with(&to.replace(".rs", "/")))
+        );
+        let source = read(&xtask::repository().join("template"), from)
+            .replace("{{crate_name}}", "my_filter");
+        assert_eq!(read(&project, to), source, "{to}");
+    }
+}
+
+#[test]
+fn no_folder_is_left_empty() {
+    fn walk(folder: &Path) {
+        assert!(!names(folder).is_empty(), "{} is empty", folder.display());
+        for name in names(folder) {
+            let path = folder.join(&name);
+            if path.is_dir() && name != "testbench" {
+                walk(&path);
+            }
+        }
+    }
+    for error_log in ["event-log", "debugger"] {
+        let (_place, project) = emit(&[("error_log", error_log)]);
+        walk(&project);
+    }
+}
+
+#[test]
+fn every_operation_has_a_file() {
+    let options = xtask::options::declared().unwrap();
+    let operations = options
+        .into_iter()
+        .find(|option| option.name == "operations")
+        .unwrap();
+    let xtask::options::Kind::List(choices) = operations.kind else {
+        panic!("{operations:?}")
+    };
+    let files: BTreeSet<String> = choices
+        .iter()
+        .map(|choice| format!("{}.rs", choice.value.replace('-', "_")))
+        .collect();
+    let there: BTreeSet<String> = names(&xtask::repository().join("template/src/operations"))
+        .into_iter()
+        .collect();
+    assert_eq!(there, files);
+}
+
+#[test]
+fn the_license_decides_the_license_files() {
+    for (license, files, key) in [
+        (
+            "MIT OR Apache-2.0",
+            vec!["LICENSE-APACHE", "LICENSE-MIT"],
+            "license",
+        ),
+        ("MIT", vec!["LICENSE-MIT"], "license"),
+        ("Apache-2.0", vec!["LICENSE-APACHE"], "license"),
+        ("proprietary", vec!["LICENSE-PROPRIETARY"], "license-file"),
+    ] {
+        let (_place, project) = emit(&[("license", license), ("provider", HOSTILE)]);
+        let there: Vec<String> = names(&project)
+            .into_iter()
+            .filter(|name| name.starts_with("LICENSE"))
+            .collect();
+        assert_eq!(there, files);
+        for file in &files {
+            let text = read(&project, file);
+            assert!(text.contains(&format!(" {HOSTILE}\n")), "{text}");
+        }
+        let manifest: toml::Table = toml::from_str(&read(&project, "Cargo.toml")).unwrap();
+        let package = manifest["package"].as_table().unwrap();
+        let stated = if license == "proprietary" {
+            files[0]
+        } else {
+            license
+        };
+        assert_eq!(package[key].as_str(), Some(stated));
+        assert_eq!(package.contains_key("license"), license != "proprietary");
+    }
+}
+
+#[test]
+fn free_text_arrives_unchanged() {
+    assert_eq!(
+        (b' '..=b'~')
+            .filter(|byte| !PRINTABLE.as_bytes().contains(byte))
+            .count(),
+        0
+    );
+    for text in HOSTILE_TEXTS {
+        let (_place, project) = emit(&[("provider", text), ("description", text)]);
+
+        let manifest: toml::Table = toml::from_str(&read(&project, "Cargo.toml")).unwrap();
+        assert_eq!(manifest["package"]["description"].as_str(), Some(text));
+        assert_eq!(manifest["package"]["authors"][0].as_str(), Some(text));
+
+        let readme = read(&project, "README.md");
+        assert!(
+            markdown_texts(&readme)
+                .iter()
+                .any(|paragraph| paragraph == text),
+            "{text}\n{readme}"
+        );
+    }
+}
+
+/// The text of each paragraph, as a reader sees it. Whatever is not plain text would be missing in it.
+fn markdown_texts(markdown: &str) -> Vec<String> {
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    let mut texts = Vec::new();
+    let mut text: Option<String> = None;
+    for event in Parser::new_ext(markdown, Options::all() - Options::ENABLE_SMART_PUNCTUATION) {
+        match event {
+            Event::Start(Tag::Paragraph) => text = Some(String::new()),
+            Event::Text(part) => {
+                if let Some(text) = &mut text {
+                    text.push_str(&part);
+                }
+            }
+            Event::End(TagEnd::Paragraph) => texts.extend(text.take()),
+            _ => {}
+        }
+    }
+    texts
+}
+
+#[test]
+fn nothing_is_left_to_be_rendered() {
+    let text = "no braces";
+    for answers in [
+        vec![("provider", text), ("description", text)],
+        OTHERWISE
+            .iter()
+            .filter_map(|answer| answer.split_once('='))
+            .collect(),
+    ] {
+        let (_place, project) = emit(&answers);
+        for (name, bytes) in tree(&project) {
+            if !name.starts_with("testbench/") {
+                let text = String::from_utf8(bytes).unwrap_or_else(|_| panic!("{name} is no text"));
+                for left in ["{{", "{%", "}}", "%}"] {
+                    // rustfmt and format strings write none of these either.
+                    let at = text
+                        .lines()
+                        .find(|line| line.contains(left) && !line.contains("${{"));
+                    assert!(
+                        at.is_none() || name.ends_with(".rs") && left == "}}",
+                        "{name}: {at:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bench_is_told_what_was_answered() {
+    let (_place, project) = emit(&[
+        ("operations", "write,query-ea,read"),
+        ("service_stop", "false"),
+        ("unload_policy", "never"),
+    ]);
+    let expectations: toml::Table = toml::from_str(&read(&project, "testbench.toml")).unwrap();
+    let expected: toml::Table = toml::from_str(
+        "driver = 'my_filter'\nunload-policy = 'never'\nservice-stop = false\nerror-log = 'event-log'\noperations = ['write', 'query-ea', 'read']",
+    )
+    .unwrap();
+    assert_eq!(expectations, expected);
+}
+
+#[test]
+fn what_comes_next_is_said() {
+    let place = folder();
+    let project = fs::canonicalize(place.path()).unwrap().join("my-filter");
+    let output = xtask_new(&["my-filter", "-d", "unload_policy=never"], place.path());
+    let said = said(&output);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with(
+            "my-filter is ready: my_filter.sys, FSFilter Activity Monitor, altitude 365999."
+        ),
+        "{said}"
+    );
+    assert!(
+        lines[1].starts_with("That altitude is a draft for your own machines."),
+        "{said}"
+    );
+    assert_eq!(
+        lines[2],
+        "With these answers neither fltmc unload nor sc stop unloads the driver: only a restart removes it."
+    );
+    assert!(
+        lines[3].starts_with(&format!(
+            "Next, on Windows with the WDK: cd {}, then cargo wdk build.",
+            project.display()
+        )),
+        "{said}"
+    );
+    assert_eq!(
+        lines[4],
+        format!(
+            "Or here, without Windows: cargo xtask build {} --release",
+            project.display()
+        )
+    );
+    assert_eq!(lines.len(), 5, "{said}");
+}
+
+#[test]
+fn only_a_restart_removes_a_driver_that_nothing_unloads() {
+    for (policy, service_stop, restart_only) in [
+        ("always", "true", false),
+        ("always", "false", false),
+        ("refuse-non-mandatory", "true", false),
+        ("refuse-non-mandatory", "false", true),
+        ("never", "true", true),
+        ("never", "false", true),
+    ] {
+        let place = folder();
+        let define = [
+            format!("unload_policy={policy}"),
+            format!("service_stop={service_stop}"),
+        ];
+        let output = xtask_new(
+            &["my-filter", "-d", &define[0], "-d", &define[1]],
+            place.path(),
+        );
+        assert!(output.status.success());
+        assert_eq!(
+            said(&output).contains("only a restart removes it"),
+            restart_only,
+            "{define:?}"
+        );
+    }
+}
+
+/// Somebody's Cargo workspace with one member, and whether Cargo still accepts it.
+fn workspace(members: &str) -> tempfile::TempDir {
+    let root = folder();
+    fs::write(
+        root.path().join("Cargo.toml"),
+        format!("# Mine.\n[workspace]\nresolver = \"3\"\n{members}\n"),
+    )
+    .unwrap();
+    let member = root.path().join("crates/member");
+    fs::create_dir_all(member.join("src")).unwrap();
+    fs::write(
+        member.join("Cargo.toml"),
+        "[package]\nname = \"member\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    )
+    .unwrap();
+    fs::write(member.join("src/lib.rs"), "").unwrap();
+    root
+}
+
+fn accepted(folder: &Path) -> bool {
+    Command::new("cargo")
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .current_dir(folder)
+        .output()
+        .unwrap()
+        .status
+        .success()
+}
+
+#[test]
+fn a_workspace_around_the_project_stays_as_it_is() {
+    for released in [false, true] {
+        let root = workspace("members = [\"crates/member\"]");
+        let manifest = fs::read_to_string(root.path().join("Cargo.toml")).unwrap();
+        let output = if released {
+            cargo_generate("my-filter", &["--no-workspace"], root.path())
+        } else {
+            xtask_new(&["my-filter"], root.path())
+        };
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(
+            said(&output).contains(
+                "my-filter lies inside another Cargo project and is a workspace of its own."
+            ),
+            "{}",
+            said(&output)
+        );
+        assert_eq!(
+            fs::read_to_string(root.path().join("Cargo.toml")).unwrap(),
+            manifest
+        );
+        assert!(accepted(root.path()));
+        assert!(accepted(&root.path().join("my-filter")));
+    }
+}
+
+#[test]
+fn a_workspace_that_takes_every_folder_is_not_broken() {
+    let root = workspace("members = [\"crates/*\"]");
+    let manifest = fs::canonicalize(root.path()).unwrap().join("Cargo.toml");
+    let output = xtask_new(&["my-filter"], &root.path().join("crates"));
+    assert_eq!(
+        said(&output),
+        format!(
+            "error: {} has the members crates/*, which would take in the new project, a workspace of its own: add \
+             crates/my-filter to its exclude list first, or emit the project elsewhere\n",
+            manifest.display()
+        )
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(names(&root.path().join("crates")), ["member"]);
+
+    let root = workspace("members = [\"crates/*\"]\nexclude = [\"crates/my-filter\"]");
+    for emitted in [
+        xtask_new(&["my-filter"], &root.path().join("crates")),
+        cargo_generate("other-filter", &["--no-workspace"], root.path()),
+    ] {
+        assert!(emitted.status.success(), "{}", said(&emitted));
+    }
+    assert!(accepted(root.path()));
+    assert!(accepted(&root.path().join("crates/my-filter")));
+    assert!(accepted(&root.path().join("other-filter")));
+}

@@ -1,0 +1,133 @@
+//! What the tests of the template's answers share: the two programs that emit a project, and what they emitted.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Every printable ASCII character, the blank not at an end.
+pub const PRINTABLE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ `abcdefghijklmnopqrstuvwxyz{|}~";
+
+/// The name that issue 2 asks for.
+pub const HOSTILE: &str = "A \"B\" & 100% Co; [x] {y}";
+
+/// Names of what Markdown, TOML, INF or Liquid could take for something else.
+pub const HOSTILE_TEXTS: [&str; 12] = [
+    PRINTABLE,
+    HOSTILE,
+    "{{ crate_name }} {% if x %} {{",
+    "%SystemRoot% %13% 100%%",
+    "\"quoted\"",
+    "ends in a backslash\\",
+    "# no heading",
+    "1. no list",
+    "- no list",
+    "<b>no tag</b> &amp; https://example.com @user",
+    "**bold** _it_ ~~gone~~ `code` $x$ ![a](b) | c",
+    "true",
+];
+
+/// A folder that goes when the test ends; in memory where there is such a place.
+pub fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    }
+    .unwrap()
+}
+
+/// `cargo xtask new`, away from any terminal and without a user's name.
+pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("new")
+        .args(arguments)
+        .arg("--destination")
+        .arg(destination)
+        .env_remove("USER")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// The released `cargo generate` on this repository, with `--silent`.
+pub fn cargo_generate(name: &str, arguments: &[&str], destination: &Path) -> Output {
+    let repository = xtask::repository();
+    let from = ["--path", repository.to_str().unwrap()];
+    cargo_generate_from(&from, name, arguments, destination)
+}
+
+/// The same on another place: `from` is `--path P` or `--git U`.
+pub fn cargo_generate_from(
+    from: &[&str],
+    name: &str,
+    arguments: &[&str],
+    destination: &Path,
+) -> Output {
+    Command::new(xtask::tools::ensure_cargo_generate().unwrap())
+        .arg("generate")
+        .args(from)
+        .args(["template", "--silent", "--name", name])
+        .args(arguments)
+        .arg("--destination")
+        .arg(destination)
+        .env("USER", "tester")
+        .output()
+        .unwrap()
+}
+
+/// What a program said, without colours.
+pub fn said(output: &Output) -> String {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    console::strip_ansi_codes(&String::from_utf8(both).unwrap()).into_owned()
+}
+
+/// The files below a folder, by their path with `/`; a git repository in it is left out.
+pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .replace('\\', "/");
+                files.insert(name, fs::read(&path).unwrap());
+            } else if path != root.join(".git") {
+                walk(root, &path, files);
+            }
+        }
+    }
+    let mut files = BTreeMap::new();
+    walk(folder, folder, &mut files);
+    files
+}
+
+/// The names in a folder.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Emits a project by the library, for tests of what is in it.
+pub fn emit(answers: &[(&str, &str)]) -> (TempDir, PathBuf) {
+    let destination = folder();
+    let project = xtask::new::emit("my-filter", answers, destination.path()).unwrap();
+    (destination, project)
+}
+
+/// A file of a project, as text.
+pub fn read(project: &Path, name: &str) -> String {
+    fs::read_to_string(project.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}

@@ -1,0 +1,492 @@
+//! Every answer that is refused: the exact sentence, the exit status, and that nothing is left behind.
+
+mod emitting;
+
+use std::fs;
+use std::path::Path;
+
+use emitting::{cargo_generate, folder, names, said, xtask_new};
+
+const TOO_LONG: &str = "a-name-of-more-than-32-characters";
+
+fn name_rule(name: &str, example: &str) -> String {
+    format!(
+        "\"{name}\" cannot be the project's name: it takes lower-case letters, digits and hyphens, begins with a letter \
+         and has at most 32 characters. Choose another name, such as {example}."
+    )
+}
+
+fn reserved(name: &str, what: &str) -> String {
+    format!(
+        "\"{name}\" cannot be the project's name: it is {what}, and the name is also that of the crate, the service and \
+         the .sys. Choose another name, such as {name}-filter."
+    )
+}
+
+/// Names, and the sentence for each.
+fn refused_names() -> Vec<(&'static str, String)> {
+    vec![
+        ("9lives", name_rule("9lives", "my-filter")),
+        ("my_filter", name_rule("my_filter", "my-filter")),
+        ("Grüße", name_rule("grüße", "my-filter")),
+        (TOO_LONG, name_rule(TOO_LONG, "my-filter")),
+        ("fn", reserved("fn", "a Rust keyword")),
+        ("Self", reserved("self", "a Rust keyword")),
+        ("con", reserved("con", "the name of a Windows device")),
+        ("com1", reserved("com1", "the name of a Windows device")),
+        (
+            "fltmgr",
+            reserved(
+                "fltmgr",
+                "the name of a filter or file system that comes with Windows",
+            ),
+        ),
+        (
+            "wcifs",
+            reserved(
+                "wcifs",
+                "the name of a filter or file system that comes with Windows",
+            ),
+        ),
+        (
+            "wdfilter",
+            reserved(
+                "wdfilter",
+                "the name of a filter or file system that comes with Windows",
+            ),
+        ),
+        (
+            "minispy",
+            reserved("minispy", "the name of one of Microsoft's sample filters"),
+        ),
+        (
+            "core",
+            reserved("core", "the name of a crate that the project uses"),
+        ),
+        (
+            "wdk-sys",
+            reserved("wdk-sys", "the name of a crate that the project uses"),
+        ),
+        (
+            "testbench",
+            reserved("testbench", "the name of a crate that the project uses"),
+        ),
+    ]
+}
+
+/// Answers that the hooks refuse, and the sentence for each.
+const REFUSED_BY_HOOKS: [(&[&str], &str); 9] = [
+    (
+        &["altitude=325000"],
+        "325000 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
+         range, auto, or the load-order group that the altitude belongs to.",
+    ),
+    (
+        &["altitude=359999.9"],
+        "359999.9 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
+         range, auto, or the load-order group that the altitude belongs to.",
+    ),
+    (
+        &["altitude=390000"],
+        "390000 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
+         range, auto, or the load-order group that the altitude belongs to.",
+    ),
+    (
+        &["altitude=370030", "load_order_group=copy-protection"],
+        "370030 cannot be the altitude: FSFilter Copy Protection has the range 60000 to 69999. Choose an altitude in that range, \
+         auto, or the load-order group that the altitude belongs to.",
+    ),
+    (
+        &["operations="],
+        "The list of operations is empty: a filter needs at least one. Choose one or more, such as create.",
+    ),
+    (
+        &["operations=,"],
+        "The list of operations is empty: a filter needs at least one. Choose one or more, such as create.",
+    ),
+    (
+        &["operations=read,create,read"],
+        "The operation read is listed twice: FltMgr takes one callback pair for each. List it once.",
+    ),
+    (
+        &["provider=Microsoft"],
+        "\"Microsoft\" cannot be the provider: an INF whose provider begins with Microsoft is refused by InfVerif (code 1204). \
+         Write your company's name or your own.",
+    ),
+    (
+        &["provider=microsoft Corporation"],
+        "\"microsoft Corporation\" cannot be the provider: an INF whose provider begins with Microsoft is refused by InfVerif \
+         (code 1204). Write your company's name or your own.",
+    ),
+];
+
+const ALTITUDE_RULE: &str = "an altitude is the word auto, or a decimal number such as 370030 or 370030.5: at most 6 digits, \
+     then at most a point and 32 digits, without sign, exponent or leading zero";
+const PROVIDER_RULE: &str =
+    "a provider is 1 to 255 printable ASCII characters that neither begin nor end with a blank";
+const DESCRIPTION_RULE: &str = "a description is one line of 1 to 255 printable ASCII characters that neither begins nor ends \
+     with a blank";
+
+/// Answers that an option's own declaration refuses: option, value, what is said of it.
+fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
+    let mut refused = Vec::new();
+    for altitude in [
+        "",
+        "low",
+        "+370030",
+        "-370030",
+        "0370030",
+        "3.7e5",
+        "370030.",
+        ".5",
+        "370030,5",
+        "370030.5.5",
+        " 370030 ",
+        "0x5A5FE",
+        "3700300",
+        "370030.000000000000000000000000000000001",
+        "AUTO",
+    ] {
+        // Blanks after the sign are dropped, as cargo-generate drops them.
+        let shown = altitude.trim_start();
+        refused.push((
+            "altitude",
+            altitude.to_owned(),
+            format!("{shown:?} is refused as altitude: {ALTITUDE_RULE}"),
+        ));
+    }
+    for (option, rule) in [
+        ("provider", PROVIDER_RULE),
+        ("description", DESCRIPTION_RULE),
+    ] {
+        for text in [
+            "",
+            "Gr\u{fc}n",
+            "two\nlines",
+            "a\ttab",
+            "ends in a blank ",
+            "\u{1b}[31mred",
+            &"x".repeat(256),
+        ] {
+            refused.push((
+                option,
+                text.to_owned(),
+                format!("{text:?} is refused as {option}: {rule}"),
+            ));
+        }
+        refused.push((
+            option,
+            "   ".to_owned(),
+            format!("\"\" is refused as {option}: {rule}"),
+        ));
+    }
+    for (option, value, said) in [
+        (
+            "license",
+            "GPL-3.0",
+            "The choices are MIT OR Apache-2.0, MIT, Apache-2.0 and proprietary",
+        ),
+        (
+            "license",
+            "mit",
+            "did you mean MIT? The choices are MIT OR Apache-2.0, MIT, Apache-2.0 and proprietary",
+        ),
+        (
+            "attach",
+            "automatically",
+            "did you mean automatic? The choices are automatic and manual",
+        ),
+        (
+            "start_type",
+            "disabled",
+            "The choices are demand, boot, system and auto",
+        ),
+        (
+            "unload_policy",
+            "nevr",
+            "did you mean never? The choices are always, refuse-non-mandatory and never",
+        ),
+        ("service_stop", "no", "write true or false"),
+        ("error_log", "", "The choices are event-log and debugger"),
+    ] {
+        refused.push((
+            option,
+            value.to_owned(),
+            format!("{value:?} is refused as {option}: {said}"),
+        ));
+    }
+    refused
+}
+
+/// Runs `cargo xtask new`, which must refuse with that sentence and leave nothing.
+fn xtask_refuses(arguments: &[&str], sentence: &str) {
+    let destination = folder();
+    let output = xtask_new(arguments, destination.path());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("error: {sentence}\n"),
+        "{arguments:?}"
+    );
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    assert!(names(destination.path()).is_empty(), "{arguments:?}");
+}
+
+#[test]
+fn names_are_refused_before_anything_is_made() {
+    for (name, sentence) in refused_names() {
+        xtask_refuses(&[name], &sentence);
+
+        let destination = folder();
+        let output = cargo_generate(name, &[], destination.path());
+        assert!(
+            said(&output).contains(&format!("Runtime error: {sentence} (line ")),
+            "{}",
+            said(&output)
+        );
+        assert!(!output.status.success(), "{name}");
+        assert!(names(destination.path()).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn names_are_judged_as_cargo_generate_writes_them() {
+    for (name, written) in [
+        ("MyDRV2", "my-drv2"),
+        ("my filter", "my-filter"),
+        ("a", "a"),
+        ("x".repeat(32).as_str(), &"x".repeat(32)),
+    ] {
+        let destination = folder();
+        let output = xtask_new(&[name], destination.path());
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(names(destination.path()), [written]);
+    }
+    // With --force cargo-generate keeps the name as it is, which only the second hook can see.
+    let destination = folder();
+    let output = cargo_generate("MyDRV2", &["--force"], destination.path());
+    assert!(
+        said(&output).contains(&name_rule("MyDRV2", "my-drv2")),
+        "{}",
+        said(&output)
+    );
+    assert!(!output.status.success());
+}
+
+#[test]
+fn hooks_refuse_with_a_sentence_that_names_the_folder_which_is_left() {
+    for (answers, sentence) in REFUSED_BY_HOOKS {
+        let define: Vec<&str> = answers.iter().flat_map(|answer| ["-d", answer]).collect();
+        xtask_refuses(&[&["my-filter"], define.as_slice()].concat(), sentence);
+
+        let destination = folder();
+        let output = cargo_generate("my-filter", &define, destination.path());
+        let left = destination.path().join("my-filter");
+        let expected = format!(
+            "Runtime error: {sentence} cargo-generate leaves the empty folder {} behind: remove it before you try again. (line ",
+            left.display()
+        );
+        assert!(said(&output).contains(&expected), "{}", said(&output));
+        assert!(!output.status.success(), "{answers:?}");
+        assert!(names(&left).is_empty(), "{answers:?}");
+    }
+}
+
+#[test]
+fn with_init_no_folder_is_left_and_none_is_named() {
+    let destination = folder();
+    let output = cargo_generate(
+        "my-filter",
+        &["--init", "-d", "altitude=1"],
+        destination.path(),
+    );
+    assert!(
+        said(&output)
+            .contains("auto, or the load-order group that the altitude belongs to. (line "),
+        "{}",
+        said(&output)
+    );
+    assert!(names(destination.path()).is_empty());
+}
+
+#[test]
+fn declarations_refuse_what_is_no_answer() {
+    for (option, value, sentence) in refused_by_declaration() {
+        xtask_refuses(
+            &["my-filter", "-d", &format!("{option}={value}")],
+            &sentence,
+        );
+    }
+}
+
+/// cargo-generate refuses the same, in words of its own that a hook cannot change.
+#[test]
+fn the_released_program_refuses_them_too() {
+    for (option, value) in [
+        ("altitude", "low"),
+        ("altitude", "370030."),
+        ("provider", "Gr\u{fc}n"),
+        ("description", "ends in a blank "),
+        ("license", "GPL-3.0"),
+        ("operations", "create,raed"),
+    ] {
+        let destination = folder();
+        let output = cargo_generate(
+            "my-filter",
+            &["-d", &format!("{option}={value}")],
+            destination.path(),
+        );
+        let shown = value.rsplit(',').next().unwrap();
+        let expected = format!("Sorry, \"{shown}\" is not a valid value for {option}");
+        assert!(said(&output).contains(&expected), "{}", said(&output));
+        assert!(!output.status.success());
+    }
+}
+
+#[test]
+fn an_operation_that_does_not_exist_is_refused() {
+    let destination = folder();
+    let output = xtask_new(
+        &["my-filter", "-d", "operations=create,raed"],
+        destination.path(),
+    );
+    let said = said(&output);
+    assert!(said.starts_with("error: \"raed\" is refused as operations: did you mean read? The choices are create, read, write, "), "{said}");
+    assert!(
+        said.ends_with(", acquire-for-section-synchronization and shutdown\n"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(names(destination.path()).is_empty());
+}
+
+const OPTIONS: &str = "The options are description, provider, license, load_order_group, altitude, attach, start_type, \
+     unload_policy, service_stop, operations and error_log";
+
+#[test]
+fn an_option_that_does_not_exist_is_refused() {
+    xtask_refuses(
+        &["my-filter", "-d", "altitud=370030"],
+        &format!("altitud is no option: did you mean altitude? {OPTIONS}"),
+    );
+    xtask_refuses(
+        &["my-filter", "-d", "unload-policy=never"],
+        &format!("unload-policy is no option: did you mean unload_policy? {OPTIONS}"),
+    );
+    xtask_refuses(
+        &["my-filter", "-d", "colour=red"],
+        &format!("colour is no option: {OPTIONS}"),
+    );
+    xtask_refuses(
+        &["my-filter", "-d", "altitude"],
+        "-d altitude gives no answer: write -d option=value",
+    );
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
+    let place = folder();
+    let file = place.path().join("values.toml");
+    let shown = file.to_str().unwrap();
+    for (text, sentence) in [
+        (
+            "[values]\nstart = \"boot\"\n",
+            format!(
+                "in the values file {shown}: start is no option: did you mean start_type? {OPTIONS}"
+            ),
+        ),
+        (
+            "[values]\nstart_type = \"bot\"\n",
+            format!(
+                "in the values file {shown}: \"bot\" is refused as start_type: did you mean boot? The choices are demand, boot, \
+                 system and auto"
+            ),
+        ),
+        (
+            "start_type = \"boot\"\n",
+            format!(
+                "the values file {shown} has an unknown key start_type: answers stand in a table [values]"
+            ),
+        ),
+        (
+            "",
+            format!("the values file {shown} has no table [values]: put the answers into one"),
+        ),
+        (
+            "[values.altitude]\n",
+            format!(
+                "in the values file {shown}, altitude is a table: write a string, a boolean or a list of strings"
+            ),
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        xtask_refuses(&["my-filter", "--values-file", shown], &sentence);
+    }
+
+    fs::write(&file, "[values\n").unwrap();
+    let output = xtask_new(&["my-filter", "--values-file", shown], place.path());
+    assert!(
+        said(&output).starts_with(&format!(
+            "error: the values file {shown} is no valid TOML: "
+        )),
+        "{}",
+        said(&output)
+    );
+    let output = xtask_new(
+        &["my-filter", "--values-file", "nowhere.toml"],
+        place.path(),
+    );
+    assert!(
+        said(&output).starts_with("error: the values file nowhere.toml cannot be read: "),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_refused_in_the_environment() {
+    let destination = folder();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["new", "my-filter", "--silent", "--destination"])
+        .arg(destination.path())
+        .env("CARGO_GENERATE_VALUE_ALTITUD", "370030")
+        .output()
+        .unwrap();
+    assert_eq!(
+        said(&output),
+        format!(
+            "error: in the environment, CARGO_GENERATE_VALUE_ALTITUD: altitud is no option: did you mean altitude? {OPTIONS}\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(names(destination.path()).is_empty());
+}
+
+#[test]
+fn a_folder_that_is_there_is_never_written_into() {
+    let destination = folder();
+    let target = destination.path().join("my-filter");
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("precious"), "").unwrap();
+    let output = xtask_new(&["MyFilter"], destination.path());
+    assert_eq!(
+        said(&output),
+        format!(
+            "error: {} is already there, and nothing is ever written into it: choose another name or --destination, or remove \
+             it\n",
+            fs::canonicalize(&target).unwrap().display()
+        )
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(names(&target), ["precious"]);
+}
+
+#[test]
+fn a_destination_must_exist() {
+    let output = xtask_new(&["my-filter"], Path::new("/nowhere/at/all"));
+    assert_eq!(
+        said(&output),
+        "error: the destination /nowhere/at/all is no folder: make it first, or name one that exists\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
