@@ -741,6 +741,10 @@ typedef NTSTATUS(FLTAPI *PFLT_FILTER_UNLOAD_CALLBACK)(FLT_FILTER_UNLOAD_FLAGS Fl
 typedef NTSTATUS(FLTAPI *PFLT_TRANSACTION_NOTIFICATION_CALLBACK)(
     PCFLT_RELATED_OBJECTS FltObjects, PFLT_CONTEXT TransactionContext, ULONG NotificationMask);
 
+#define FLT_MAX_TRANSACTION_NOTIFICATIONS                                                    \
+    (TRANSACTION_NOTIFY_PREPREPARE | TRANSACTION_NOTIFY_PREPARE |                            \
+     TRANSACTION_NOTIFY_COMMIT | TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_COMMIT_FINALIZE)
+
 typedef NTSTATUS(FLTAPI *PFLT_SECTION_CONFLICT_NOTIFICATION_CALLBACK)(
     PFLT_INSTANCE Instance, PFLT_CONTEXT SectionContext, PFLT_CALLBACK_DATA Data);
 
@@ -818,6 +822,11 @@ typedef struct _FLT_CREATEFILE_TARGET_ECP_CONTEXT {
 
 #define FLTTCFL_AUTO_REPARSE 0x00000001
 
+/* ce08041d-f411-447f-b70d-ccee45c23fac */
+DEFINE_GUID(
+    GUID_ECP_FLT_CREATEFILE_TARGET, 0xce08041d, 0xf411, 0x447f, 0xb7, 0x0d, 0xcc, 0xee, 0x45, 0xc2,
+    0x3f, 0xac);
+
 /* ---- Work items ---------------------------------------------------------------------------- */
 
 typedef VOID(FLTAPI *PFLT_DEFERRED_IO_WORKITEM_ROUTINE)(
@@ -863,6 +872,9 @@ typedef VOID(FLTAPI *PFLT_COMPLETE_CANCELED_CALLBACK)(PFLT_CALLBACK_DATA Callbac
 typedef VOID(FLTAPI *PFLT_GET_OPERATION_STATUS_CALLBACK)(
     PCFLT_RELATED_OBJECTS FltObjects, PFLT_IO_PARAMETER_BLOCK IopbSnapshot,
     NTSTATUS OperationStatus, PVOID RequesterContext);
+
+typedef IO_CSQ_IRP_CONTEXT FLT_CALLBACK_DATA_QUEUE_IO_CONTEXT,
+    *PFLT_CALLBACK_DATA_QUEUE_IO_CONTEXT;
 
 /* ---- Locks and oplocks --------------------------------------------------------------------- */
 

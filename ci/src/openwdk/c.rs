@@ -25,12 +25,17 @@ impl OpenWdk {
             "-fno-builtin",
             "-mno-implicit-float",
             "-fno-stack-protector",
+            // A variable that several files declare is one, as it is to Microsoft's compiler.
+            "-fcommon",
             "-D_WIN64",
             "-D_AMD64_",
             "-DAMD64",
             "-D_KERNEL_MODE",
             // The headers are not ours to tidy.
             "-Wno-everything",
+            // What is not declared would be called with a guessed signature.
+            "-Werror=implicit-function-declaration",
+            "-Werror=int-conversion",
         ]);
         for directory in self.include_directories() {
             clang.arg("-I").arg(directory);

@@ -43,6 +43,16 @@ const EMPTY: [&str; 9] = [
     "xmmintrin.h",
 ];
 
+/// Headers that sources name in another spelling than the file has, which Windows does not mind.
+const ALIASES: [(&str, &str); 6] = [
+    ("DriverSpecs.h", "driverspecs.h"),
+    ("FltKernel.h", "fltKernel.h"),
+    ("Ntifs.h", "ntifs.h"),
+    ("Ntstrsafe.h", "ntstrsafe.h"),
+    ("fltkernel.h", "fltKernel.h"),
+    ("fltuserstructures.h", "fltUserStructures.h"),
+];
+
 /// The libraries that wdk-build links, and the Filter Manager's: what each is called, and whom it imports from.
 const LIBRARIES: [(&str, &str); 4] = [
     ("ntoskrnl", "ntoskrnl.exe"),
@@ -151,6 +161,9 @@ fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
     }
     for name in EMPTY {
         fs::write(ours.join(name), "")?;
+    }
+    for (alias, name) in ALIASES {
+        fs::write(ours.join(alias), format!("#include <{name}>\n"))?;
     }
 
     for file in files_below(&mingw.include.join("ddk"))? {

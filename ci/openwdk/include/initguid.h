@@ -1,0 +1,2 @@
+#include <openwdk.h>
+#include_next <initguid.h>
