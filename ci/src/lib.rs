@@ -19,7 +19,12 @@ pub mod test;
 pub mod tools;
 pub mod verify;
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
 
 /// The folder of the repository: the one that holds `cargo-generate.toml`.
 #[must_use]
@@ -27,4 +32,33 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map_or_else(|| PathBuf::from(".."), Path::to_path_buf)
+}
+
+/// The `xtask` program, which starts itself again in other roles. Its integration tests are programs of
+/// their own, beside which cargo has built it.
+///
+/// # Errors
+///
+/// Where it is not there.
+pub fn program() -> anyhow::Result<PathBuf> {
+    let current = env::current_exe().context("this program cannot find itself")?;
+    let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "xtask");
+    if named(&current) {
+        return Ok(current);
+    }
+    let beside = current
+        .ancestors()
+        .nth(2)
+        .map(|folder| {
+            folder
+                .join("xtask")
+                .with_extension(env::consts::EXE_EXTENSION)
+        })
+        .filter(|path| path.is_file());
+    beside.with_context(|| {
+        format!(
+            "xtask is not built beside {}: run cargo build in ci/",
+            current.display()
+        )
+    })
 }

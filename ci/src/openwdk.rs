@@ -72,7 +72,7 @@ impl OpenWdk {
         command
             .env("WDKContentRoot", &self.root)
             .env_remove("Version_Number")
-            .env("RUSTC_WRAPPER", env::current_exe()?)
+            .env("RUSTC_WRAPPER", crate::program()?)
             .env(host::ROLE, "1")
             .env(
                 "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER",

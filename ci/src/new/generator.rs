@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fmt, fs};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,11 @@ pub fn survive_interruption() -> anyhow::Result<()> {
         .context("Ctrl-C cannot be caught")
 }
 
+/// What is said after Ctrl-C.
+pub fn interrupted() -> anyhow::Error {
+    anyhow!("interrupted; nothing is left behind")
+}
+
 /// Emits the project into a folder that is thrown away, to learn whether the answers are accepted.
 pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
@@ -87,7 +92,7 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
         answers: answers.clone(),
         destination: destination.to_path_buf(),
     };
-    let mut child = Command::new(program()?);
+    let mut child = Command::new(crate::program()?);
     child
         .env(ROLE, serde_json::to_string(&order)?)
         .stdin(Stdio::null());
@@ -97,7 +102,7 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
     }
     let output = child.output().context("the generator cannot be started")?;
     if INTERRUPTED.load(Ordering::Relaxed) {
-        bail!("interrupted; nothing is left behind");
+        return Err(interrupted());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     match serde_json::from_slice(&output.stdout) {
@@ -112,30 +117,6 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
             output.status
         ),
     }
-}
-
-/// This program. Its integration tests are programs of their own, beside which Cargo has built it.
-fn program() -> anyhow::Result<PathBuf> {
-    let current = env::current_exe().context("this program cannot find itself")?;
-    let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "xtask");
-    if named(&current) {
-        return Ok(current);
-    }
-    let beside = current
-        .ancestors()
-        .nth(2)
-        .map(|folder| {
-            folder
-                .join("xtask")
-                .with_extension(env::consts::EXE_EXTENSION)
-        })
-        .filter(|path| path.is_file());
-    beside.with_context(|| {
-        format!(
-            "xtask is not built beside {}: run cargo build in ci/",
-            current.display()
-        )
-    })
 }
 
 /// The role of the child. `None` when this process has another role.

@@ -1,0 +1,210 @@
+//! The emitted project as its owner gets it: formatted, linted, built, and looked into.
+
+mod emitting;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use object::read::pe::{Import, PeFile64};
+use serde::Deserialize;
+use xtask::{
+    build::{self, Profile},
+    new,
+    options::{self, Kind},
+};
+
+/// Answers that together reach every file of the template, each with a name for messages.
+const PROJECTS: &[(&str, &[(&str, &str)])] = &[
+    ("default", &[]),
+    ("always-no-stop", &[("service_stop", "false")]),
+    ("refuse", &[("unload_policy", "refuse-non-mandatory"), ("license", "proprietary")]),
+    (
+        "refuse-no-stop",
+        &[("unload_policy", "refuse-non-mandatory"), ("service_stop", "false"), ("attach", "manual")],
+    ),
+    ("never", &[("unload_policy", "never"), ("error_log", "debugger")]),
+    ("never-no-stop", &[("unload_policy", "never"), ("service_stop", "false")]),
+    ("shutdown-only", &[("operations", "shutdown"), ("error_log", "debugger")]),
+    ("cleanup-only", &[("operations", "cleanup")]),
+    ("network-query-open-only", &[("operations", "network-query-open")]),
+];
+
+fn emit(name: &str, answers: &[(&str, &str)], folder: &Path) -> PathBuf {
+    new::emit(name, answers, folder).unwrap()
+}
+
+/// The default project, with every operation there is.
+fn emit_all_operations(folder: &Path) -> PathBuf {
+    let operations = options::declared().unwrap().into_iter().find(|it| it.name == "operations");
+    let Kind::List(choices) = operations.unwrap().kind else { panic!("operations is a list") };
+    let values: Vec<_> = choices.into_iter().map(|choice| choice.value).collect();
+    emit("all-operations", &[("operations", &values.join(","))], folder)
+}
+
+fn emit_every_project(folder: &Path) -> Vec<PathBuf> {
+    let mut projects: Vec<_> =
+        PROJECTS.iter().map(|(name, answers)| emit(name, answers, folder)).collect();
+    projects.push(emit_all_operations(folder));
+    projects
+}
+
+#[test]
+fn is_formatted() {
+    let folder = emitting::folder();
+    for project in emit_every_project(folder.path()) {
+        let output = Command::new("cargo")
+            .args(["fmt", "--check"])
+            .current_dir(&project)
+            .output()
+            .unwrap();
+        let diff = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}:\n{diff}", project.display());
+    }
+}
+
+#[test]
+fn passes_clippy_with_warnings_denied() {
+    let folder = emitting::folder();
+    for project in emit_every_project(folder.path()) {
+        let output = build::cargo(&project)
+            .unwrap()
+            .args(["clippy", "--locked", "--target", "x86_64-pc-windows-msvc", "--", "-D", "warnings"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}:\n{said}", project.display());
+    }
+}
+
+/// What an import's confirmation may be.
+#[derive(Deserialize)]
+struct Imports {
+    /// Functions declared in windows-sys, which is made from Microsoft's metadata.
+    windows_sys: BTreeSet<String>,
+    /// Functions with a page of their own: its title.
+    page: toml::Table,
+}
+
+/// The functions that the drivers may import.
+fn documented_imports() -> BTreeSet<String> {
+    let text = fs::read_to_string(xtask::repository().join("ci/imports.toml")).unwrap();
+    let imports: Imports = toml::from_str(&text).unwrap();
+    imports.windows_sys.into_iter().chain(imports.page.keys().cloned()).collect()
+}
+
+/// The functions that `sys` imports.
+fn imports(sys: &Path) -> BTreeSet<String> {
+    let bytes = fs::read(sys).unwrap();
+    let file = PeFile64::parse(&*bytes).unwrap();
+    let table = file.import_table().unwrap().expect("a driver imports something");
+    let mut names = BTreeSet::new();
+    let mut descriptors = table.descriptors().unwrap();
+    while let Some(descriptor) = descriptors.next().unwrap() {
+        let mut thunks = table
+            .thunks(descriptor.original_first_thunk.get(object::LittleEndian))
+            .unwrap();
+        while let Some(thunk) = thunks.next::<object::pe::ImageNtHeaders64>().unwrap() {
+            match table.import::<object::pe::ImageNtHeaders64>(thunk).unwrap() {
+                Import::Name(_, name) => names.insert(String::from_utf8(name.to_vec()).unwrap()),
+                Import::Ordinal(number) => panic!("{} imports number {number}", sys.display()),
+            };
+        }
+    }
+    names
+}
+
+#[test]
+fn imports_documented_functions_only_and_has_no_panic_path() {
+    let documented = documented_imports();
+    let folder = emitting::folder();
+    for project in emit_every_project(folder.path()) {
+        for profile in [Profile::Dev, Profile::Release] {
+            let sys = build::build(&project, profile).unwrap();
+            let imports = imports(&sys);
+            let unknown: Vec<_> = imports.difference(&documented).collect();
+            assert!(
+                unknown.is_empty(),
+                "{} imports {unknown:?}, which ci/imports.toml does not confirm",
+                sys.display()
+            );
+            if profile == Profile::Release {
+                // The panic handler is all that calls it.
+                assert!(!imports.contains("KeBugCheckEx"), "{} can panic", sys.display());
+            }
+        }
+    }
+}
+
+/// The list of imports is held against windows-sys' own sources.
+#[test]
+fn windows_sys_confirms_what_it_is_said_to_confirm() {
+    let metadata = Command::new("cargo")
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .current_dir(xtask::repository().join("ci"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let manifest = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|package| package["name"] == "windows-sys" && package["version"].as_str().unwrap() >= "0.61")
+        .expect("windows-sys is a development dependency")["manifest_path"]
+        .as_str()
+        .unwrap();
+    let mut declared = BTreeSet::new();
+    let mut folders = vec![Path::new(manifest).parent().unwrap().join("src/Windows/Wdk")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            for line in fs::read_to_string(path).unwrap().lines() {
+                if let Some((_, rest)) = line.split_once(" fn ")
+                    && line.starts_with("windows_link::link!")
+                {
+                    declared.insert(rest.split('(').next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    let text = fs::read_to_string(xtask::repository().join("ci/imports.toml")).unwrap();
+    let imports: Imports = toml::from_str(&text).unwrap();
+    let missing: Vec<_> = imports.windows_sys.difference(&declared).collect();
+    assert!(missing.is_empty(), "windows-sys does not declare {missing:?}");
+}
+
+#[test]
+fn cargo_would_write_the_same_lock_file_whatever_the_name() {
+    let folder = emitting::folder();
+    for name in ["a", "my-filter", "windows-filter", "zz"] {
+        let project = emit(name, &[], folder.path());
+        let lock = project.join("Cargo.lock");
+        let emitted = fs::read_to_string(&lock).unwrap();
+        let output = Command::new("cargo")
+            .args(["metadata", "--format-version=1", "--offline"])
+            .current_dir(&project)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(emitted, fs::read_to_string(&lock).unwrap(), "{name}");
+    }
+}
+
+/// A project named like a crate it locks would have a lock file that cargo reads otherwise.
+#[test]
+fn no_project_is_named_like_a_crate_it_locks() {
+    let folder = emitting::folder();
+    let project = emit("my-filter", &[], folder.path());
+    for (name, _) in build::locked_packages(&project.join("Cargo.lock")).unwrap() {
+        if name != "my-filter" {
+            assert!(new::emit(&name, &[], folder.path()).is_err(), "{name} was accepted");
+        }
+    }
+}
