@@ -31,7 +31,7 @@ pub struct Args {
     /// of the service, the .sys and the INF
     name: String,
 
-    /// The answer to an option, for instance -d load_order_group=encryption; a list is separated by commas
+    /// The answer to an option, for instance -d attach=manual; a list is separated by commas
     #[arg(short, long, value_name = "OPTION=VALUE")]
     define: Vec<String>,
 

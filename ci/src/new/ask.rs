@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::Context;
+use anyhow::anyhow;
+use console::{Term, style};
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 
@@ -19,19 +20,29 @@ pub fn possible() -> bool {
 pub fn the_rest(options: &[Declared], name: &str, answers: &mut Answers) -> anyhow::Result<()> {
     for option in options {
         while !answers.contains_key(&option.name) {
-            let answer = ask(option).context("the question was not answered")?;
+            let answer = ask(option).map_err(unanswered)?;
             let mut attempt = answers.clone();
             attempt.insert(option.name.clone(), answer);
             match generator::rehearse(name, &attempt) {
                 Ok(()) => *answers = attempt,
                 Err(error) => match error.downcast_ref::<generator::Refusal>() {
-                    Some(refusal) => eprintln!("{refusal}"),
+                    Some(refusal) => eprintln!("{} {refusal}", style("✘").red()),
                     None => return Err(error),
                 },
             }
         }
     }
     Ok(())
+}
+
+fn unanswered(error: dialoguer::Error) -> anyhow::Error {
+    let dialoguer::Error::IO(error) = error;
+    if error.kind() == io::ErrorKind::Interrupted {
+        // A list of choices hides it.
+        let _ = Term::stderr().show_cursor();
+        return generator::interrupted();
+    }
+    anyhow!(error).context("the question was not answered")
 }
 
 fn ask(option: &Declared) -> dialoguer::Result<String> {

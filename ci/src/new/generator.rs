@@ -1,4 +1,4 @@
-//! The cargo_generate library, in a child process.
+//! The `cargo_generate` library, in a child process.
 //!
 //! The library prints what it likes to the standard error, wants `USER` in the environment, and leaves its folders
 //! behind when it is interrupted. In a child all of this can be arranged; the child is this program again.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod inf;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,8 +90,8 @@ pub fn said(output: &Output) -> String {
 }
 
 /// The files below a folder, by their path with `/`; a git repository in it is left out.
-pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+pub fn tree(folder: &Path) -> Tree {
+    fn walk(root: &Path, folder: &Path, files: &mut Tree) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
@@ -108,6 +110,31 @@ pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     walk(folder, folder, &mut files);
     files
+}
+
+/// Files by their path.
+pub type Tree = BTreeMap<String, Vec<u8>>;
+
+/// Says which file and line differs, where one does.
+pub fn assert_same(expected: &Tree, actual: &Tree, way: &str) {
+    let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(expected), names(actual), "{way}");
+    for (name, bytes) in expected {
+        let (expected, actual) = (
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&actual[name]),
+        );
+        let differing = expected
+            .lines()
+            .zip(actual.lines())
+            .enumerate()
+            .find(|(_, (one, other))| one != other);
+        assert_eq!(differing, None, "{way}: {name}");
+        assert!(
+            expected == actual,
+            "{way}: the ends of lines or of the file differ in {name}"
+        );
+    }
 }
 
 /// The names in a folder.
