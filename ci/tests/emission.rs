@@ -375,6 +375,58 @@ fn nothing_is_left_to_be_rendered() {
     }
 }
 
+/// An undefined variable is rendered as nothing, in silence.
+#[test]
+fn templates_use_the_values_that_exist_and_all_of_them() {
+    let found = |pattern: &str, text: &str| -> BTreeSet<String> {
+        let pattern = regex::Regex::new(pattern).unwrap();
+        pattern
+            .captures_iter(text)
+            .map(|found| found[1].to_owned())
+            .collect()
+    };
+    let hook = fs::read_to_string(xtask::repository().join("hooks/pre.rhai")).unwrap();
+    let derived = found(r#"variable::set\("([a-z_]+)""#, &hook);
+    let mut known = derived.clone();
+    known.extend(
+        xtask::options::declared()
+            .unwrap()
+            .into_iter()
+            .map(|option| option.name),
+    );
+    known.extend(["project-name", "crate_name"].map(str::to_owned));
+
+    let mut used = BTreeSet::new();
+    for (name, bytes) in tree(&xtask::repository().join("template")) {
+        if name.starts_with("testbench/") {
+            continue;
+        }
+        let text = format!("{name}\n{}", String::from_utf8(bytes).unwrap());
+        let mut local = found(r"\{%-?\s*(?:assign|capture|for)\s+([a-z_]+)", &text);
+        local.extend(
+            "if elsif else endif unless endunless for in endfor assign capture endcapture and or contains true false"
+                .split(' ')
+                .map(str::to_owned),
+        );
+        let strings = regex::Regex::new(r#""[^"]*"|'[^']*'|\|\s*[a-z_]+"#).unwrap();
+        let tags = regex::Regex::new(r"\{[{%]-?(.*?)-?[%}]\}").unwrap();
+        for tag in tags.captures_iter(&text) {
+            let plain = strings.replace_all(&tag[1], " ");
+            for word in found(r"([a-z][a-z_-]*)", &plain) {
+                if !local.contains(&word) {
+                    assert!(
+                        known.contains(&word),
+                        "{name} uses {word}, which nothing sets"
+                    );
+                    used.insert(word);
+                }
+            }
+        }
+    }
+    let unused: Vec<&String> = derived.difference(&used).collect();
+    assert!(unused.is_empty(), "derived and not used: {unused:?}");
+}
+
 #[test]
 fn the_bench_is_told_what_was_answered() {
     let (_place, project) = emit(&[

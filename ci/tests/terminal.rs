@@ -5,7 +5,9 @@
 mod emitting;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use emitting::{Tree, assert_same, folder, names, read, tree, xtask_new};
 use rexpect::reader::Options;
@@ -241,5 +243,38 @@ fn ctrl_c_leaves_nothing_behind() {
             "{said}"
         );
         assert!(names(destination.path()).is_empty());
+    }
+}
+
+/// In the middle of the work, whenever that is: a whole project or none.
+#[test]
+fn an_interruption_leaves_a_whole_project_or_none() {
+    let whole = silent();
+    for delay in (0..150).step_by(15) {
+        let destination = folder();
+        let temporary = folder();
+        let mut running = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["new", "my-filter", "--silent", "--destination"])
+            .arg(destination.path())
+            .env("TMPDIR", temporary.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(delay));
+        Command::new("kill")
+            .args(["-INT", &running.id().to_string()])
+            .status()
+            .unwrap();
+        if running.wait().unwrap().success() {
+            assert_same(
+                &whole,
+                &tree(&destination.path().join("my-filter")),
+                "interrupted",
+            );
+        } else {
+            assert!(names(destination.path()).is_empty());
+        }
+        assert!(names(temporary.path()).is_empty());
     }
 }

@@ -26,14 +26,16 @@ pub fn given(
     if let Some(path) = env::var_os(FILE_VARIABLE) {
         answers.extend(filed(options, &PathBuf::from(path))?);
     }
-    for (variable, value) in env::vars() {
+    for (variable, value) in env::vars_os() {
+        let variable = variable.to_string_lossy();
         let Some(name) = variable.strip_prefix(VALUE_VARIABLE) else {
             continue;
         };
         let name = name.to_lowercase();
         // The name of the project, for whoever does not say it on the command line.
         if name != "project_name" {
-            let value = judged(options, &name, &value)
+            let value = value.to_string_lossy().into_owned();
+            judged(options, &name, &value)
                 .with_context(|| format!("in the environment, {variable}"))?;
             answers.insert(name, value);
         }
@@ -55,7 +57,9 @@ pub fn defined(options: &[Declared], define: &[String]) -> anyhow::Result<Answer
             };
             // cargo-generate drops blanks around the sign, too.
             let name = name.trim_end();
-            Ok((name.to_owned(), judged(options, name, value.trim_start())?))
+            let value = value.trim_start();
+            judged(options, name, value)?;
+            Ok((name.to_owned(), value.to_owned()))
         })
         .collect()
 }
@@ -83,8 +87,8 @@ fn filed(options: &[Declared], path: &Path) -> anyhow::Result<Answers> {
             let text = plain(value).with_context(|| {
                 format!("in the values file {shown}, {name} is a table: write a string, a boolean or a list of strings")
             })?;
-            let value = judged(options, name, &text).with_context(|| format!("in the values file {shown}"))?;
-            Ok((name.clone(), value))
+            judged(options, name, &text).with_context(|| format!("in the values file {shown}"))?;
+            Ok((name.clone(), text))
         })
         .collect()
 }
@@ -105,7 +109,8 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<String> {
+/// Refuses a name that is no option, and a value that the option does not take.
+fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<()> {
     let Some(option) = options.iter().find(|option| option.name == name) else {
         let names = || options.iter().map(|option| option.name.as_str());
         let hint = nearest(name, names())
@@ -115,8 +120,7 @@ fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<Strin
             listed(names(), "and")
         );
     };
-    judge(option, value)?;
-    Ok(value.to_owned())
+    judge(option, value)
 }
 
 /// Refuses a value that the option does not take.

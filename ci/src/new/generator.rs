@@ -100,6 +100,12 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
     if env::var_os("USER").is_none() {
         child.env("USER", "developer");
     }
+    // It gives up, too, on variables that are no Unicode.
+    for (name, value) in env::vars_os() {
+        if name.to_str().is_none() || value.to_str().is_none() {
+            child.env_remove(name);
+        }
+    }
     let output = child.output().context("the generator cannot be started")?;
     if INTERRUPTED.load(Ordering::Relaxed) {
         return Err(interrupted());
