@@ -25,15 +25,11 @@ pub fn ensure_cargo_generate() -> anyhow::Result<PathBuf> {
     let program = root
         .join("bin/cargo-generate")
         .with_extension(std::env::consts::EXE_EXTENSION);
-    let version = Command::new(&program)
-        .args(["generate", "--version"])
-        .output();
-    let expected = format!("cargo generate-generate {CARGO_GENERATE}");
-    if version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_GENERATE))
-    {
+    let version = Command::new(&program).arg("--version").output();
+    let wanted = format!("cargo generate {CARGO_GENERATE}");
+    if version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted) {
         return Ok(program);
     }
-    let _ = expected;
 
     eprintln!(
         "Installing cargo-generate {CARGO_GENERATE} into {}, once",

@@ -397,6 +397,8 @@ fn templates_use_the_values_that_exist_and_all_of_them() {
     known.extend(["project-name", "crate_name"].map(str::to_owned));
 
     let mut used = BTreeSet::new();
+    let strings = regex::Regex::new(r#""[^"]*"|'[^']*'|\|\s*[a-z_]+"#).unwrap();
+    let tags = regex::Regex::new(r"\{[{%]-?(.*?)-?[%}]\}").unwrap();
     for (name, bytes) in tree(&xtask::repository().join("template")) {
         if name.starts_with("testbench/") {
             continue;
@@ -408,8 +410,6 @@ fn templates_use_the_values_that_exist_and_all_of_them() {
                 .split(' ')
                 .map(str::to_owned),
         );
-        let strings = regex::Regex::new(r#""[^"]*"|'[^']*'|\|\s*[a-z_]+"#).unwrap();
-        let tags = regex::Regex::new(r"\{[{%]-?(.*?)-?[%}]\}").unwrap();
         for tag in tags.captures_iter(&text) {
             let plain = strings.replace_all(&tag[1], " ");
             for word in found(r"([a-z][a-z_-]*)", &plain) {
