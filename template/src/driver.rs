@@ -25,7 +25,7 @@ pub struct Driver {
 /// The loaded driver, for the unload callback to take.
 pub static DRIVER: Published<Driver> = Published::empty();
 
-/// The steps of `DriverEntry`, in the order of "Writing a DriverEntry Routine for a Minifilter
+/// The steps of `DriverEntry`, in the order of "Writing a `DriverEntry` Routine for a Minifilter
 /// Driver".
 ///
 /// # Errors

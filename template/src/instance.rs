@@ -38,6 +38,10 @@ pub unsafe extern "C" fn setup(
 
 /// `InstanceQueryTeardownCallback`: somebody detaches an instance by hand, as with `fltmc detach`.
 /// Without this callback nobody could.
+#[expect(
+    clippy::missing_const_for_fn,
+    reason = "called by the filter manager only"
+)]
 pub unsafe extern "C" fn query_teardown(
     _objects: PCFLT_RELATED_OBJECTS,
     _flags: FLT_INSTANCE_QUERY_TEARDOWN_FLAGS,

@@ -1,4 +1,4 @@
-//! The {{crate_name}} file-system minifilter driver.
+//! The `{{crate_name}}` file-system minifilter driver.
 //!
 //! | question | file |
 //! |---|---|

@@ -72,7 +72,7 @@ pub struct Publication<T: 'static> {
 
 impl<T> Publication<T> {
     /// Leaves the value published when the guard goes: somebody else takes it.
-    pub fn keep(self) {
+    pub const fn keep(self) {
         mem::forget(self);
     }
 }

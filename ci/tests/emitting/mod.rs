@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Every printable ASCII character, the blank not at an end.
 pub const PRINTABLE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ `abcdefghijklmnopqrstuvwxyz{|}~";
 
-/// The name that issue 2 asks for.
+/// A name with everything that some file takes for its own.
 pub const HOSTILE: &str = "A \"B\" & 100% Co; [x] {y}";
 
 /// Names of what Markdown, TOML, INF or Liquid could take for something else.

@@ -72,8 +72,9 @@ pub fn load_failed(driver_object: &mut DRIVER_OBJECT, failure: &Failure) {
         .chain(hexadecimal(failure.status))
         .chain([0]);
     for (index, unit) in text.enumerate() {
+        let place = strings.wrapping_add(index);
         // SAFETY: the text has `units` units, and the entry was allocated with room for them.
-        unsafe { strings.add(index).write(unit) };
+        unsafe { place.write(unit) };
     }
     // SAFETY: the entry is complete; it belongs to the I/O manager from here on.
     unsafe { IoWriteErrorLogEntry(entry) };

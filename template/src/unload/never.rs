@@ -3,5 +3,5 @@
 use crate::fltmgr::PFLT_FILTER_UNLOAD_CALLBACK;
 
 /// What is registered as `FilterUnloadCallback`: none, and without one a filter cannot be unloaded
-/// ("PFLT_FILTER_UNLOAD_CALLBACK").
+/// (`PFLT_FILTER_UNLOAD_CALLBACK`).
 pub const CALLBACK: PFLT_FILTER_UNLOAD_CALLBACK = None;
