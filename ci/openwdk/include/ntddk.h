@@ -9,3 +9,12 @@ typedef struct _RTL_SPLAY_LINKS {
 } RTL_SPLAY_LINKS, *PRTL_SPLAY_LINKS;
 #endif
 #include_next <ntddk.h>
+
+#ifndef OPENWDK_NTDDK
+#define OPENWDK_NTDDK
+/* The function types beside mingw-w64's pointer types. */
+typedef RTL_GENERIC_COMPARE_RESULTS NTAPI RTL_AVL_COMPARE_ROUTINE(
+    struct _RTL_AVL_TABLE *Table, PVOID FirstStruct, PVOID SecondStruct);
+typedef PVOID NTAPI RTL_AVL_ALLOCATE_ROUTINE(struct _RTL_AVL_TABLE *Table, CLONG ByteSize);
+typedef VOID NTAPI RTL_AVL_FREE_ROUTINE(struct _RTL_AVL_TABLE *Table, PVOID Buffer);
+#endif

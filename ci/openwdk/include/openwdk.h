@@ -25,6 +25,9 @@
 #define WINVER 0x0A00
 #define NTDDI_VERSION 0x0A000008
 
+/* Inline in every file that includes it, with no definition elsewhere that the linker would look for. */
+#define FORCEINLINE static __inline__
+
 #include <openwdk_sal.h>
 
 #endif

@@ -11,7 +11,7 @@
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
-    fs,
+    fs::{self, File},
     hash::{Hash, Hasher},
     io::Write,
     path::{Path, PathBuf},
@@ -85,20 +85,38 @@ pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf>
         return Ok(root);
     }
     fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
-    // Made beside its place and then renamed: an interrupted build leaves no half of one.
+    let lock = File::create(cache.join("lock"))?;
+    lock.lock()?;
+    if root.is_dir() {
+        // Another process made it meanwhile.
+        return Ok(root);
+    }
+    remove_others(cache);
+    // Made beside its place and then renamed: an interruption leaves no half of it.
     let draft = tempfile::Builder::new()
         .prefix("draft-")
         .tempdir_in(cache)?;
     headers(draft.path(), mingw)?;
     libraries(draft.path(), llvm, mingw)?;
-    match fs::rename(draft.path(), &root) {
-        Ok(()) => {
-            let _ = draft.keep();
-            Ok(root)
+    fs::rename(draft.path(), &root).with_context(|| format!("cannot create {}", root.display()))?;
+    let _ = draft.keep();
+    Ok(root)
+}
+
+/// Removes what was made of other inputs, with the wdk crates that were compiled against it, unless a build is at work
+/// there. What cannot be removed stays: it is a cache.
+fn remove_others(cache: &Path) {
+    for root in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let locks = fs::read_dir(root.path().join("drivers"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let in_use = locks
+            .filter_map(|shared| File::open(shared.path().join("lock")).ok())
+            .any(|lock| lock.try_lock().is_err());
+        if !in_use {
+            let _ = fs::remove_dir_all(root.path());
         }
-        // Another process was faster.
-        Err(_) if root.is_dir() => Ok(root),
-        Err(error) => Err(error).with_context(|| format!("cannot create {}", root.display())),
     }
 }
 
@@ -291,7 +309,7 @@ fn import_library(
     llvm: &Llvm,
 ) -> anyhow::Result<()> {
     let definition = directory.join(format!("{library}.def"));
-    let mut file = fs::File::create(&definition)?;
+    let mut file = File::create(&definition)?;
     writeln!(file, "LIBRARY {image}\nEXPORTS")?;
     for (name, kind) in exports {
         let data = if *kind == Kind::Variable { " DATA" } else { "" };
