@@ -44,15 +44,17 @@ impl OpenWdk {
     }
 }
 
-/// Compiles the C sources of a minifilter and links them to the `.sys` that `out` names.
+/// Compiles the C sources of a minifilter and links them to the `.sys` that `out` names. Headers are searched in the
+/// sources' own folders, in `includes`, and in the open WDK.
 ///
 /// # Errors
 ///
-/// What the compiler or the linker said.
-pub fn compile_c(wdk: &OpenWdk, sources: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+/// The open WDK cannot be made, or what the compiler or the linker said.
+pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+    let wdk = OpenWdk::prepare()?;
     let directory = out.parent().context("the .sys has a folder")?;
     fs::create_dir_all(directory)?;
-    let objects = tempfile::tempdir_in(directory)?;
+    let objects = tempfile::tempdir()?;
     let mut link = Command::new(wdk.program("lld-link"));
     link.args([
         "/driver",
@@ -68,11 +70,11 @@ pub fn compile_c(wdk: &OpenWdk, sources: &[PathBuf], out: &Path) -> anyhow::Resu
     link.arg(output);
     for (number, source) in sources.iter().enumerate() {
         let object = objects.path().join(format!("{number}.obj"));
-        run(wdk
-            .clang()
-            .args(["-O1", "-c", "-o"])
-            .arg(&object)
-            .arg(source))?;
+        let mut clang = wdk.clang();
+        for include in includes {
+            clang.arg("-I").arg(include);
+        }
+        run(clang.args(["-O1", "-c", "-o"]).arg(&object).arg(source))?;
         link.arg(object);
     }
     for library in [
