@@ -1,16 +1,195 @@
-//! `cargo xtask test`.
+//! `cargo xtask test`: everything that CI runs, in stages.
+//!
+//! What is tested stands in the tests themselves (`ci/tests/` and the unit tests); here stands only
+//! in which order they run, and what has to be there first.
 
-use std::process::ExitCode;
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+
+use crate::{repository, setup, tools};
 
 /// Run everything that CI runs.
+///
+/// Installs what is missing first (Debian packages, a rustup target, the released cargo-generate)
+/// and says what and why. Then runs the stages in turn and goes on after a failure, so that one run
+/// shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
+///
+/// Examples:
+///   cargo xtask test                 everything
+///   cargo xtask test lint bench      two stages
+///   cargo xtask test --list          the stages, and what each is for
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The stages to run [default: all]
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+    /// List the stages and stop
+    #[arg(long)]
+    list: bool,
+    /// Install nothing; say what is missing
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// One stage: a cargo command in a folder of the repository.
+struct Stage {
+    name: &'static str,
+    purpose: &'static str,
+    folder: &'static str,
+    cargo: &'static [&'static str],
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "format",
+        purpose: "rustfmt on the xtask program",
+        folder: "ci",
+        cargo: &["fmt", "--check"],
+    },
+    Stage {
+        name: "bench-format",
+        purpose: "rustfmt on the test bench",
+        folder: "template/testbench",
+        cargo: &["fmt", "--check"],
+    },
+    Stage {
+        name: "lint",
+        purpose: "clippy on the xtask program and its tests",
+        folder: "ci",
+        cargo: &[
+            "clippy",
+            "--locked",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    },
+    Stage {
+        name: "bench-lint",
+        purpose: "clippy on the test bench",
+        folder: "template/testbench",
+        cargo: &[
+            "clippy",
+            "--locked",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    },
+    Stage {
+        name: "bench",
+        purpose: "the test bench's own unit tests",
+        folder: "template/testbench",
+        cargo: &["test", "--locked", "--lib"],
+    },
+    Stage {
+        name: "unit",
+        purpose: "the xtask program's unit tests",
+        folder: "ci",
+        cargo: &["test", "--locked", "--lib"],
+    },
+    Stage {
+        name: "template",
+        purpose: "emission, refusals, builds, the bench on good and broken drivers, Wine",
+        folder: "ci",
+        cargo: &["test", "--locked", "--no-fail-fast", "--test", "*"],
+    },
+];
 
 /// Runs the verb.
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong and what to do.
-pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+/// Where a stage is unknown, something is missing that could not be installed, or cargo could not
+/// be started.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.list {
+        for stage in STAGES {
+            println!("{:<14}{}", stage.name, stage.purpose);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stages = chosen(&args.stages)?;
+    setup::ensure(&[setup::Group::Build, setup::Group::Wine], !args.no_setup)?;
+    tools::ensure_cargo_generate()?;
+
+    let mut results = Vec::new();
+    for (number, stage) in stages.iter().enumerate() {
+        eprintln!(
+            "\n[{}/{}] {}: {}",
+            number + 1,
+            stages.len(),
+            stage.name,
+            stage.purpose
+        );
+        let start = Instant::now();
+        let passed = run_stage(stage)?;
+        results.push((stage, passed, start.elapsed()));
+    }
+    Ok(report(&results))
+}
+
+/// The stages named on the command line, or all.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
+    if names.is_empty() {
+        return Ok(STAGES.iter().collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            let known = || {
+                STAGES
+                    .iter()
+                    .map(|stage| stage.name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            STAGES
+                .iter()
+                .find(|stage| stage.name == name)
+                .with_context(|| format!("`{name}` is no stage; the stages are {}", known()))
+        })
+        .collect()
+}
+
+fn run_stage(stage: &Stage) -> anyhow::Result<bool> {
+    let folder: PathBuf = repository().join(stage.folder);
+    if !folder.is_dir() {
+        bail!("{} is missing: is this a complete clone?", folder.display());
+    }
+    let status = Command::new("cargo")
+        .args(stage.cargo)
+        .current_dir(&folder)
+        .status()
+        .context("cargo could not be started; is rustup installed?")?;
+    Ok(status.success())
+}
+
+fn report(results: &[(&&Stage, bool, Duration)]) -> ExitCode {
+    eprintln!();
+    for (stage, passed, time) in results {
+        let verdict = if *passed { "passed" } else { "FAILED" };
+        eprintln!("{verdict}  {:<14}{:>6.1} s", stage.name, time.as_secs_f64());
+    }
+    let failed: Vec<_> = results
+        .iter()
+        .filter(|(_, passed, _)| !passed)
+        .map(|(stage, ..)| stage.name)
+        .collect();
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!(
+        "To repeat what failed: cargo xtask test {}",
+        failed.join(" ")
+    );
+    ExitCode::from(1)
 }
