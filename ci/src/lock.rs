@@ -55,7 +55,11 @@ fn resolve(project: &Path) -> anyhow::Result<()> {
         .stdout(std::process::Stdio::null())
         .status()
         .context("cargo could not be started")?;
-    ensure!(status.success(), "cargo could not resolve the dependencies of {}", project.display());
+    ensure!(
+        status.success(),
+        "cargo could not resolve the dependencies of {}",
+        project.display()
+    );
     Ok(())
 }
 
@@ -66,28 +70,51 @@ fn template_of(lock: &str, name: &str) -> anyhow::Result<String> {
     let head = parts.next().unwrap_or_default();
     let entries: Vec<&str> = parts.map(str::trim_end).collect();
     let name_of = |entry: &str| -> Option<String> {
-        Some(entry.lines().next()?.strip_prefix("name = \"")?.strip_suffix('"')?.to_owned())
+        Some(
+            entry
+                .lines()
+                .next()?
+                .strip_prefix("name = \"")?
+                .strip_suffix('"')?
+                .to_owned(),
+        )
     };
-    let Some(own) = entries.iter().find(|entry| name_of(entry).as_deref() == Some(name)) else {
+    let Some(own) = entries
+        .iter()
+        .find(|entry| name_of(entry).as_deref() == Some(name))
+    else {
         bail!("cargo's lock file has no entry for {name}");
     };
     let own = own.replace(name, "{{project-name}}");
 
     let mut text = String::new();
-    writeln!(text, "{{% capture own %}}{SEPARATOR}{own}{{% endcapture -%}}\n{head}")?;
+    writeln!(
+        text,
+        "{{% capture own %}}{SEPARATOR}{own}{{% endcapture -%}}\n{head}"
+    )?;
     let mut before = None;
-    let others = entries.iter().filter(|entry| name_of(entry).as_deref() != Some(name));
+    let others = entries
+        .iter()
+        .filter(|entry| name_of(entry).as_deref() != Some(name));
     for entry in others {
         let this = name_of(entry).context("an entry of cargo's lock file has no name")?;
         if before.as_ref() != Some(&this) {
-            let after = before.map_or(String::new(), |name| format!("project-name > \"{name}\" and "));
-            writeln!(text, "{{%- if {after}project-name < \"{this}\" %}}\n\n{{{{own}}}}\n{{%- endif %}}")?;
+            let after = before.map_or(String::new(), |name| {
+                format!("project-name > \"{name}\" and ")
+            });
+            writeln!(
+                text,
+                "{{%- if {after}project-name < \"{this}\" %}}\n\n{{{{own}}}}\n{{%- endif %}}"
+            )?;
         }
         writeln!(text, "\n{SEPARATOR}{entry}")?;
         before = Some(this);
     }
     if let Some(last) = before {
-        writeln!(text, "{{%- if project-name > \"{last}\" %}}\n\n{{{{own}}}}\n{{%- endif %}}")?;
+        writeln!(
+            text,
+            "{{%- if project-name > \"{last}\" %}}\n\n{{{{own}}}}\n{{%- endif %}}"
+        )?;
     }
     Ok(text)
 }
