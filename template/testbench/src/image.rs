@@ -1,0 +1,455 @@
+//! The driver's file: checked, taken apart, and mapped as the Windows loader would map it.
+//!
+//! Documents: "PE Format"; for the sections that go away after `DriverEntry`, "Locking Pageable Code
+//! or Data" and the INIT segment of "Making Drivers Pageable".
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use object::LittleEndian as LE;
+use object::pe;
+use object::read::pe::{
+    ImageNtHeaders as _, ImageOptionalHeader as _, ImageThunkData as _, Import as PeImport,
+    PeFile64, ResourceDirectoryEntryData,
+};
+
+use crate::os::{self, Access, PAGE};
+
+/// Why a file is not put on the bench: one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal(pub String);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A driver's file, checked and taken apart.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// The room it takes when mapped.
+    pub size: usize,
+    /// `DriverEntry`, relative to the image.
+    pub entry: u32,
+    /// Its sections, by address.
+    pub sections: Vec<Section>,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// The sentences of its message table: identifier and text.
+    pub messages: Vec<(u32, String)>,
+    preferred_base: u64,
+    header_size: usize,
+    relocations: Vec<u32>,
+    cookie: Option<u32>,
+    routines: Vec<(u32, u32, bool)>,
+}
+
+/// A section.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Where it begins, relative to the image.
+    pub rva: usize,
+    /// Its size in memory, in whole pages.
+    pub size: usize,
+    /// What may be done with it.
+    pub access: Access,
+    /// Windows discards it after `DriverEntry`.
+    pub discardable: bool,
+    /// It may be paged out, so it may not be touched at `DISPATCH_LEVEL`.
+    pub pageable: bool,
+    file: std::ops::Range<usize>,
+}
+
+/// A function or variable that the driver imports.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The module.
+    pub dll: String,
+    /// The name, or `#` and the ordinal.
+    pub name: String,
+    slot: u32,
+}
+
+/// The default that the linker gives a security cookie; a driver that still finds it there stops.
+const SECURITY_COOKIE: u64 = 0x0000_5EED_C00C_1E57;
+
+/// More than any driver; a header that asks for more is damaged.
+const LARGEST_IMAGE: usize = 256 << 20;
+
+impl Image {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says why the file is not put on the bench.
+    pub fn open(path: &Path) -> Result<Self, Refusal> {
+        let data = fs::read(path)
+            .map_err(|error| Refusal(format!("{} cannot be read: {error}.", path.display())))?;
+        Self::parse(path, data)
+    }
+
+    /// Checks a file that was read already.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says why the file is not put on the bench.
+    pub fn parse(path: &Path, data: Vec<u8>) -> Result<Self, Refusal> {
+        let shown = path.display();
+        if data.get(..2) != Some(b"MZ") {
+            return Err(Refusal(format!(
+                "{shown} is no Windows program file: it does not begin with MZ; give the .sys that the build made."
+            )));
+        }
+        match machine(&data) {
+            Some(pe::IMAGE_FILE_MACHINE_AMD64) => {}
+            Some(machine) => {
+                let name = match machine {
+                    pe::IMAGE_FILE_MACHINE_ARM64 => "ARM64",
+                    pe::IMAGE_FILE_MACHINE_I386 => "x86",
+                    _ => "another processor",
+                };
+                return Err(Refusal(format!(
+                    "{shown} is built for {name} (machine 0x{machine:04x}); the bench runs x64 drivers only, so build it for x86_64-pc-windows-msvc."
+                )));
+            }
+            None => return Err(damaged(path, "it ends before its headers do")),
+        }
+        take_apart(path, data)
+    }
+
+    /// The section that holds an address.
+    #[must_use]
+    pub fn section_at(&self, rva: usize) -> Option<&Section> {
+        self.sections
+            .iter()
+            .find(|section| (section.rva..section.rva + section.size).contains(&rva))
+    }
+
+    /// Whether the routine at an address has an exception handler of its own.
+    #[must_use]
+    pub fn has_handler(&self, rva: u32) -> bool {
+        self.routines
+            .iter()
+            .any(|(begin, end, handler)| *handler && (*begin..*end).contains(&rva))
+    }
+
+    /// Maps the image at an address of the system's choice, with its imports bound by `bind`.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's own.
+    pub fn map(&self, mut bind: impl FnMut(&Import) -> u64) -> io::Result<usize> {
+        // A page that nothing may touch lies on either side.
+        let base = os::reserve(self.size + 2 * PAGE)? + PAGE;
+        os::protect(base, self.size, Access::ReadWrite)?;
+        // SAFETY: the pages were reserved just now, are writable, and nothing else refers to them.
+        let memory = unsafe { std::slice::from_raw_parts_mut(base as *mut u8, self.size) };
+        memory[..self.header_size].copy_from_slice(&self.data[..self.header_size]);
+        for section in &self.sections {
+            let bytes = &self.data[section.file.clone()];
+            memory[section.rva..section.rva + bytes.len()].copy_from_slice(bytes);
+        }
+        let delta = (base as u64).wrapping_sub(self.preferred_base);
+        for rva in &self.relocations {
+            let place = &mut memory[*rva as usize..*rva as usize + 8];
+            let value = u64::from_le_bytes(place.try_into().unwrap_or_default());
+            place.copy_from_slice(&value.wrapping_add(delta).to_le_bytes());
+        }
+        for import in &self.imports {
+            let slot = import.slot as usize;
+            memory[slot..slot + 8].copy_from_slice(&bind(import).to_le_bytes());
+        }
+        if let Some(cookie) = self.cookie {
+            memory[cookie as usize..cookie as usize + 8]
+                .copy_from_slice(&SECURITY_COOKIE.to_le_bytes());
+        }
+        os::protect(base, self.size, Access::None)?;
+        os::protect(base, self.header_size.next_multiple_of(PAGE), Access::Read)?;
+        for section in &self.sections {
+            os::protect(base + section.rva, section.size, section.access)?;
+        }
+        Ok(base)
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> Refusal {
+    Refusal(format!(
+        "{} is damaged: {why}; build it again.",
+        path.display()
+    ))
+}
+
+fn machine(data: &[u8]) -> Option<u16> {
+    let at = u32::from_le_bytes(data.get(0x3C..0x40)?.try_into().ok()?) as usize;
+    if data.get(at..at.checked_add(4)?)? != b"PE\0\0" {
+        return None;
+    }
+    let machine = data.get(at + 4..at + 6)?;
+    Some(u16::from_le_bytes(machine.try_into().ok()?))
+}
+
+fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
+    let broken = |error: object::read::Error| damaged(path, &error.to_string().to_lowercase());
+    let file = PeFile64::parse(&*data).map_err(broken)?;
+    let header = file.nt_headers().optional_header();
+    if header.subsystem() != pe::IMAGE_SUBSYSTEM_NATIVE {
+        return Err(Refusal(format!(
+            "{} is no kernel driver: its subsystem is {}, not 1 (native); link it with /DRIVER /SUBSYSTEM:NATIVE.",
+            path.display(),
+            header.subsystem()
+        )));
+    }
+    let size = header.size_of_image() as usize;
+    if size == 0 || size > LARGEST_IMAGE {
+        return Err(damaged(
+            path,
+            &format!("its header asks for {size} bytes of memory"),
+        ));
+    }
+    let size = size.next_multiple_of(PAGE);
+    let header_size = header.size_of_headers() as usize;
+    if header_size > data.len() || header_size > size {
+        return Err(damaged(
+            path,
+            "its headers are larger than the file or the image",
+        ));
+    }
+    let sections = sections(path, &file, &data, size)?;
+    let entry = header.address_of_entry_point();
+    let runs = |rva: u32| {
+        sections.iter().any(|section| {
+            matches!(section.access, Access::ReadExecute | Access::All)
+                && (section.rva..section.rva + section.size).contains(&(rva as usize))
+        })
+    };
+    if !runs(entry) {
+        return Err(damaged(
+            path,
+            "its entry point (DriverEntry) is not in a section with code",
+        ));
+    }
+    let fits = |rva: u32| {
+        if (rva as usize).checked_add(8).is_some_and(|end| end <= size) {
+            Ok(rva)
+        } else {
+            Err(damaged(
+                path,
+                &format!("it refers to offset 0x{rva:x} of an image of 0x{size:x} bytes"),
+            ))
+        }
+    };
+
+    let mut imports = Vec::new();
+    if let Some(table) = file.import_table().map_err(broken)? {
+        let mut descriptors = table.descriptors().map_err(broken)?;
+        while let Some(descriptor) = descriptors.next().map_err(broken)? {
+            let dll = table.name(descriptor.name.get(LE)).map_err(broken)?;
+            let dll = String::from_utf8_lossy(dll).into_owned();
+            let names = match descriptor.original_first_thunk.get(LE) {
+                0 => descriptor.first_thunk.get(LE),
+                names => names,
+            };
+            let mut thunks = table.thunks(names).map_err(broken)?;
+            let mut slot = descriptor.first_thunk.get(LE);
+            while let Some(thunk) = thunks.next::<pe::ImageNtHeaders64>().map_err(broken)? {
+                let name = match table
+                    .import::<pe::ImageNtHeaders64>(thunk)
+                    .map_err(broken)?
+                {
+                    PeImport::Ordinal(_) => format!("#{}", thunk.ordinal()),
+                    PeImport::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
+                };
+                imports.push(Import {
+                    dll: dll.clone(),
+                    name,
+                    slot: fits(slot)?,
+                });
+                slot += 8;
+            }
+        }
+    }
+
+    let mut relocations = Vec::new();
+    let table = file.section_table();
+    if let Some(mut blocks) = file
+        .data_directories()
+        .relocation_blocks(&*data, &table)
+        .map_err(broken)?
+    {
+        while let Some(block) = blocks.next().map_err(broken)? {
+            for relocation in block {
+                match relocation.typ {
+                    pe::IMAGE_REL_BASED_ABSOLUTE => {}
+                    pe::IMAGE_REL_BASED_DIR64 => {
+                        relocations.push(fits(relocation.virtual_address)?);
+                    }
+                    other => {
+                        return Err(damaged(
+                            path,
+                            &format!("it has a relocation of type {other}, which x64 has not"),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    let base = header.image_base();
+    let directory = |index| {
+        file.data_directory(index)
+            .and_then(|directory| directory.data(&*data, &table).ok())
+            .unwrap_or_default()
+    };
+    let cookie = word(directory(pe::IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG), 0x58)
+        .filter(|address| *address != 0)
+        .and_then(|address| u32::try_from(address.wrapping_sub(base)).ok())
+        .filter(|rva| (*rva as usize) + 8 <= size);
+    let routines = routines(directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION), |rva| {
+        table.pe_data_at(&*data, rva)
+    });
+    let messages = messages(&file, &data).unwrap_or_default();
+
+    Ok(Image {
+        path: path.to_path_buf(),
+        size,
+        entry,
+        preferred_base: base,
+        header_size,
+        sections,
+        imports,
+        messages,
+        relocations,
+        cookie,
+        routines,
+        data,
+    })
+}
+
+fn word(data: &[u8], offset: usize) -> Option<u64> {
+    let bytes = data.get(offset..offset + 8)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn sections(
+    path: &Path,
+    file: &PeFile64<'_>,
+    data: &[u8],
+    size: usize,
+) -> Result<Vec<Section>, Refusal> {
+    let mut sections = Vec::new();
+    for header in file.section_table().iter() {
+        let name = String::from_utf8_lossy(header.raw_name()).into_owned();
+        let rva = header.virtual_address.get(LE) as usize;
+        let in_file = header.size_of_raw_data.get(LE) as usize;
+        let in_memory = match header.virtual_size.get(LE) as usize {
+            0 => in_file,
+            in_memory => in_memory,
+        };
+        let begin = header.pointer_to_raw_data.get(LE) as usize;
+        let file = begin..begin.saturating_add(in_file.min(in_memory));
+        if rva % PAGE != 0 || rva.saturating_add(in_memory) > size || file.end > data.len() {
+            return Err(damaged(
+                path,
+                &format!("section {name} lies outside the file or the image"),
+            ));
+        }
+        let flags = header.characteristics.get(LE);
+        let access = match (
+            flags & pe::IMAGE_SCN_MEM_WRITE != 0,
+            flags & pe::IMAGE_SCN_MEM_EXECUTE != 0,
+        ) {
+            (true, true) => Access::All,
+            (true, false) => Access::ReadWrite,
+            (false, true) => Access::ReadExecute,
+            (false, false) => Access::Read,
+        };
+        sections.push(Section {
+            discardable: flags & pe::IMAGE_SCN_MEM_DISCARDABLE != 0 || name == "INIT",
+            pageable: name.starts_with("PAGE"),
+            name,
+            rva,
+            size: in_memory.next_multiple_of(PAGE),
+            access,
+            file,
+        });
+    }
+    Ok(sections)
+}
+
+/// The routines of the exception directory: begin, end, and whether there is a handler.
+fn routines<'a>(
+    directory: &[u8],
+    data_at: impl Fn(u32) -> Option<&'a [u8]>,
+) -> Vec<(u32, u32, bool)> {
+    directory
+        .chunks_exact(12)
+        .map(|entry| {
+            let [begin, end, unwind] = [0, 4, 8].map(|at| {
+                u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
+            });
+            // UNW_FLAG_EHANDLER, in the upper bits of the first byte.
+            let handler =
+                data_at(unwind).is_some_and(|info| info.first().is_some_and(|b| b >> 3 & 1 != 0));
+            (begin, end, handler)
+        })
+        .collect()
+}
+
+/// The message table of the resources, in the first language it comes in.
+fn messages(file: &PeFile64<'_>, data: &[u8]) -> Option<Vec<(u32, String)>> {
+    let table = file.section_table();
+    let directories = file.data_directories();
+    let resources = directories
+        .resource_directory(data, &table)
+        .ok()
+        .flatten()?;
+    let root = resources.root().ok()?;
+    let types = root
+        .entries
+        .iter()
+        .find(|entry| entry.name_or_id().id() == Some(pe::RT_MESSAGETABLE))?;
+    let mut entry = types.data(resources).ok()?;
+    while let ResourceDirectoryEntryData::Table(table) = entry {
+        entry = table.entries.first()?.data(resources).ok()?;
+    }
+    let leaf = entry.data()?;
+    let bytes = table.pe_data_at(data, leaf.offset_to_data.get(LE))?;
+    message_table(bytes.get(..leaf.size.get(LE) as usize)?)
+}
+
+/// Takes a `MESSAGE_RESOURCE_DATA` apart.
+fn message_table(bytes: &[u8]) -> Option<Vec<(u32, String)>> {
+    let long = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let short = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    let mut messages = Vec::new();
+    for block in 0..long(0)? as usize {
+        let at = 4 + block * 12;
+        let (low, high) = (long(at)?, long(at + 4)?);
+        let mut at = long(at + 8)? as usize;
+        for id in low..=high {
+            let length = short(at)? as usize;
+            let text = bytes.get(at + 4..at + length)?;
+            let text = if short(at + 2)? & 1 != 0 {
+                let units: Vec<u16> = text
+                    .chunks_exact(2)
+                    .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+                    .collect();
+                String::from_utf16_lossy(&units)
+            } else {
+                text.iter().map(|byte| char::from(*byte)).collect()
+            };
+            messages.push((id, text.trim_end_matches(['\0', '\r', '\n']).to_owned()));
+            at += length;
+        }
+    }
+    Some(messages)
+}

@@ -1,0 +1,81 @@
+//! The debugger, bug checks, assertions.
+//!
+//! Documents: "Sending Output to the Debugger", "Bug Check Code Reference".
+
+use super::{ANY, Fails, functions, here};
+use crate::status::{self, Status};
+use crate::trace::Ending;
+use crate::{guest, memory};
+
+functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
+    /// Prints for the debugger.
+    [ANY, Fails::Never]
+    fn DbgPrint(_format: u64) -> Status { status::SUCCESS }
+    /// Prints for the debugger, by component and level.
+    [ANY, Fails::Never]
+    fn DbgPrintEx(_component: u32, _level: u32, _format: u64) -> Status { status::SUCCESS }
+    /// Prints for the debugger.
+    [ANY, Fails::Never]
+    fn vDbgPrintEx(_component: u32, _level: u32, _format: u64, _arguments: u64) -> Status { status::SUCCESS }
+    /// Prints for the debugger, with a prefix.
+    [ANY, Fails::Never]
+    fn vDbgPrintExWithPrefix(_prefix: u64, _component: u32, _level: u32, _format: u64, _arguments: u64) -> Status {
+        status::SUCCESS
+    }
+    /// Stops the system.
+    [ANY, Fails::Never]
+    fn KeBugCheckEx(code: u32, first: u64, second: u64, third: u64, fourth: u64) {
+        bugcheck(code, [first, second, third, fourth]);
+    }
+    /// Stops the system.
+    [ANY, Fails::Never]
+    fn KeBugCheck(code: u32) {
+        bugcheck(code, [0; 4]);
+    }
+    /// A failed assertion.
+    [ANY, Fails::Never]
+    fn RtlAssert(text: u64, file: u64, line: u32, _message: u64) {
+        let at = here();
+        let (text, file) = (guest::narrow(text, 200), guest::narrow(file, 200));
+        super::end(Ending::Bugcheck {
+            at,
+            code: 0,
+            parameters: [0; 4],
+            meaning: format!("the assertion {text} failed in {file}, line {line}"),
+        });
+    }
+    /// A breakpoint: with no debugger attached Windows stops.
+    [ANY, Fails::Never]
+    fn DbgBreakPoint() {
+        super::end(Ending::Bugcheck {
+            at: here(),
+            code: 0,
+            parameters: [0; 4],
+            meaning: "DbgBreakPoint with no debugger attached".to_owned(),
+        });
+    }
+}
+
+fn bugcheck(code: u32, parameters: [u64; 4]) -> ! {
+    let meaning = match code {
+        // wdk-panic: the file, its length, line and column.
+        PANIC if memory::is_known(parameters[0], parameters[1] as usize) && parameters[1] < 512 => {
+            let file = guest::bytes(parameters[0], parameters[1] as usize);
+            let file = String::from_utf8_lossy(&file).into_owned();
+            format!("a Rust panic in {file}, line {}", parameters[2])
+        }
+        PANIC => "a Rust panic".to_owned(),
+        0xE2 => "MANUALLY_INITIATED_CRASH".to_owned(),
+        0xF5 => "FLTMGR_FILE_SYSTEM".to_owned(),
+        _ => String::new(),
+    };
+    super::end(Ending::Bugcheck {
+        at: here(),
+        code,
+        parameters,
+        meaning,
+    })
+}
+
+/// The code with which the wdk-panic crate stops.
+const PANIC: u32 = u32::from_be_bytes(*b"RPNC");

@@ -1,0 +1,417 @@
+//! The filter manager: registration, start, unload.
+//!
+//! Documents: "Registering the Minifilter Driver", "Initiating Filtering", "When the
+//! FilterUnloadCallback Routine Is Called", "Unregistering the Minifilter Driver",
+//! "`FLT_REGISTRATION` structure (fltkernel.h)", "`FLT_OPERATION_REGISTRATION` structure
+//! (fltkernel.h)".
+
+use super::layout::{driver_object, registration as offset};
+use super::{
+    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, functions, held_once, hang,
+    in_teardown, misuse, release, thunk, with,
+};
+use super::{contexts, operations, ports, volumes, work};
+use crate::guest;
+use crate::memory;
+use crate::status::{self, Status};
+use crate::trace::{Event, Kind, Misuse, Registration, Routine, Unload};
+
+/// What the filter manager knows of the driver.
+#[derive(Debug, Clone, Default)]
+pub struct Manager {
+    /// The driver object.
+    pub driver: u64,
+    /// The handle; 0 where nothing is registered.
+    pub handle: u64,
+    /// `FltStartFiltering` was called and did not fail.
+    pub started: bool,
+    /// The registration's digest.
+    pub registration: Registration,
+    /// The registration's callbacks.
+    pub callbacks: Callbacks,
+    /// The operations with their callbacks.
+    pub operations: Vec<OperationCallbacks>,
+    /// The instances.
+    pub instances: Vec<volumes::Instance>,
+    /// References by `FltObjectReference` and its like: the object, and what it is.
+    pub references: Vec<(u64, String)>,
+    /// Operations that were begun and are not completed.
+    pub in_flight: Vec<operations::InFlight>,
+}
+
+/// The callbacks of an `FLT_REGISTRATION`; 0 where there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Callbacks {
+    /// `FilterUnloadCallback`.
+    pub unload: u64,
+    /// `InstanceSetupCallback`.
+    pub setup: u64,
+    /// `InstanceQueryTeardownCallback`.
+    pub query_teardown: u64,
+    /// `InstanceTeardownStartCallback`.
+    pub teardown_start: u64,
+    /// `InstanceTeardownCompleteCallback`.
+    pub teardown_complete: u64,
+}
+
+/// An `FLT_OPERATION_REGISTRATION`.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationCallbacks {
+    /// `MajorFunction`.
+    pub major: u8,
+    /// `Flags`.
+    pub flags: u32,
+    /// `PreOperation`.
+    pub pre: u64,
+    /// `PostOperation`.
+    pub post: u64,
+}
+
+functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
+    /// Registers the minifilter; replaces the driver object's unload routine.
+    [APC, Fails::With(&[
+        status::INSUFFICIENT_RESOURCES,
+        status::FLT_NOT_INITIALIZED,
+        status::OBJECT_NAME_NOT_FOUND,
+    ])]
+    fn FltRegisterFilter(driver: u64, registration: u64, filter: u64) -> Status {
+        register(driver, registration, filter)
+    }
+
+    /// Attaches the filter to the volumes and lets operations through to it, before it returns.
+    [APC, Fails::With(&[status::INVALID_PARAMETER, status::INSUFFICIENT_RESOURCES])]
+    fn FltStartFiltering(filter: u64) -> Status {
+        check(filter);
+        if with(|state| std::mem::replace(&mut state.filter.started, true)) {
+            return status::INVALID_PARAMETER;
+        }
+        if !with(|state| state.scenario.quiet_start) {
+            start();
+        }
+        status::SUCCESS
+    }
+
+    /// Tears every instance down and forgets the filter; returns when nothing refers to it any more.
+    [APC, Fails::Never]
+    fn FltUnregisterFilter(filter: u64) {
+        if with(|state| state.filter.handle) != filter || filter == 0 {
+            match held_once(Kind::Filter, filter) {
+                Some(_) => misuse(Misuse::ReleasedTwice { what: "the filter registration".to_owned() }),
+                None => bad_handle("filter handle", filter),
+            }
+        }
+        unregister();
+    }
+
+    /// Adds a reference to a filter, an instance or a volume.
+    [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
+    fn FltObjectReference(object: u64) -> Status {
+        reference(object);
+        status::SUCCESS
+    }
+
+    /// Takes a reference back.
+    [DISPATCH, Fails::Never]
+    fn FltObjectDereference(object: u64) {
+        dereference(object);
+    }
+
+    /// Finds a filter by its name.
+    [APC, Fails::With(&[status::FLT_FILTER_NOT_FOUND])]
+    fn FltGetFilterFromName(name: u64, out: u64) -> Status {
+        let handle = with(|state| state.filter.handle);
+        let own = with(|state| state.service.clone());
+        if handle == 0 || !guest::unicode(name).eq_ignore_ascii_case(&own) {
+            return status::FLT_FILTER_NOT_FOUND;
+        }
+        reference(handle);
+        guest::write(out, handle);
+        status::SUCCESS
+    }
+
+    /// Finds a function of the filter manager by name.
+    [DISPATCH, Fails::Never]
+    fn FltGetRoutineAddress(name: u64) -> u64 {
+        let name = guest::narrow(name, 256);
+        match super::function(&name) {
+            Some(function) if function.dll == "FLTMGR.SYS" => thunk(function.dll, function.name),
+            _ => 0,
+        }
+    }
+}
+
+/// Adds a reference that the driver must take back.
+pub fn reference(object: u64) {
+    let Some(what) = memory::handle_name(object) else {
+        bad_handle("filter manager object", object)
+    };
+    with(|state| state.filter.references.push((object, what.clone())));
+    acquire(Kind::Reference, object, what);
+}
+
+fn dereference(object: u64) {
+    if memory::handle_name(object).is_none() {
+        bad_handle("filter manager object", object);
+    }
+    if !release(Kind::Reference, object) {
+        let what = memory::handle_name(object).unwrap_or_default();
+        misuse(Misuse::ReleasedTwice {
+            what: format!("a reference to {what}"),
+        });
+    }
+    with(|state| {
+        let references = &mut state.filter.references;
+        if let Some(at) = references.iter().rposition(|(held, _)| *held == object) {
+            references.remove(at);
+        }
+    });
+}
+
+/// Ends the scenario unless this is the filter.
+pub fn check(filter: u64) {
+    if filter == 0 || with(|state| state.filter.handle) != filter {
+        match held_once(Kind::Filter, filter) {
+            Some(_) => misuse(Misuse::Handle {
+                expected: "filter handle".to_owned(),
+                given: "the filter handle, after FltUnregisterFilter".to_owned(),
+                unset: false,
+                released_in_teardown: in_teardown(),
+            }),
+            None => bad_handle("filter handle", filter),
+        }
+    }
+}
+
+fn problem(problem: impl Into<String>) {
+    emit(&Event::RegistrationProblem {
+        problem: problem.into(),
+    });
+}
+
+fn register(driver: u64, address: u64, out: u64) -> Status {
+    if driver == 0 || with(|state| state.filter.driver) != driver {
+        bad_handle("driver object", driver);
+    }
+    let version = guest::read::<u16>(address + offset::VERSION);
+    if !(0x0200..=0x0203).contains(&version) {
+        problem(format!(
+            "Version is 0x{version:04x}; FLT_REGISTRATION_VERSION is 0x0200 to 0x0203"
+        ));
+        return status::INVALID_PARAMETER;
+    }
+    let length = guest::read::<u16>(address + offset::LENGTH);
+    let least = match version {
+        0x0200 => 0x58,
+        0x0201 => 0x60,
+        0x0202 => 0x68,
+        _ => 0x70,
+    };
+    if !(least..=0x70).contains(&length) || !length.is_multiple_of(8) {
+        problem(format!(
+            "Size is {length}; sizeof(FLT_REGISTRATION) is {least} for version 0x{version:04x}"
+        ));
+    }
+    let flags = guest::read::<u32>(address + offset::FLAGS);
+    if flags & !0xF != 0 {
+        problem(format!(
+            "Flags is 0x{flags:x}; only the bits 0xF have a meaning"
+        ));
+    }
+    let callbacks = Callbacks {
+        unload: code(address + offset::UNLOAD, "FilterUnloadCallback"),
+        setup: code(address + offset::SETUP, "InstanceSetupCallback"),
+        query_teardown: code(
+            address + offset::QUERY_TEARDOWN,
+            "InstanceQueryTeardownCallback",
+        ),
+        teardown_start: code(
+            address + offset::TEARDOWN_START,
+            "InstanceTeardownStartCallback",
+        ),
+        teardown_complete: code(
+            address + offset::TEARDOWN_COMPLETE,
+            "InstanceTeardownCompleteCallback",
+        ),
+    };
+    let generate = code(address + offset::GENERATE_NAME, "GenerateFileNameCallback");
+    let normalize = code(
+        address + offset::NORMALIZE_NAME,
+        "NormalizeNameComponentCallback",
+    );
+    if normalize != 0 && generate == 0 {
+        problem("NormalizeNameComponentCallback without GenerateFileNameCallback");
+        return status::INVALID_PARAMETER;
+    }
+    let operations = operation_list(guest::read(address + offset::OPERATIONS));
+    let context_list = guest::read(address + offset::CONTEXTS);
+    let registered_contexts = contexts::registration_list(context_list);
+    let digest = Registration {
+        version,
+        flags,
+        unload: callbacks.unload != 0,
+        operations: operations.iter().map(|operation| operation.major).collect(),
+    };
+    if with(|state| state.filter.handle) != 0 {
+        return status::FLT_INSTANCE_ALTITUDE_COLLISION;
+    }
+    let handle = memory::handle("the filter handle".to_owned());
+    guest::write(out, handle);
+    // FltMgr puts its own routine here, or none where there is no unload callback.
+    let unload = if callbacks.unload == 0 {
+        0
+    } else {
+        thunk("FLTMGR.SYS", "DriverUnload")
+    };
+    guest::write(driver + driver_object::UNLOAD, unload);
+    with(|state| {
+        state.filter = Manager {
+            driver,
+            handle,
+            registration: digest.clone(),
+            callbacks,
+            operations,
+            ..Manager::default()
+        };
+        state.contexts.registered = registered_contexts;
+    });
+    emit(&Event::Registered {
+        registration: digest,
+    });
+    acquire(Kind::Filter, handle, "FltRegisterFilter");
+    status::SUCCESS
+}
+
+/// A callback's address, checked.
+fn code(address: u64, name: &str) -> u64 {
+    let callback = guest::read::<u64>(address);
+    if callback != 0 && !memory::is_code(callback) {
+        problem(format!(
+            "{name} is 0x{callback:x}, which is no code of the driver's"
+        ));
+        return 0;
+    }
+    callback
+}
+
+/// The end of an operation list.
+const OPERATION_END: u8 = 0x80;
+
+fn operation_list(mut address: u64) -> Vec<OperationCallbacks> {
+    const SIZE: u64 = 0x20;
+    let mut list: Vec<OperationCallbacks> = Vec::new();
+    if address == 0 {
+        return list;
+    }
+    loop {
+        let major = guest::read::<u8>(address);
+        if major == OPERATION_END {
+            return list;
+        }
+        let name = operations::major_name(major);
+        if !operations::is_major(major) || list.len() > 50 {
+            problem(format!(
+                "entry {} of the operation list has major function 0x{major:02x}, which does not exist: is IRP_MJ_OPERATION_END missing at the end?",
+                list.len() + 1
+            ));
+            return list;
+        }
+        if matches!(major, operations::POWER | operations::DEVICE_CHANGE) {
+            problem(format!("{name} cannot be registered"));
+        }
+        if list.iter().any(|known| known.major == major) {
+            problem(format!("{name} is registered twice"));
+        }
+        let entry = OperationCallbacks {
+            major,
+            flags: guest::read(address + 4),
+            pre: code(address + 8, &format!("the PreOperation of {name}")),
+            post: code(address + 16, &format!("the PostOperation of {name}")),
+        };
+        if entry.flags != 0 && !matches!(major, operations::READ | operations::WRITE) {
+            problem(format!(
+                "the flags 0x{:x} of {name} have a meaning for IRP_MJ_READ and IRP_MJ_WRITE only",
+                entry.flags
+            ));
+        }
+        if major == operations::SHUTDOWN && entry.post != 0 {
+            problem(format!(
+                "{name} has a PostOperation, which cannot be registered"
+            ));
+        }
+        list.push(entry);
+        address += SIZE;
+    }
+}
+
+/// Attaches the filter to the volumes, and lets operations through at once.
+pub fn start() {
+    for volume in volumes::all() {
+        volumes::attach(&volume, volumes::AUTOMATIC);
+        operations::first_contact(&volume);
+    }
+}
+
+/// `FltUnregisterFilter`: instances, operations in flight, contexts, references.
+fn unregister() {
+    // Other threads go on until the filter is gone: whatever callbacks use must still be there.
+    if with(|state| state.filter.started) {
+        operations::last_contact();
+    }
+    while let Some(instance) = with(|state| state.filter.instances.first().map(|i| i.handle)) {
+        volumes::tear_down(instance, volumes::FILTER_UNLOAD);
+    }
+    contexts::filter_is_gone();
+    work::run_generic();
+    ports::filter_is_gone();
+    if let Some((_, what)) = with(|state| state.filter.references.first().cloned()) {
+        hang(format!(
+            "FltUnregisterFilter waits for a reference to {what} that was never taken back (FltObjectDereference)"
+        ));
+    }
+    let handle = with(|state| std::mem::take(&mut state.filter.handle));
+    with(|state| state.filter.started = false);
+    let _ = release(Kind::Filter, handle);
+}
+
+/// Asks for the driver to be unloaded. True where its image goes.
+#[must_use]
+pub fn unload(mandatory: bool) -> bool {
+    let (driver, registration, callbacks) = with(|state| {
+        let filter = &state.filter;
+        (filter.driver, filter.registration.clone(), filter.callbacks)
+    });
+    let own_unload = guest::read::<u64>(driver + driver_object::UNLOAD);
+    let expected = thunk("FLTMGR.SYS", "DriverUnload");
+    let outcome = if callbacks.unload == 0 {
+        Unload::NoCallback
+    } else if mandatory && registration.flags & Registration::NO_SERVICE_STOP != 0 {
+        Unload::ServiceStopNotSupported
+    } else if mandatory && own_unload != expected {
+        Unload::Unreachable
+    } else {
+        operations::begin_in_flight();
+        let answer = enter(
+            Routine::FilterUnload { mandatory },
+            super::PASSIVE,
+            1,
+            callbacks.unload,
+            &[u64::from(mandatory)],
+        );
+        Unload::Called {
+            status: Status(answer as u32),
+            registered: with(|state| state.filter.handle) != 0,
+        }
+    };
+    emit(&Event::Unload { mandatory, outcome });
+    operations::complete_in_flight();
+    match outcome {
+        Unload::Called { status, .. } => mandatory || status.is_success(),
+        _ => false,
+    }
+}
+
+/// Whether the filter is registered.
+#[must_use]
+pub fn is_registered() -> bool {
+    with(|state| state.filter.handle) != 0
+}

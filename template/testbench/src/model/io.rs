@@ -1,0 +1,182 @@
+//! Files that the filter opens itself, and operations that it starts itself.
+//!
+//! Documents: "Opening Files in a Minifilter Driver" and the functions' own pages. A file reads as
+//! zeroes and accepts every write; nothing is kept.
+
+use super::layout::callback_data;
+use super::volumes;
+use super::{
+    APC, DISPATCH, Fails, PASSIVE, acquire, bad_handle, filter, functions, must, must_release,
+    operations, system_block,
+};
+use crate::status::{self, Status};
+use crate::trace::Kind;
+use crate::{guest, memory};
+
+const OPEN_FAILS: Fails = Fails::With(&[status::OBJECT_NAME_NOT_FOUND, status::INSUFFICIENT_RESOURCES]);
+const IO_FAILS: Fails = Fails::With(&[status::INSUFFICIENT_RESOURCES]);
+
+functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
+    /// Opens a file below the filter.
+    [PASSIVE, OPEN_FAILS]
+    fn FltCreateFile(
+        filter: u64, _instance: u64, handle: u64, _access: u32, _attributes: u64, io_status: u64,
+    ) -> Status {
+        filter::check(filter);
+        open(handle, 0, io_status)
+    }
+    /// Opens a file below the filter.
+    [PASSIVE, OPEN_FAILS]
+    fn FltCreateFileEx(
+        filter: u64, instance: u64, handle: u64, file: u64, _access: u32, _attributes: u64, io_status: u64,
+    ) -> Status {
+        filter::check(filter);
+        let _ = instance;
+        open(handle, file, io_status)
+    }
+    /// Opens a file below the filter.
+    [PASSIVE, OPEN_FAILS]
+    fn FltCreateFileEx2(
+        filter: u64, instance: u64, handle: u64, file: u64, _access: u32, _attributes: u64, io_status: u64,
+    ) -> Status {
+        filter::check(filter);
+        let _ = instance;
+        open(handle, file, io_status)
+    }
+    /// Closes its handle.
+    [PASSIVE, Fails::Never]
+    fn FltClose(handle: u64) -> Status {
+        must_release(Kind::Handle, handle);
+        status::SUCCESS
+    }
+    /// Reads below the filter.
+    [PASSIVE, IO_FAILS]
+    fn FltReadFile(
+        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: u64,
+    ) -> Status {
+        check(instance, file);
+        guest::fill(buffer, 0, length as usize);
+        guest::write_if(read, length);
+        status::SUCCESS
+    }
+    /// Writes below the filter.
+    [PASSIVE, IO_FAILS]
+    fn FltWriteFile(
+        instance: u64, file: u64, _offset: u64, length: u32, _buffer: u64, _flags: u32, written: u64,
+    ) -> Status {
+        check(instance, file);
+        guest::write_if(written, length);
+        status::SUCCESS
+    }
+    /// Asks for a file's information.
+    [PASSIVE, Fails::With(&[status::VOLUME_DISMOUNTED])]
+    fn FltQueryInformationFile(
+        instance: u64, file: u64, buffer: u64, length: u32, _class: u32, returned: u64,
+    ) -> Status {
+        check(instance, file);
+        guest::fill(buffer, 0, length as usize);
+        guest::write_if(returned, length);
+        status::SUCCESS
+    }
+    /// Sets a file's information.
+    [PASSIVE, IO_FAILS]
+    fn FltSetInformationFile(instance: u64, file: u64, _buffer: u64, _length: u32, _class: u32) -> Status {
+        check(instance, file);
+        status::SUCCESS
+    }
+    /// Asks for the volume's information.
+    [PASSIVE, IO_FAILS]
+    fn FltQueryVolumeInformation(
+        instance: u64, io_status: u64, buffer: u64, length: u32, _class: u32,
+    ) -> Status {
+        if volumes::by_instance(instance).is_none() {
+            bad_handle("instance handle", instance);
+        }
+        guest::fill(buffer, 0, length as usize);
+        guest::write_if(io_status, 0_u32);
+        status::SUCCESS
+    }
+    /// Flushes a file.
+    [PASSIVE, IO_FAILS]
+    fn FltFlushBuffers(instance: u64, file: u64) -> Status {
+        check(instance, file);
+        status::SUCCESS
+    }
+    /// Sends a control code to the file system, which does not know it.
+    [PASSIVE, IO_FAILS]
+    fn FltFsControlFile(
+        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: u64,
+    ) -> Status {
+        check(instance, file);
+        guest::write_if(returned, 0_u32);
+        status::INVALID_DEVICE_REQUEST
+    }
+    /// Sends a control code to the device, which does not know it.
+    [PASSIVE, IO_FAILS]
+    fn FltDeviceIoControlFile(
+        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: u64,
+    ) -> Status {
+        check(instance, file);
+        guest::write_if(returned, 0_u32);
+        status::INVALID_DEVICE_REQUEST
+    }
+    /// A callback data of the filter's own.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn FltAllocateCallbackData(instance: u64, _file: u64, out: u64) -> Status {
+        if volumes::by_instance(instance).is_none() {
+            bad_handle("instance handle", instance);
+        }
+        let data = system_block(callback_data::SIZE + 0x48, "the callback data that the driver allocated");
+        guest::write(data + callback_data::IOPB, data + callback_data::SIZE as u64);
+        acquire(Kind::CallbackData, data, "FltAllocateCallbackData");
+        guest::write(out, data);
+        status::SUCCESS
+    }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn FltFreeCallbackData(data: u64) {
+        must_release(Kind::CallbackData, data);
+        must(memory::free(data, false));
+    }
+    /// Makes it ready for another operation.
+    [APC, Fails::Never]
+    fn FltReuseCallbackData(_data: u64) {}
+    /// Sends it down; it succeeds.
+    [PASSIVE, Fails::Never]
+    fn FltPerformSynchronousIo(data: u64) {
+        guest::write(data + callback_data::STATUS, status::SUCCESS.0);
+    }
+    /// Pool that is aligned for the disk.
+    [APC, Fails::Null]
+    fn FltAllocatePoolAlignedWithTag(instance: u64, kind: u32, size: u64, tag: u32) -> u64 {
+        if volumes::by_instance(instance).is_none() {
+            bad_handle("instance handle", instance);
+        }
+        super::pool::allocate(size, tag, kind & 1 != 0, false)
+    }
+    /// Gives it back.
+    [APC, Fails::Never]
+    fn FltFreePoolAlignedWithTag(_instance: u64, block: u64, _tag: u32) {
+        super::pool::free(block);
+    }
+}
+
+fn check(instance: u64, file: u64) {
+    if volumes::by_instance(instance).is_none() {
+        bad_handle("instance handle", instance);
+    }
+    if operations::volume_of(file).is_none() && memory::handle_name(file).is_none() {
+        bad_handle("file object", file);
+    }
+}
+
+fn open(out: u64, file: u64, io_status: u64) -> Status {
+    let handle = super::registry::new_handle(Kind::Handle, "a file");
+    guest::write(out, handle);
+    if file != 0 {
+        guest::write(file, super::devices::referenced("the file object that the driver opened"));
+    }
+    guest::write_if(io_status, 0_u32);
+    guest::write_if(io_status + 8, 1_u64);
+    status::SUCCESS
+}

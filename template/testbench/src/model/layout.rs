@@ -1,0 +1,204 @@
+//! The x64 layouts of the structures that driver and system share, as offsets.
+//!
+//! Documents: the structure's page in the reference, e.g. "`FLT_CALLBACK_DATA` structure
+//! (fltkernel.h)"; the offsets follow from the declarations there and x64's alignment.
+
+/// `DRIVER_OBJECT`.
+pub mod driver_object {
+    /// `Type`, `Size`.
+    pub const HEAD: u64 = 0x00;
+    /// `DriverStart`.
+    pub const START: u64 = 0x18;
+    /// `DriverSize`.
+    pub const LENGTH: u64 = 0x20;
+    /// `DriverExtension`.
+    pub const EXTENSION: u64 = 0x30;
+    /// `DriverName`.
+    pub const NAME: u64 = 0x38;
+    /// `FastIoDispatch`.
+    pub const FAST_IO: u64 = 0x50;
+    /// `DriverInit`.
+    pub const INIT: u64 = 0x58;
+    /// `DriverUnload`.
+    pub const UNLOAD: u64 = 0x68;
+    /// `MajorFunction`.
+    pub const MAJOR: u64 = 0x70;
+    /// The size.
+    pub const SIZE: usize = 0x150;
+}
+
+/// `DEVICE_OBJECT`.
+pub mod device_object {
+    /// `DriverObject`.
+    pub const DRIVER: u64 = 0x08;
+    /// `NextDevice`.
+    pub const NEXT: u64 = 0x10;
+    /// `Flags`.
+    pub const FLAGS: u64 = 0x30;
+    /// `Characteristics`.
+    pub const CHARACTERISTICS: u64 = 0x34;
+    /// `DeviceExtension`.
+    pub const EXTENSION: u64 = 0x40;
+    /// `DeviceType`.
+    pub const TYPE: u64 = 0x48;
+    /// `StackSize`.
+    pub const STACK_SIZE: u64 = 0x4C;
+    /// The size.
+    pub const SIZE: usize = 0x150;
+}
+
+/// `FILE_OBJECT`.
+pub mod file_object {
+    /// `Type`, `Size`.
+    pub const HEAD: u64 = 0x00;
+    /// `DeviceObject`.
+    pub const DEVICE: u64 = 0x08;
+    /// `FsContext`.
+    pub const FS_CONTEXT: u64 = 0x18;
+    /// `FsContext2`.
+    pub const FS_CONTEXT2: u64 = 0x20;
+    /// `SectionObjectPointer`.
+    pub const SECTION: u64 = 0x28;
+    /// `Flags`.
+    pub const FLAGS: u64 = 0x50;
+    /// `FileName`.
+    pub const NAME: u64 = 0x58;
+    /// The size.
+    pub const SIZE: usize = 0xD8;
+}
+
+/// `FLT_CALLBACK_DATA`.
+pub mod callback_data {
+    /// `Flags`.
+    pub const FLAGS: u64 = 0x00;
+    /// `Thread`.
+    pub const THREAD: u64 = 0x08;
+    /// `Iopb`.
+    pub const IOPB: u64 = 0x10;
+    /// `IoStatus.Status`.
+    pub const STATUS: u64 = 0x18;
+    /// `IoStatus.Information`.
+    pub const INFORMATION: u64 = 0x20;
+    /// `RequestorMode`.
+    pub const MODE: u64 = 0x50;
+    /// The size.
+    pub const SIZE: usize = 0x58;
+    /// `FLTFL_CALLBACK_DATA_IRP_OPERATION`.
+    pub const IRP: u32 = 0x1;
+    /// `FLTFL_CALLBACK_DATA_FAST_IO_OPERATION`.
+    pub const FAST_IO: u32 = 0x2;
+    /// `FLTFL_CALLBACK_DATA_FS_FILTER_OPERATION`.
+    pub const FS_FILTER: u32 = 0x4;
+    /// `FLTFL_CALLBACK_DATA_SYSTEM_BUFFER`.
+    pub const SYSTEM_BUFFER: u32 = 0x8;
+    /// `FLTFL_CALLBACK_DATA_POST_OPERATION`.
+    pub const POST_OPERATION: u32 = 0x8_0000;
+    /// `FLTFL_CALLBACK_DATA_DIRTY`.
+    pub const DIRTY: u32 = 0x8000_0000;
+}
+
+/// `FLT_IO_PARAMETER_BLOCK`.
+pub mod iopb {
+    /// `IrpFlags`.
+    pub const IRP_FLAGS: u64 = 0x00;
+    /// `MajorFunction`.
+    pub const MAJOR: u64 = 0x04;
+    /// `MinorFunction`.
+    pub const MINOR: u64 = 0x05;
+    /// `TargetFileObject`.
+    pub const FILE: u64 = 0x08;
+    /// `TargetInstance`.
+    pub const INSTANCE: u64 = 0x10;
+    /// `Parameters`.
+    pub const PARAMETERS: u64 = 0x18;
+    /// The size.
+    pub const SIZE: usize = 0x48;
+}
+
+/// `FLT_RELATED_OBJECTS`.
+pub mod related_objects {
+    /// `Size`.
+    pub const LENGTH: u64 = 0x00;
+    /// `Filter`.
+    pub const FILTER: u64 = 0x08;
+    /// `Volume`.
+    pub const VOLUME: u64 = 0x10;
+    /// `Instance`.
+    pub const INSTANCE: u64 = 0x18;
+    /// `FileObject`.
+    pub const FILE: u64 = 0x20;
+    /// The size.
+    pub const SIZE: usize = 0x30;
+}
+
+/// `FLT_REGISTRATION`.
+pub mod registration {
+    /// `Size`.
+    pub const LENGTH: u64 = 0x00;
+    /// `Version`.
+    pub const VERSION: u64 = 0x02;
+    /// `Flags`.
+    pub const FLAGS: u64 = 0x04;
+    /// `ContextRegistration`.
+    pub const CONTEXTS: u64 = 0x08;
+    /// `OperationRegistration`.
+    pub const OPERATIONS: u64 = 0x10;
+    /// `FilterUnloadCallback`.
+    pub const UNLOAD: u64 = 0x18;
+    /// `InstanceSetupCallback`.
+    pub const SETUP: u64 = 0x20;
+    /// `InstanceQueryTeardownCallback`.
+    pub const QUERY_TEARDOWN: u64 = 0x28;
+    /// `InstanceTeardownStartCallback`.
+    pub const TEARDOWN_START: u64 = 0x30;
+    /// `InstanceTeardownCompleteCallback`.
+    pub const TEARDOWN_COMPLETE: u64 = 0x38;
+    /// `GenerateFileNameCallback`.
+    pub const GENERATE_NAME: u64 = 0x40;
+    /// `NormalizeNameComponentCallback`.
+    pub const NORMALIZE_NAME: u64 = 0x48;
+}
+
+/// `FLT_FILE_NAME_INFORMATION`.
+pub mod name_information {
+    /// `Size`.
+    pub const LENGTH: u64 = 0x00;
+    /// `NamesParsed`.
+    pub const PARSED: u64 = 0x02;
+    /// `Format`.
+    pub const FORMAT: u64 = 0x04;
+    /// `Name`.
+    pub const NAME: u64 = 0x08;
+    /// `Volume`.
+    pub const VOLUME: u64 = 0x18;
+    /// `Extension`.
+    pub const EXTENSION: u64 = 0x38;
+    /// `FinalComponent`.
+    pub const FINAL: u64 = 0x58;
+    /// `ParentDir`.
+    pub const PARENT: u64 = 0x68;
+    /// The size.
+    pub const SIZE: usize = 0x78;
+}
+
+/// `IRP`, as far as a driver of a control device looks into it.
+pub mod irp {
+    /// `Type`, `Size`.
+    pub const HEAD: u64 = 0x00;
+    /// `AssociatedIrp.SystemBuffer`.
+    pub const SYSTEM_BUFFER: u64 = 0x18;
+    /// `IoStatus.Status`.
+    pub const STATUS: u64 = 0x30;
+    /// `RequestorMode`.
+    pub const MODE: u64 = 0x40;
+    /// `StackCount`, `CurrentLocation`.
+    pub const LOCATION: u64 = 0x42;
+    /// `UserBuffer`.
+    pub const USER_BUFFER: u64 = 0x70;
+    /// `Tail.Overlay.CurrentStackLocation`.
+    pub const STACK: u64 = 0xB8;
+    /// The size of `IRP`.
+    pub const SIZE: usize = 0xD0;
+    /// The size of `IO_STACK_LOCATION`.
+    pub const STACK_SIZE: usize = 0x48;
+}

@@ -1,0 +1,282 @@
+//! Pool, lookaside lists, memory descriptor lists.
+//!
+//! Documents: "Allocating System-Space Memory", "Using Lookaside Lists", "Using MDLs". A lookaside
+//! list of the bench keeps nothing back: every entry is a block of its own, so that a use after free
+//! shows.
+
+use super::{
+    ANY, APC, DISPATCH, Fails, acquire, bad_handle, functions, held_once, in_teardown, misuse,
+    must, must_release, release, thunk, with,
+};
+use crate::memory::{self, Purpose};
+use crate::status::{self, Status};
+use crate::trace::{Kind, Misuse};
+use crate::guest;
+
+/// The lookaside lists: address and whether the entries are paged.
+#[derive(Debug, Clone, Default)]
+pub struct Lookasides {
+    live: Vec<u64>,
+}
+
+functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
+    /// Allocates zeroed pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool2(flags: u64, size: u64, tag: u32) -> u64 {
+        // POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED
+        allocate(size, tag, flags & 0x100 != 0, flags & 0x2 == 0)
+    }
+    /// Allocates zeroed pool, with extended parameters.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool3(flags: u64, size: u64, tag: u32, _parameters: u64, _count: u32) -> u64 {
+        allocate(size, tag, flags & 0x100 != 0, flags & 0x2 == 0)
+    }
+    /// Allocates pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePoolWithTag(kind: u32, size: u64, tag: u32) -> u64 {
+        // POOL_ZERO_ALLOCATION
+        allocate(size, tag, kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Allocates pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool(kind: u32, size: u64) -> u64 {
+        allocate(size, u32::from_le_bytes(*b"None"), kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Allocates pool, with a priority.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePoolWithTagPriority(kind: u32, size: u64, tag: u32, _priority: u32) -> u64 {
+        allocate(size, tag, kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePool(block: u64) { free(block); }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePoolWithTag(block: u64, _tag: u32) { free(block); }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePool2(block: u64, _tag: u32, _parameters: u64, _count: u32) { free(block); }
+
+    /// Sets up a list of nonpaged entries.
+    [DISPATCH, Fails::Never]
+    fn ExInitializeNPagedLookasideList(
+        list: u64, allocate: u64, free: u64, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) {
+        set_up(list, allocate, free, 0x200, size, tag);
+    }
+    /// Sets up a list of paged entries.
+    [APC, Fails::Never]
+    fn ExInitializePagedLookasideList(
+        list: u64, allocate: u64, free: u64, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) {
+        set_up(list, allocate, free, 1, size, tag);
+    }
+    /// Sets up a list.
+    [DISPATCH, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn ExInitializeLookasideListEx(
+        list: u64, allocate: u64, free: u64, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) -> Status {
+        set_up(list, allocate, free, kind, size, tag);
+        status::SUCCESS
+    }
+    /// Deletes a list.
+    [DISPATCH, Fails::Never]
+    fn ExDeleteNPagedLookasideList(list: u64) { delete(list); }
+    /// Deletes a list.
+    [APC, Fails::Never]
+    fn ExDeletePagedLookasideList(list: u64) { delete(list); }
+    /// Deletes a list.
+    [DISPATCH, Fails::Never]
+    fn ExDeleteLookasideListEx(list: u64) { delete(list); }
+    /// An entry of a list.
+    [DISPATCH, Fails::Null]
+    fn ExAllocateFromNPagedLookasideList(list: u64) -> u64 { from_list(list) }
+    /// An entry of a list.
+    [APC, Fails::Null]
+    fn ExAllocateFromPagedLookasideList(list: u64) -> u64 { from_list(list) }
+    /// An entry of a list.
+    [DISPATCH, Fails::Null]
+    fn ExAllocateFromLookasideListEx(list: u64) -> u64 { from_list(list) }
+    /// An entry goes back.
+    [DISPATCH, Fails::Never]
+    fn ExFreeToNPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
+    /// An entry goes back.
+    [APC, Fails::Never]
+    fn ExFreeToPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
+    /// An entry goes back.
+    [DISPATCH, Fails::Never]
+    fn ExFreeToLookasideListEx(list: u64, entry: u64) { to_list(list, entry); }
+    /// How many entries a list keeps: none.
+    [ANY, Fails::Quiet]
+    fn ExQueryDepthSList(_list: u64) -> u16 { 0 }
+    /// An entry that a list kept: none.
+    [ANY, Fails::Quiet]
+    fn ExpInterlockedPopEntrySList(_list: u64) -> u64 { 0 }
+}
+
+functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
+    /// Describes a buffer.
+    [DISPATCH, Fails::Null]
+    fn IoAllocateMdl(buffer: u64, length: u32, _secondary: u8, _charge: u8, _irp: u64) -> u64 {
+        let mdl = super::system_block(0x40, "a memory descriptor list");
+        guest::write(mdl + 0x20, buffer & !0xFFF);
+        guest::write(mdl + 0x28, length);
+        guest::write(mdl + 0x2C, (buffer & 0xFFF) as u32);
+        acquire(Kind::Mdl, mdl, "IoAllocateMdl");
+        mdl
+    }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn IoFreeMdl(mdl: u64) {
+        must_release(Kind::Mdl, mdl);
+        must(memory::free(mdl, in_teardown()));
+    }
+    /// Completes a description of nonpaged pool.
+    [DISPATCH, Fails::Never]
+    fn MmBuildMdlForNonPagedPool(mdl: u64) {
+        map(mdl, 0x4);
+    }
+    /// Locks the pages.
+    [DISPATCH, Fails::Never]
+    fn MmProbeAndLockPages(mdl: u64, _mode: u8, _access: u32) { map(mdl, 0x2); }
+    /// Unlocks them.
+    [DISPATCH, Fails::Never]
+    fn MmUnlockPages(_mdl: u64) {}
+    /// The buffer's address in system space.
+    [DISPATCH, Fails::Null]
+    fn MmMapLockedPagesSpecifyCache(
+        mdl: u64, _mode: u8, _cache: u32, _address: u64, _bugcheck: u32, _priority: u32,
+    ) -> u64 {
+        map(mdl, 0x1);
+        guest::read(mdl + 0x18)
+    }
+    /// Takes the mapping back.
+    [DISPATCH, Fails::Never]
+    fn MmUnmapLockedPages(_address: u64, _mdl: u64) {}
+}
+
+fn map(mdl: u64, flag: u16) {
+    let address = guest::read::<u64>(mdl + 0x20) + u64::from(guest::read::<u32>(mdl + 0x2C));
+    let flags = guest::read::<u16>(mdl + 0x0A);
+    guest::write(mdl + 0x0A, flags | flag | 1);
+    guest::write(mdl + 0x18, address);
+}
+
+/// Fills in a memory descriptor list of a buffer that is locked and mapped.
+pub fn describe(mdl: u64, buffer: u64, length: u32) {
+    guest::write::<u16>(mdl + 0x08, 0x38);
+    guest::write::<u16>(mdl + 0x0A, 0x3); // MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED
+    guest::write(mdl + 0x18, buffer);
+    guest::write(mdl + 0x20, buffer & !0xFFF);
+    guest::write(mdl + 0x28, length);
+    guest::write(mdl + 0x2C, (buffer & 0xFFF) as u32);
+}
+
+/// Allocates a pool block.
+pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
+    let tag: String = tag
+        .to_le_bytes()
+        .iter()
+        .map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' })
+        .collect();
+    let what = format!("of {size} bytes, tag '{tag}'");
+    let purpose = if paged { Purpose::PagedPool } else { Purpose::Pool };
+    if size > 1 << 28 {
+        return 0;
+    }
+    let address = must(memory::allocate(size as usize, purpose, format!("the pool block {what}")));
+    if zeroed {
+        guest::fill(address, 0, size as usize);
+    }
+    acquire(Kind::Pool, address, what);
+    address
+}
+
+/// Frees a pool block, or ends the scenario with the reason why it cannot be freed.
+pub fn free(address: u64) {
+    if let Some(side) = memory::overrun(address) {
+        let what = held_once(Kind::Pool, address).unwrap_or_default();
+        misuse(Misuse::PoolOverrun {
+            what: format!("the pool block {what}"),
+            side: side.to_owned(),
+        });
+    }
+    if !release(Kind::Pool, address) {
+        match held_once(Kind::Pool, address) {
+            Some(what) => misuse(Misuse::ReleasedTwice {
+                what: format!("the pool block {what}"),
+            }),
+            None => bad_handle("pool block", address),
+        }
+    }
+    must(memory::free(address, in_teardown()));
+}
+
+// GENERAL_LOOKASIDE: the macros of wdm.h read these.
+const DEPTH: u64 = 0x10;
+const TYPE: u64 = 0x24;
+const TAG: u64 = 0x28;
+const SIZE: u64 = 0x2C;
+const ALLOCATE: u64 = 0x30;
+const FREE: u64 = 0x38;
+
+fn set_up(list: u64, allocate: u64, free: u64, kind: u32, size: u64, tag: u32) {
+    let or = |given: u64, name: &str| {
+        if given == 0 {
+            thunk("ntoskrnl.exe", name)
+        } else {
+            given
+        }
+    };
+    guest::fill(list, 0, 0x60);
+    guest::write(list + DEPTH, 0_u16);
+    guest::write(list + TYPE, kind);
+    guest::write(list + TAG, tag);
+    guest::write(list + SIZE, size as u32);
+    guest::write(list + ALLOCATE, or(allocate, "ExAllocatePoolWithTag"));
+    guest::write(list + FREE, or(free, "ExFreePool"));
+    with(|state| state.lookasides.live.push(list));
+    acquire(Kind::Lookaside, list, format!("of entries of {size} bytes"));
+}
+
+fn delete(list: u64) {
+    check(list, true);
+    let _ = release(Kind::Lookaside, list);
+    with(|state| state.lookasides.live.retain(|live| *live != list));
+}
+
+fn check(list: u64, deleting: bool) {
+    if with(|state| state.lookasides.live.contains(&list)) {
+        return;
+    }
+    match held_once(Kind::Lookaside, list) {
+        Some(what) if deleting => misuse(Misuse::ReleasedTwice {
+            what: format!("the lookaside list {what}"),
+        }),
+        before => misuse(Misuse::Handle {
+            expected: "lookaside list".to_owned(),
+            given: if before.is_some() {
+                "a lookaside list that was deleted".to_owned()
+            } else {
+                "memory that was never set up as a lookaside list".to_owned()
+            },
+            unset: before.is_none(),
+            released_in_teardown: before.is_some(),
+        }),
+    }
+}
+
+fn from_list(list: u64) -> u64 {
+    check(list, false);
+    let (size, tag, kind) = (
+        guest::read::<u32>(list + SIZE),
+        guest::read::<u32>(list + TAG),
+        guest::read::<u32>(list + TYPE),
+    );
+    allocate(u64::from(size), tag, kind & 1 != 0, false)
+}
+
+fn to_list(list: u64, entry: u64) {
+    check(list, false);
+    free(entry);
+}

@@ -1,0 +1,201 @@
+//! Work that runs later: work items, timers.
+//!
+//! Documents: "System Worker Threads", "Timer Objects and DPCs", "`FltQueueGenericWorkItem` function
+//! (fltkernel.h)". An item of the filter manager or of the I/O manager holds the filter or the
+//! device back until it ran; an executive work item and a timer hold nothing back, and run after the
+//! unload if the driver does not wait for them.
+
+use super::{
+    DISPATCH, Fails, PASSIVE, acquire, bad_handle, enter, functions, memory, must_release,
+    new_thread, with,
+};
+use crate::guest;
+use crate::status::{self, Status};
+use crate::trace::{Kind, Routine};
+
+/// What is queued.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    queue: Vec<Item>,
+    /// Operations whose post-operation callback was completed later.
+    pub completed: Vec<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    what: &'static str,
+    routine: u64,
+    arguments: [u64; 4],
+    irql: u8,
+    /// The filter or a device is kept until this ran.
+    holds_back: bool,
+    /// The structure, to find it again.
+    key: u64,
+}
+
+functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
+    /// A work item that keeps its device.
+    [DISPATCH, Fails::Null]
+    fn IoAllocateWorkItem(device: u64) -> u64 {
+        if device == 0 {
+            bad_handle("device object", device);
+        }
+        new_item("IoAllocateWorkItem")
+    }
+    /// Queues it.
+    [DISPATCH, Fails::Never]
+    fn IoQueueWorkItem(item: u64, routine: u64, _queue: u32, context: u64) {
+        queue("IO_WORKITEM_ROUTINE", routine, [0, context, 0, 0], PASSIVE, true, item);
+    }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn IoFreeWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues a work item that keeps nothing.
+    [DISPATCH, Fails::Never]
+    fn ExQueueWorkItem(item: u64, _queue: u32) {
+        let (routine, parameter) = (guest::read(item + 0x10), guest::read(item + 0x18));
+        queue("WORKER_THREAD_ROUTINE", routine, [parameter, 0, 0, 0], PASSIVE, false, item);
+    }
+    /// Sets a timer up.
+    [DISPATCH, Fails::Quiet]
+    fn KeInitializeTimer(timer: u64) { guest::fill(timer, 0, 0x40); }
+    /// Sets a timer up.
+    [DISPATCH, Fails::Quiet]
+    fn KeInitializeTimerEx(timer: u64, _kind: u32) { guest::fill(timer, 0, 0x40); }
+    /// Sets a deferred procedure call up.
+    [super::ANY, Fails::Quiet]
+    fn KeInitializeDpc(dpc: u64, routine: u64, context: u64) {
+        guest::fill(dpc, 0, 0x40);
+        guest::write(dpc + 0x18, routine);
+        guest::write(dpc + 0x20, context);
+    }
+    /// Starts a timer.
+    [DISPATCH, Fails::Never]
+    fn KeSetTimer(timer: u64, _due: i64, dpc: u64) -> u8 { set_timer(timer, dpc) }
+    /// Starts a periodic timer.
+    [DISPATCH, Fails::Never]
+    fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: u64) -> u8 { set_timer(timer, dpc) }
+    /// Stops a timer.
+    [DISPATCH, Fails::Never]
+    fn KeCancelTimer(timer: u64) -> u8 { u8::from(remove(timer)) }
+    /// Waits for deferred procedure calls.
+    [PASSIVE, Fails::Never]
+    fn KeFlushQueuedDpcs() { run_all(); }
+    /// Queues a deferred procedure call.
+    [super::ANY, Fails::Never]
+    fn KeInsertQueueDpc(dpc: u64, first: u64, second: u64) -> u8 {
+        let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));
+        queue("KDEFERRED_ROUTINE", routine, [dpc, context, first, second], DISPATCH, false, dpc);
+        1
+    }
+}
+
+functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
+    /// A work item that keeps the filter.
+    [DISPATCH, Fails::Null]
+    fn FltAllocateGenericWorkItem() -> u64 { new_item("FltAllocateGenericWorkItem") }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn FltFreeGenericWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues it.
+    [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
+    fn FltQueueGenericWorkItem(item: u64, object: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        queue("PFLT_GENERIC_WORKITEM_ROUTINE", routine, [item, object, context, 0], PASSIVE, true, item);
+        status::SUCCESS
+    }
+    /// A work item for an operation.
+    [DISPATCH, Fails::Null]
+    fn FltAllocateDeferredIoWorkItem() -> u64 { new_item("FltAllocateDeferredIoWorkItem") }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn FltFreeDeferredIoWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues it.
+    [DISPATCH, Fails::With(&[status::FLT_NOT_SAFE_TO_POST_OPERATION])]
+    fn FltQueueDeferredIoWorkItem(item: u64, data: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        queue("PFLT_DEFERRED_IO_WORKITEM_ROUTINE", routine, [item, data, context, 0], PASSIVE, true, item);
+        status::SUCCESS
+    }
+}
+
+fn new_item(by: &str) -> u64 {
+    let item = memory::handle("a work item".to_owned());
+    acquire(Kind::WorkItem, item, by);
+    item
+}
+
+fn queue(
+    what: &'static str,
+    routine: u64,
+    arguments: [u64; 4],
+    irql: u8,
+    holds_back: bool,
+    key: u64,
+) {
+    with(|state| {
+        state.work.queue.push(Item {
+            what,
+            routine,
+            arguments,
+            irql,
+            holds_back,
+            key,
+        });
+    });
+}
+
+fn remove(key: u64) -> bool {
+    with(|state| {
+        let queue = &mut state.work.queue;
+        let before = queue.len();
+        queue.retain(|item| item.key != key);
+        queue.len() != before
+    })
+}
+
+fn set_timer(timer: u64, dpc: u64) -> u8 {
+    let was_set = remove(timer);
+    if dpc != 0 {
+        let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));
+        queue(
+            "KDEFERRED_ROUTINE of a timer",
+            routine,
+            [dpc, context, 0, 0],
+            DISPATCH,
+            false,
+            timer,
+        );
+    }
+    u8::from(was_set)
+}
+
+fn run(wanted: impl Fn(&Item) -> bool) {
+    loop {
+        let next = with(|state| {
+            let queue = &mut state.work.queue;
+            let at = queue.iter().position(&wanted)?;
+            Some(queue.remove(at))
+        });
+        let Some(item) = next else { return };
+        let routine = Routine::Other {
+            routine: item.what.to_owned(),
+        };
+        let _ = enter(
+            routine,
+            item.irql,
+            new_thread(),
+            item.routine,
+            &item.arguments,
+        );
+    }
+}
+
+/// Runs what is queued; while the driver is being unloaded only what holds the unload back.
+pub fn run_generic() {
+    let unloading = super::in_teardown();
+    run(|item| item.holds_back || !unloading);
+}
+
+/// Runs everything: the driver waits for it.
+pub fn run_all() {
+    run(|_| true);
+}

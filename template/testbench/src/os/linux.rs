@@ -1,0 +1,153 @@
+//! Pages by `mmap` and `mprotect`, processor exceptions by signals.
+
+use std::io;
+
+use super::{Access, Cpu, Trap, Use};
+
+/// Reserves `size` bytes of address space that may not be used yet.
+///
+/// # Errors
+///
+/// The system's own, where it has no such room.
+pub fn reserve(size: usize) -> io::Result<usize> {
+    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    let base = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            size,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            -1,
+            0,
+        )
+    };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(base as usize)
+}
+
+/// Says what may be done with whole pages that [`reserve`] gave.
+///
+/// # Errors
+///
+/// The system's own.
+pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
+    let flags = match access {
+        Access::None => libc::PROT_NONE,
+        Access::Read => libc::PROT_READ,
+        Access::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        Access::ReadExecute => libc::PROT_READ | libc::PROT_EXEC,
+        Access::All => libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
+    };
+    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them.
+    let result = unsafe { libc::mprotect(base as *mut libc::c_void, size, flags) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+const SIGNALS: [libc::c_int; 5] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGFPE,
+];
+
+/// The place of each register of [`Cpu::gpr`] in the signal's context.
+const GPR: [libc::c_int; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
+/// Sends this thread's processor exceptions to [`crate::fault::on_trap`].
+///
+/// # Errors
+///
+/// The system's own.
+pub fn catch_traps() -> io::Result<()> {
+    // A stack of its own: the driver may have used up the other one.
+    let size = 256 * 1024;
+    let base = reserve(size)?;
+    protect(base, size, Access::ReadWrite)?;
+    let stack = libc::stack_t {
+        ss_sp: base as *mut libc::c_void,
+        ss_flags: 0,
+        ss_size: size,
+    };
+    // SAFETY: the pages were reserved for nothing else and are never given back.
+    if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all zeroes is a valid `sigaction`: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = on_signal as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    for signal in SIGNALS {
+        // SAFETY: `on_signal` has the signature that SA_SIGINFO asks for.
+        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Page fault, the number the processor gives it.
+const PAGE_FAULT: i64 = 14;
+/// General protection.
+const GENERAL_PROTECTION: i64 = 13;
+
+extern "C" fn on_signal(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel passes a `ucontext_t` that nobody else uses until this function returns.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let registers = &mut context.uc_mcontext.gregs;
+    let mut cpu = Cpu {
+        rip: registers[libc::REG_RIP as usize] as u64,
+        gpr: GPR.map(|register| registers[register as usize] as u64),
+        flags: registers[libc::REG_EFL as usize] as u64,
+    };
+    let error = registers[libc::REG_ERR as usize];
+    let trap = match (signal, registers[libc::REG_TRAPNO as usize]) {
+        (libc::SIGSEGV | libc::SIGBUS, PAGE_FAULT) => Trap::Access {
+            // SAFETY: for a page fault the kernel fills in the address.
+            address: unsafe { (*info).si_addr() } as u64,
+            how: match error {
+                error if error & 0x10 != 0 => Use::Execute,
+                error if error & 0x2 != 0 => Use::Write,
+                _ => Use::Read,
+            },
+        },
+        (libc::SIGSEGV | libc::SIGBUS, GENERAL_PROTECTION) => Trap::Protection,
+        (libc::SIGILL, _) => Trap::Illegal,
+        (libc::SIGTRAP, 1) => Trap::Step,
+        (libc::SIGTRAP, _) => Trap::Breakpoint,
+        (libc::SIGFPE, 0) => Trap::Divide,
+        _ => Trap::Other,
+    };
+    crate::fault::on_trap(trap, &mut cpu);
+    registers[libc::REG_RIP as usize] = cpu.rip as i64;
+    registers[libc::REG_EFL as usize] = cpu.flags as i64;
+    for (register, value) in GPR.iter().zip(cpu.gpr) {
+        registers[*register as usize] = value as i64;
+    }
+}

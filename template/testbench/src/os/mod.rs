@@ -1,0 +1,91 @@
+//! What the bench needs of the operating system it runs on: pages and processor exceptions.
+//!
+//! Both systems give the same three things: [`reserve`] address space, [`protect`] it, and call
+//! [`fault::on_trap`](crate::fault::on_trap) for a processor exception.
+
+#[cfg(unix)]
+#[path = "linux.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
+
+pub use system::{catch_traps, protect, reserve};
+
+/// The size of a page on x64.
+pub const PAGE: usize = 4096;
+
+/// What may be done with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// Reading.
+    Read,
+    /// Reading and writing.
+    ReadWrite,
+    /// Reading and running.
+    ReadExecute,
+    /// Everything, as a driver's section that asks for it.
+    All,
+}
+
+/// The registers a trap handler may look at and change.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu {
+    /// The address of the instruction.
+    pub rip: u64,
+    /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15: the order in which instructions number them.
+    pub gpr: [u64; 16],
+    /// The flags.
+    pub flags: u64,
+}
+
+/// The trap flag: one instruction, then [`Trap::Step`].
+pub const TRAP_FLAG: u64 = 0x100;
+
+/// A processor exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trap {
+    /// A page that may not be used so.
+    Access {
+        /// The address.
+        address: u64,
+        /// How it was used.
+        how: Use,
+    },
+    /// A privileged instruction, a software interrupt or an address that is not canonical.
+    Protection,
+    /// An instruction that does not exist, `ud2` included.
+    Illegal,
+    /// `int3`.
+    Breakpoint,
+    /// One instruction was run under [`TRAP_FLAG`].
+    Step,
+    /// A division by zero, or one that overflows.
+    Divide,
+    /// Anything else.
+    Other,
+}
+
+/// How an address was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Use {
+    /// Read.
+    Read,
+    /// Written.
+    Write,
+    /// Run.
+    Execute,
+}
+
+impl std::fmt::Display for Use {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Use::Read => "reads",
+            Use::Write => "writes",
+            Use::Execute => "runs",
+        })
+    }
+}

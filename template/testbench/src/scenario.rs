@@ -1,0 +1,139 @@
+//! A scenario: a story, and the calls that fail in it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::Status;
+
+/// What is done with the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Story {
+    /// Load, every operation, `fltmc unload`; where that is refused, operations again and `sc stop`.
+    Life,
+    /// Load, a few operations, `sc stop` with operations in flight.
+    ServiceStop,
+    /// Load, a few operations, shutdown of the system, which unloads nothing.
+    Shutdown,
+}
+
+impl Story {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Story; 3] = [Story::Life, Story::ServiceStop, Story::Shutdown];
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Story::Life => "load, operations, fltmc unload",
+            Story::ServiceStop => "load, sc stop",
+            Story::Shutdown => "load, system shutdown",
+        })
+    }
+}
+
+/// A call that does not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fault {
+    /// Which of the story's calls that can fail, counted from 0.
+    pub point: u32,
+    /// Its name, to be sure that the story is the same.
+    pub function: String,
+    /// Where the call stands in the driver.
+    pub site: u32,
+    /// The driver's routine that made it.
+    pub within: String,
+    /// What it returns instead.
+    pub result: Injected,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} in {} returns {}",
+            self.function, self.within, self.result
+        )
+    }
+}
+
+/// What a call returns by the scenario's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Injected {
+    /// A status. One that is a success is returned after the call did its work.
+    Status(Status),
+    /// NULL, or FALSE.
+    Zero,
+}
+
+impl Injected {
+    /// Whether the call fails, so that nothing was done.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Injected::Status(status) => !status.is_success(),
+            Injected::Zero => true,
+        }
+    }
+
+    /// The status, where the call has one.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Injected::Status(status) => Some(status),
+            Injected::Zero => None,
+        }
+    }
+}
+
+impl fmt::Display for Injected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Injected::Status(status) => fmt::Display::fmt(status, f),
+            Injected::Zero => f.write_str("NULL"),
+        }
+    }
+}
+
+/// A story with the calls that fail in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scenario {
+    /// What is done.
+    pub story: Story,
+    /// Volumes are attached only after `DriverEntry` returned, so that no callback runs before.
+    pub quiet_start: bool,
+    /// What fails.
+    pub faults: Vec<Fault>,
+}
+
+impl Scenario {
+    /// A story in which nothing fails.
+    #[must_use]
+    pub fn clean(story: Story) -> Self {
+        Scenario {
+            story,
+            quiet_start: false,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The same with one more failure.
+    #[must_use]
+    pub fn with(&self, fault: Fault) -> Self {
+        let mut more = self.clone();
+        more.faults.push(fault);
+        more
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.story)?;
+        for fault in &self.faults {
+            write!(f, "; {fault}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! The worker: a process that plays one scenario and ends.
+//!
+//! The bench starts its worker with the job as one JSON line on standard input, and reads the events
+//! from standard output. A worker whose parent is gone ends: its standard input ends then.
+
+use std::io::{BufRead as _, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::Image;
+use crate::play;
+use crate::scenario::Scenario;
+
+/// The environment variable that makes a program a worker.
+pub const ROLE: &str = "MINIFILTER_TESTBENCH_WORKER";
+
+/// What a worker is to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The driver.
+    pub driver: PathBuf,
+    /// The scenario.
+    pub scenario: Scenario,
+}
+
+/// Serves as a worker if this process was started as one.
+///
+/// To be called first in `main` of a program that embeds the bench and is its own worker.
+#[must_use]
+pub fn serve() -> Option<ExitCode> {
+    std::env::var_os(ROLE)?;
+    Some(run())
+}
+
+/// Plays the scenario that stands on standard input.
+#[must_use]
+pub fn run() -> ExitCode {
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    let job: Job = match read.map(|_| serde_json::from_str(&line)) {
+        Ok(Ok(job)) => job,
+        _ => {
+            eprintln!("this is the test bench's worker; it is started by the bench and reads its job from standard input");
+            return ExitCode::from(2);
+        }
+    };
+    std::panic::set_hook(Box::new(|panic| crate::model::internal(panic.to_string())));
+    std::thread::spawn(|| {
+        // Nothing more is sent; the end of the stream is the end of the parent.
+        let mut rest = Vec::new();
+        let _ = std::io::stdin().lock().read_to_end(&mut rest);
+        std::process::exit(3);
+    });
+    match Image::open(&job.driver) {
+        Ok(image) => play::play(image, job.scenario),
+        Err(refusal) => crate::model::internal(refusal.to_string()),
+    }
+}
