@@ -1,10 +1,9 @@
 //! `cargo xtask setup`: what building and testing here needs, and how to get it.
 //!
-//! [`NEEDS`] is the one list. Only Debian 12 was tried; on Debian 13 and Ubuntu 24.04 the packages have the same names,
-//! with another LLVM's number in them, and which numbers there are is asked of apt.
+//! [`NEEDS`] is the one list. Debian 12 and 13 were tried, each as it comes from debootstrap. Ubuntu 24.04 was not: it has
+//! packages of these names, and which LLVM there is, is asked of apt everywhere.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::Path,
     process::{Command, ExitCode, Stdio},
@@ -126,59 +125,36 @@ pub fn ensure(groups: &[Group], install: bool) -> anyhow::Result<()> {
     for need in &missing {
         eprintln!("missing: {}: {}", need.name, need.why);
     }
-    let root = is_root();
-    if install
-        && root
-        && has_apt()
-        && missing
-            .iter()
-            .any(|need| !matches!(need.source, Source::RustTarget(_)))
-    {
+    let by_apt = missing
+        .iter()
+        .any(|need| !matches!(need.source, Source::RustTarget(_)));
+    if by_apt && !has_apt() {
+        bail!(
+            "building here was tried on Debian 12 and 13 only, and this machine has no apt-get: install LLVM (with lld, \
+             clang and libclang) and mingw-w64 with its own package manager, or run this in a Debian container"
+        );
+    }
+    let as_root = install && is_root();
+    if by_apt && as_root {
         eprintln!("running apt-get update");
         apt(&["update", "--quiet"])?;
     }
-    let Plan { packages, targets } = Plan::of(&missing)?;
-
-    if !packages.is_empty() {
-        if !has_apt() {
-            bail!(
-                "building here was tried on Debian 12 only, and this machine has no apt-get: install LLVM (with lld, clang \
-                 and libclang) and mingw-w64 with its own package manager, or run this in a Debian container"
-            );
-        }
-        let line = format!(
-            "apt-get install --no-install-recommends {}",
-            packages.join(" ")
-        );
-        if !install || !root {
-            let rustup = if install {
-                String::new()
-            } else {
-                after(&targets)
-            };
-            bail!("run this, then try again: sudo {line}{rustup}");
+    let plan = Plan::of(&missing)?;
+    if !install {
+        bail!("run this, then try again: {}", plan.line());
+    }
+    for target in &plan.targets {
+        add_rust_target(target)?;
+    }
+    if !plan.packages.is_empty() {
+        let line = plan.apt_line();
+        if !as_root {
+            bail!("run this, then try again: sudo {line}");
         }
         eprintln!("running {line}");
         let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
-        arguments.extend(packages.iter().map(String::as_str));
+        arguments.extend(plan.packages.iter().map(String::as_str));
         apt(&arguments)?;
-    }
-    for target in targets {
-        let line = format!("rustup target add {target}");
-        if !install {
-            bail!("run this, then try again: {line}");
-        }
-        eprintln!("running {line}");
-        let added = Command::new("rustup")
-            .args(["target", "add", target])
-            .stdout(std::io::stderr())
-            .status()
-            .with_context(|| {
-                format!("rustup is not there to run `{line}`: get it from https://rustup.rs")
-            })?;
-        if !added.success() {
-            bail!("`{line}` failed: what it said stands above");
-        }
     }
     match self::missing(groups).first() {
         Some(need) => bail!(
@@ -225,14 +201,43 @@ impl Plan {
         }
         Ok(plan)
     }
+
+    fn apt_line(&self) -> String {
+        format!(
+            "apt-get install --no-install-recommends {}",
+            self.packages.join(" ")
+        )
+    }
+
+    /// The one line that does it all.
+    fn line(&self) -> String {
+        let apt = (!self.packages.is_empty()).then(|| format!("sudo {}", self.apt_line()));
+        let rustup = self
+            .targets
+            .iter()
+            .map(|target| format!("rustup target add {target}"));
+        apt.into_iter()
+            .chain(rustup)
+            .collect::<Vec<_>>()
+            .join(" && ")
+    }
 }
 
-/// The rest of a command line that adds the targets too.
-fn after(targets: &[&str]) -> String {
-    targets.iter().fold(String::new(), |mut line, target| {
-        let _ = write!(line, " && rustup target add {target}");
-        line
-    })
+/// Adds a target with rustup, which needs no root.
+fn add_rust_target(target: &str) -> anyhow::Result<()> {
+    let line = format!("rustup target add {target}");
+    eprintln!("running {line}");
+    let added = Command::new("rustup")
+        .args(["target", "add", target])
+        .stdout(std::io::stderr())
+        .status()
+        .with_context(|| {
+            format!("rustup is not there to run `{line}`: get it from https://rustup.rs")
+        })?;
+    if !added.success() {
+        bail!("`{line}` failed: what it said stands above");
+    }
+    Ok(())
 }
 
 /// The names of the packages that apt knows, of those with a number after one of the stems.
@@ -338,11 +343,19 @@ mod tests {
     }
 
     #[test]
-    fn the_line_to_run_adds_the_targets() {
-        assert_eq!(after(&[]), "");
+    fn one_line_does_it_all() {
+        let plan = |packages: &[&str], targets: &[&'static str]| Plan {
+            packages: packages.iter().map(ToString::to_string).collect(),
+            targets: targets.to_vec(),
+        };
         assert_eq!(
-            after(&[TARGET]),
-            " && rustup target add x86_64-pc-windows-msvc"
+            plan(&["lld-22", "mingw-w64-common"], &[TARGET]).line(),
+            "sudo apt-get install --no-install-recommends lld-22 mingw-w64-common \
+             && rustup target add x86_64-pc-windows-msvc"
+        );
+        assert_eq!(
+            plan(&[], &[TARGET]).line(),
+            "rustup target add x86_64-pc-windows-msvc"
         );
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Known layouts: Debian and Ubuntu put each LLVM under `/usr/lib/llvm-N`, so several stand side by side, and the one that
 //! is new enough for today's Rust is rarely the default. mingw-w64's headers lie in `/usr/share/mingw-w64/include`
-//! (Debian 12, mingw-w64 10) or under `/usr/x86_64-w64-mingw32/include`. Only Debian 12 with LLVM 22 was tried.
+//! (Debian) or under `/usr/x86_64-w64-mingw32/include`. Debian 12 and 13 were tried, with LLVM 22 and mingw-w64 10 and 12.
 
 use std::{
     env, fs,
