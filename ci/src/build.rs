@@ -155,8 +155,14 @@ impl Project {
                 "{shown} is no driver: its Cargo.toml has no [package.metadata.wdk]; name the folder of an emitted project"
             );
         }
+        // On Windows a canonical path has a prefix that not every tool takes.
+        let dir = if cfg!(windows) {
+            std::path::absolute(dir)?
+        } else {
+            dir.canonicalize()?
+        };
         Ok(Self {
-            dir: dir.canonicalize()?,
+            dir,
             package: package.name,
         })
     }

@@ -127,3 +127,28 @@ impl Mingw {
             .then_some(directory)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_llvm_without_one_of_the_programs_or_libclang_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("llvm-99/bin");
+        let lib = folder.path().join("llvm-99/lib");
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir_all(&lib).unwrap();
+        for program in PROGRAMS {
+            fs::write(bin.join(program), "").unwrap();
+        }
+        fs::write(lib.join("libclang-cpp.so.99"), "").unwrap();
+        assert!(Llvm::at(&bin).is_none(), "no libclang");
+        fs::write(lib.join("libclang-99.so.1"), "").unwrap();
+        let llvm = Llvm::at(&bin).unwrap();
+        assert_eq!(llvm.libclang, lib.canonicalize().unwrap());
+        assert_eq!(llvm.program("lld-link"), bin.join("lld-link"));
+        fs::remove_file(bin.join("lld-link")).unwrap();
+        assert!(Llvm::at(&bin).is_none(), "no lld-link");
+    }
+}
