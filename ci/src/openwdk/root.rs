@@ -352,3 +352,44 @@ pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stderr)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_use_is_removed() {
+        let cache = tempfile::tempdir().unwrap();
+        let shared = |root: &str| {
+            let directory = cache.path().join(root).join("drivers/0");
+            fs::create_dir_all(&directory).unwrap();
+            File::create(directory.join("lock")).unwrap()
+        };
+        let at_work = shared("at-work");
+        at_work.lock().unwrap();
+        shared("left-behind");
+        fs::create_dir(cache.path().join("draft-interrupted")).unwrap();
+        File::create(cache.path().join("lock")).unwrap();
+        remove_others(cache.path());
+        let mut left: Vec<_> = fs::read_dir(cache.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["at-work", "lock"]);
+    }
+
+    #[test]
+    fn a_list_of_names_has_comments_and_variables() {
+        let list = tempfile::NamedTempFile::new().unwrap();
+        fs::write(
+            &list,
+            "# all\nExAllocatePool2 # a function\n\nIoFileObjectType DATA\n",
+        )
+        .unwrap();
+        let exports = exports_listed(list.path()).unwrap();
+        assert_eq!(exports.len(), 2);
+        assert!(exports["ExAllocatePool2"] == Kind::Function);
+        assert!(exports["IoFileObjectType"] == Kind::Variable);
+    }
+}
