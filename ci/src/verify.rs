@@ -1,22 +1,207 @@
-//! `cargo xtask verify`.
+//! `cargo xtask verify`: the verdict of the test bench on a `.sys`, for people, for scripts, as a page.
 
+mod page;
+mod text;
+
+use std::io::{IsTerminal as _, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use testbench::{Bench, Expectations, Policy, Report};
+
 /// Put a minifilter `.sys` through the test bench.
+///
+/// Any x64 minifilter will do, whoever built it. The bench maps the file into a process, plays filter manager and
+/// kernel to it (load, operations, unload), and then does it all again with each call that can fail made to fail,
+/// one at a time. Every breach of the documented rules is a finding.
+///
+/// Beside an emitted project's file testbench.toml, which says what that driver promises, recommendations count as
+/// findings too. Without one they are advice.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools)] // Each is a switch of the command line.
+pub struct Args {
+    /// The driver
+    #[arg(value_name = "FILE.sys", required_unless_present = "list_rules")]
+    driver: Option<PathBuf>,
+
+    /// The unload policy that the driver is to keep
+    #[arg(long, value_enum)]
+    policy: Option<PolicyArg>,
+
+    /// The driver is not to support a service stop
+    #[arg(long)]
+    no_service_stop: bool,
+
+    /// What the driver promises [default: testbench.toml in a folder above FILE.sys]
+    #[arg(long, value_name = "testbench.toml")]
+    expect: Option<PathBuf>,
+
+    /// Look for no testbench.toml: judge by the documented rules alone
+    #[arg(long, conflicts_with = "expect")]
+    no_expect: bool,
+
+    /// Print the report as JSON, and nothing else
+    #[arg(long)]
+    json: bool,
+
+    /// Also write the report as a page
+    #[arg(long, value_name = "F.html")]
+    report: Option<PathBuf>,
+
+    /// List the rules with what they ask and where it is written
+    #[arg(long)]
+    list_rules: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask verify my_filter.sys
+      what is wrong, one finding after the other
+  cargo xtask verify other.sys --policy refuse-non-mandatory
+      the same, and fltmc unload must be refused and sc stop must not
+  cargo xtask verify my_filter.sys --report verdict.html
+      a page to hand on
+  cargo xtask verify my_filter.sys --json | jq -r '.findings[].rule'
+      for a script
+
+Exit status: 0 no findings, 1 findings, 2 the file could not be loaded.";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PolicyArg {
+    /// Every request unloads
+    Always,
+    /// fltmc unload is refused, a service stop unloads
+    RefuseNonMandatory,
+    /// No request unloads: there is no unload callback
+    Never,
+}
+
+impl From<PolicyArg> for Policy {
+    fn from(policy: PolicyArg) -> Self {
+        match policy {
+            PolicyArg::Always => Self::Always,
+            PolicyArg::RefuseNonMandatory => Self::RefuseNonMandatory,
+            PolicyArg::Never => Self::Never,
+        }
+    }
+}
+
+/// The report with what only the command line knows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Verdict {
+    /// Which bytes were judged.
+    sha256: String,
+    /// The file with the expectations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expectations_file: Option<PathBuf>,
+    #[serde(flatten)]
+    report: Report,
+}
 
 /// Where this process was started as a bench worker, serves and returns its exit code.
 #[must_use]
 pub fn serve_as_bench_worker() -> Option<ExitCode> {
-    None
+    testbench::worker::serve()
 }
 
 /// Runs the verb.
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong and what to do.
-pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+/// A sentence that says why the file could not be loaded, or the page not written.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.list_rules {
+        text::rules();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let driver = args
+        .driver
+        .as_deref()
+        .context("say which .sys is to be verified")?;
+    let verdict = judge(args, driver)?;
+    if let Some(page) = &args.report {
+        std::fs::write(page, page::render(&verdict))
+            .with_context(|| format!("{} cannot be written", page.display()))?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&verdict)?);
+    } else {
+        text::print(&verdict, args.report.as_deref());
+    }
+    Ok(if verdict.report.findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+fn judge(args: &Args, driver: &Path) -> anyhow::Result<Verdict> {
+    let bytes =
+        std::fs::read(driver).with_context(|| format!("{} cannot be read", driver.display()))?;
+    let (expectations_file, expectations) = expectations(args, driver)?;
+    let bar = progress_bar(args.json);
+    let mut bench = Bench::open(driver)?.progress(|progress| {
+        bar.set_length(progress.known as u64);
+        bar.set_position(progress.done as u64);
+    });
+    if let Some(expectations) = expectations {
+        bench = bench.expect(expectations);
+    }
+    let report = bench.run()?;
+    bar.finish_and_clear();
+    Ok(Verdict {
+        sha256: hex(&Sha256::digest(&bytes)),
+        expectations_file,
+        report,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What is expected: the file, then the switches.
+fn expectations(
+    args: &Args,
+    driver: &Path,
+) -> anyhow::Result<(Option<PathBuf>, Option<Expectations>)> {
+    let read = match &args.expect {
+        Some(file) => Some((file.clone(), Expectations::read(file)?)),
+        None if args.no_expect => None,
+        None => Expectations::find(driver)?,
+    };
+    let (file, mut expectations) = match read {
+        Some((file, expectations)) => (Some(file), Some(expectations)),
+        None => (None, None),
+    };
+    if args.policy.is_some() || args.no_service_stop {
+        let given = expectations.get_or_insert_with(|| Expectations {
+            lenient: true,
+            ..Expectations::default()
+        });
+        given.unload_policy = args.policy.map(Policy::from).or(given.unload_policy);
+        given.service_stop = args.no_service_stop.then_some(false).or(given.service_stop);
+    }
+    Ok((file, expectations))
+}
+
+fn progress_bar(json: bool) -> ProgressBar {
+    if json || !stdout().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} scenarios")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::no_length().with_style(style)
 }

@@ -272,7 +272,9 @@ fn protection(cpu: &Cpu) -> Fault {
         [0x0F, 0x33, ..] => privileged("rdpmc"),
         [0x0F, 0x08 | 0x09, ..] => privileged("invd or wbinvd"),
         [0x0F, 0x06, ..] => privileged("clts"),
-        [0x0F, 0x00 | 0x01, ..] => privileged("a system instruction (descriptor tables, invlpg, swapgs)"),
+        [0x0F, 0x00 | 0x01, ..] => {
+            privileged("a system instruction (descriptor tables, invlpg, swapgs)")
+        }
         [0x0F, 0xAE, ..] => privileged("xrstors or xsaves"),
         [0xCF, ..] => privileged("iretq"),
         _ => other,

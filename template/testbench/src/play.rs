@@ -7,8 +7,7 @@
 use crate::image::Image;
 use crate::memory::{self, Purpose};
 use crate::model::{
-    self, devices, emit, end, enter, filter, must, operations, ports, registry, volumes, with,
-    work,
+    self, devices, emit, end, enter, filter, must, operations, ports, registry, volumes, with, work,
 };
 use crate::scenario::{Scenario, Story};
 use crate::status::Status;
@@ -16,10 +15,10 @@ use crate::trace::{Ending, Event, Routine, Stage};
 
 /// Plays a scenario to its end; the events go to standard output.
 pub fn play(image: Image, scenario: Scenario) -> ! {
-    let service = image
-        .path
-        .file_stem()
-        .map_or_else(|| "driver".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let service = image.path.file_stem().map_or_else(
+        || "driver".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
     must(model::set_up(scenario.clone(), service.clone()));
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, model::bind));
@@ -116,7 +115,8 @@ fn life() {
 fn detach_and_attach() {
     let last = with(|state| state.filter.instances.last().cloned());
     let Some(instance) = last else { return };
-    if volumes::detach(instance.handle) && volumes::attach(&instance.volume, volumes::MANUAL).is_some()
+    if volumes::detach(instance.handle)
+        && volumes::attach(&instance.volume, volumes::MANUAL).is_some()
     {
         operations::first_contact(&instance.volume);
     }

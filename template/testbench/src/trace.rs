@@ -226,6 +226,59 @@ pub enum Routine {
     },
 }
 
+impl Routine {
+    /// Whether the routine returns nothing.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        match self {
+            Routine::InstanceTeardownStart { .. } | Routine::InstanceTeardownComplete { .. } => {
+                true
+            }
+            Routine::Other { routine } => {
+                routine.starts_with("ContextCleanup")
+                    || routine.starts_with("KDEFERRED")
+                    || matches!(
+                        routine.as_str(),
+                        "DisconnectNotifyCallback"
+                            | "DRIVER_REINITIALIZE"
+                            | "IO_WORKITEM_ROUTINE"
+                            | "WORKER_THREAD_ROUTINE"
+                            | "PFLT_GENERIC_WORKITEM_ROUTINE"
+                            | "PFLT_DEFERRED_IO_WORKITEM_ROUTINE"
+                            | "PFLT_GET_OPERATION_STATUS_CALLBACK"
+                    )
+            }
+            _ => false,
+        }
+    }
+
+    /// The routine without the volume and the variant of the operation: where in the driver it is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Routine::InstanceSetup { .. } => "InstanceSetupCallback".to_owned(),
+            Routine::InstanceQueryTeardown { .. } => "InstanceQueryTeardownCallback".to_owned(),
+            Routine::InstanceTeardownStart { .. } => "InstanceTeardownStartCallback".to_owned(),
+            Routine::InstanceTeardownComplete { .. } => {
+                "InstanceTeardownCompleteCallback".to_owned()
+            }
+            Routine::Pre { operation } => format!(
+                "the pre-operation callback of {}",
+                crate::model::operations::major_name(operation.major)
+            ),
+            Routine::Post {
+                operation,
+                draining,
+            } => format!(
+                "the {}post-operation callback of {}",
+                if *draining { "draining " } else { "" },
+                crate::model::operations::major_name(operation.major)
+            ),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Routine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

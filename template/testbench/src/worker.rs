@@ -42,7 +42,9 @@ pub fn run() -> ExitCode {
     let job: Job = match read.map(|_| serde_json::from_str(&line)) {
         Ok(Ok(job)) => job,
         _ => {
-            eprintln!("this is the test bench's worker; it is started by the bench and reads its job from standard input");
+            eprintln!(
+                "this is the test bench's worker; it is started by the bench and reads its job from standard input"
+            );
             return ExitCode::from(2);
         }
     };

@@ -7,8 +7,8 @@
 
 use super::volumes;
 use super::{
-    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, filter, functions, held_once,
-    misuse, must, release, with,
+    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, filter, functions, held_once, misuse,
+    must, release, with,
 };
 use crate::memory::{self, Purpose};
 use crate::status::{self, Status};
@@ -335,7 +335,7 @@ fn drop_reference(address: u64) {
             .live
             .retain(|context| context.address != address);
     });
-    must(memory::free(address, super::in_teardown()));
+    must(memory::free(address, false));
 }
 
 fn set_context(kind: u16, on: (u64, u64)) -> Option<u64> {
@@ -360,7 +360,12 @@ fn before_open() -> bool {
             super::Frame::Driver { routine, .. } => Some(routine.clone()),
             super::Frame::System(_) => None,
         });
-        matches!(innermost, Some(Routine::Pre { operation: trace::Operation { major: 0, .. } }))
+        matches!(
+            innermost,
+            Some(Routine::Pre {
+                operation: trace::Operation { major: 0, .. }
+            })
+        )
     })
 }
 
@@ -475,4 +480,3 @@ pub fn instance_is_gone(instance: u64) {
 pub fn filter_is_gone() {
     take_from(|_| true);
 }
-

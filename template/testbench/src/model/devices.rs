@@ -132,7 +132,14 @@ pub fn referenced(what: &str) -> u64 {
     object
 }
 
-fn create(driver: u64, extension: u32, name: u64, kind: u32, characteristics: u32, out: u64) -> Status {
+fn create(
+    driver: u64,
+    extension: u32,
+    name: u64,
+    kind: u32,
+    characteristics: u32,
+    out: u64,
+) -> Status {
     if driver == 0 || with(|state| state.filter.driver) != driver {
         bad_handle("driver object", driver);
     }
@@ -146,7 +153,10 @@ fn create(driver: u64, extension: u32, name: u64, kind: u32, characteristics: u3
     guest::write(device + device_object::TYPE, kind);
     guest::write(device + device_object::STACK_SIZE, 1_u8);
     if extension != 0 {
-        guest::write(device + device_object::EXTENSION, device + device_object::SIZE as u64);
+        guest::write(
+            device + device_object::EXTENSION,
+            device + device_object::SIZE as u64,
+        );
     }
     let next = guest::read::<u64>(driver + 8);
     guest::write(device + device_object::NEXT, next);
@@ -161,7 +171,11 @@ fn notify(device: u64) -> Status {
     if !holds(Kind::Device, device) {
         bad_handle("device object", device);
     }
-    acquire(Kind::ShutdownNotification, device, "IoRegisterShutdownNotification");
+    acquire(
+        Kind::ShutdownNotification,
+        device,
+        "IoRegisterShutdownNotification",
+    );
     status::SUCCESS
 }
 
@@ -170,12 +184,21 @@ fn reinitialize_later(driver: u64, routine: u64, context: u64) {
         bad_handle("driver object", driver);
     }
     with(|state| state.devices.reinitialize.push((routine, context)));
-    acquire(Kind::Reinitialization, routine, "IoRegisterDriverReinitialization");
+    acquire(
+        Kind::Reinitialization,
+        routine,
+        "IoRegisterDriverReinitialization",
+    );
 }
 
 /// After `DriverEntry` succeeded: the reinitialization routines run, once each.
 pub fn reinitialize() {
-    let (driver, waiting) = with(|state| (state.filter.driver, std::mem::take(&mut state.devices.reinitialize)));
+    let (driver, waiting) = with(|state| {
+        (
+            state.filter.driver,
+            std::mem::take(&mut state.devices.reinitialize),
+        )
+    });
     for (count, (routine, context)) in waiting.into_iter().enumerate() {
         let name = Routine::Other {
             routine: "DRIVER_REINITIALIZE".to_owned(),
@@ -250,7 +273,10 @@ fn send(device: u64, major: u8) -> Status {
         guest::write(stack + 0x18, 0x0022_FFFC_u32);
     }
     let routine = Routine::Other {
-        routine: format!("dispatch routine of {}", super::operations::major_name(major)),
+        routine: format!(
+            "dispatch routine of {}",
+            super::operations::major_name(major)
+        ),
     };
     let answer = Status(enter(routine, PASSIVE, new_thread(), dispatch, &[device, request]) as u32);
     let completed = guest::read::<u8>(request + irp::SIZE as u64 + 0x100) == 1;
@@ -271,7 +297,10 @@ fn send(device: u64, major: u8) -> Status {
 #[must_use]
 pub fn is_own_dispatch(major: u8) -> bool {
     let driver = with(|state| state.filter.driver);
-    memory::rva(guest::read(driver + driver_object::MAJOR + 8 * u64::from(major))).is_some()
+    memory::rva(guest::read(
+        driver + driver_object::MAJOR + 8 * u64::from(major),
+    ))
+    .is_some()
 }
 
 /// A driver object as the I/O manager hands it to `DriverEntry`.
@@ -279,7 +308,11 @@ pub fn is_own_dispatch(major: u8) -> bool {
 pub fn new_driver_object(base: u64, size: usize, entry: u64, service: &str) -> u64 {
     let driver = system_block(driver_object::SIZE, "the driver object");
     let extension = system_block(0x60, "the driver extension");
-    let name = super::system_string(&format!("\\FileSystem\\{service}"), memory::Purpose::System, "the driver's name");
+    let name = super::system_string(
+        &format!("\\FileSystem\\{service}"),
+        memory::Purpose::System,
+        "the driver's name",
+    );
     let key = super::system_string(service, memory::Purpose::System, "the service's name");
     guest::write(driver + driver_object::HEAD, 0x0150_0004_u32);
     guest::write(driver + driver_object::START, base);

@@ -68,10 +68,14 @@ fn decode(entry: u64, size: usize) -> LogEntry {
     let code = guest::read::<u32>(entry + 12);
     let mut problems = Vec::new();
     if !dump.is_multiple_of(4) {
-        problems.push(format!("DumpDataSize is {dump}; it must be a multiple of 4"));
+        problems.push(format!(
+            "DumpDataSize is {dump}; it must be a multiple of 4"
+        ));
     }
     if HEADER + dump > size {
-        problems.push(format!("DumpDataSize is {dump}; the entry of {size} bytes has no room for it"));
+        problems.push(format!(
+            "DumpDataSize is {dump}; the entry of {size} bytes has no room for it"
+        ));
     }
     let mut strings = Vec::new();
     if count > 0 {
@@ -89,7 +93,9 @@ fn decode(entry: u64, size: usize) -> LogEntry {
                         strings.push(String::from_utf16_lossy(&units));
                     }
                     None => {
-                        problems.push(format!("string {number} of {count} has no NUL inside the entry of {size} bytes"));
+                        problems.push(format!(
+                            "string {number} of {count} has no NUL inside the entry of {size} bytes"
+                        ));
                         break;
                     }
                 }

@@ -7,7 +7,7 @@
 
 use super::layout::{driver_object, registration as offset};
 use super::{
-    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, functions, held_once, hang,
+    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, functions, hang, held_once,
     in_teardown, misuse, release, thunk, with,
 };
 use super::{contexts, operations, ports, volumes, work};

@@ -13,7 +13,10 @@ use crate::status::{self, Status};
 use crate::trace::Kind;
 use crate::{guest, memory};
 
-const OPEN_FAILS: Fails = Fails::With(&[status::OBJECT_NAME_NOT_FOUND, status::INSUFFICIENT_RESOURCES]);
+const OPEN_FAILS: Fails = Fails::With(&[
+    status::OBJECT_NAME_NOT_FOUND,
+    status::INSUFFICIENT_RESOURCES,
+]);
 const IO_FAILS: Fails = Fails::With(&[status::INSUFFICIENT_RESOURCES]);
 
 functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
@@ -174,7 +177,10 @@ fn open(out: u64, file: u64, io_status: u64) -> Status {
     let handle = super::registry::new_handle(Kind::Handle, "a file");
     guest::write(out, handle);
     if file != 0 {
-        guest::write(file, super::devices::referenced("the file object that the driver opened"));
+        guest::write(
+            file,
+            super::devices::referenced("the file object that the driver opened"),
+        );
     }
     guest::write_if(io_status, 0_u32);
     guest::write_if(io_status + 8, 1_u64);

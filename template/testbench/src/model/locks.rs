@@ -5,8 +5,8 @@
 //! A lock that is never released to whoever waits for it is a hang, and is named at once.
 
 use super::{
-    ANY, APC, DISPATCH, Fails, acquire, functions, hang, held_once, irql_name, misuse,
-    release, set_irql, with, work,
+    ANY, APC, DISPATCH, Fails, acquire, functions, hang, held_once, irql_name, misuse, release,
+    set_irql, with, work,
 };
 use crate::guest;
 use crate::status::{self, Status};
@@ -294,7 +294,11 @@ fn raise(irql: u8) -> u8 {
     let before = with(|state| state.irql);
     if irql < before {
         misuse(Misuse::Lock {
-            problem: format!("the IRQL is raised from {} to {}", irql_name(before), irql_name(irql)),
+            problem: format!(
+                "the IRQL is raised from {} to {}",
+                irql_name(before),
+                irql_name(irql)
+            ),
         });
     }
     set_irql(irql);
@@ -440,4 +444,3 @@ fn wait(object: u64, timeout: u64) -> Status {
     }
     status::TIMEOUT
 }
-

@@ -408,10 +408,7 @@ pub fn run<R: Word>(function: &'static Function, body: impl FnOnce() -> R) -> R 
         RUNNING.store(0, Ordering::Relaxed);
         return result;
     }
-    let (site, running) = (
-        SITE.load(Ordering::Relaxed),
-        RUNNING.load(Ordering::Relaxed),
-    );
+    let site = SITE.load(Ordering::Relaxed);
     let injected = call(function, site);
     let result = match injected {
         None => body(),
@@ -435,7 +432,6 @@ pub fn run<R: Word>(function: &'static Function, body: impl FnOnce() -> R) -> R 
     // A callback that ran meanwhile made calls of its own.
     SITE.store(site, Ordering::Relaxed);
     RUNNING.store(0, Ordering::Relaxed);
-    let _ = running;
     result
 }
 
@@ -481,6 +477,7 @@ fn call(function: &'static Function, site: u64) -> Option<Injected> {
 pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &[u64]) -> u64 {
     let site = SITE.load(Ordering::Relaxed);
     let running = RUNNING.swap(0, Ordering::Relaxed);
+    let void = routine.is_void();
     let event = Event::Enter {
         routine: routine.clone(),
         irql,
@@ -495,7 +492,11 @@ pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &
     });
     set_irql(irql);
     emit(&event);
-    let answer = guest::call(address, arguments);
+    // A routine that returns nothing leaves whatever was in the register.
+    let answer = match guest::call(address, arguments) {
+        _ if void => 0,
+        answer => answer & 0xFFFF_FFFF,
+    };
     let before = with(|state| {
         let left = state.irql;
         match state.frames.pop() {
@@ -553,10 +554,27 @@ pub fn irql_name(irql: u8) -> String {
     }
 }
 
-/// Whether the driver is taking itself down: in its unload callback, or in a `DriverEntry` that a
-/// call failed in.
+/// Whether the driver is taking itself down right now: its unload callback, or a `DriverEntry` that
+/// a call failed in, is what runs.
 #[must_use]
 pub fn in_teardown() -> bool {
+    with(|state| {
+        let fired = state.fired;
+        let innermost = state.frames.iter().rev().find_map(|frame| match frame {
+            Frame::Driver { routine, .. } => Some(routine),
+            Frame::System(_) => None,
+        });
+        match innermost {
+            Some(Routine::FilterUnload { .. }) => true,
+            Some(Routine::DriverEntry) => fired,
+            _ => false,
+        }
+    })
+}
+
+/// Whether the driver is being taken down, whatever runs in the midst of it.
+#[must_use]
+pub fn is_unloading() -> bool {
     with(|state| {
         let fired = state.fired;
         state.frames.iter().any(|frame| match frame {
@@ -567,17 +585,6 @@ pub fn in_teardown() -> bool {
             },
             Frame::System(_) => false,
         })
-    })
-}
-
-/// Whether a function is running, however deep.
-#[must_use]
-pub fn is_running(name: &str) -> bool {
-    with(|state| {
-        state
-            .frames
-            .iter()
-            .any(|frame| matches!(frame, Frame::System(function) if function.name == name))
     })
 }
 
@@ -707,13 +714,30 @@ pub fn bind(import: &Import) -> u64 {
     if let Some(address) = process::variable(&import.name) {
         return address;
     }
+    if STACK_PROBES.contains(&import.name.as_str()) {
+        return stack_probe();
+    }
     thunk(&import.dll, &import.name)
 }
 
 /// Whether the model has an import.
 #[must_use]
 pub fn has(import: &Import) -> bool {
-    function(&import.name).is_some() || process::VARIABLES.contains(&import.name.as_str())
+    let name = import.name.as_str();
+    function(name).is_some() || process::VARIABLES.contains(&name) || STACK_PROBES.contains(&name)
+}
+
+/// Helpers of the compiler that must keep every register.
+const STACK_PROBES: &[&str] = &["__chkstk", "___chkstk_ms"];
+
+/// A bare `ret`: the bench's stack needs no probing.
+fn stack_probe() -> u64 {
+    const RET: u8 = 0xC3;
+    let page = must(os::reserve(PAGE));
+    must(os::protect(page, PAGE, Access::ReadWrite));
+    guest::write(page as u64, RET);
+    must(os::protect(page, PAGE, Access::ReadExecute));
+    page as u64
 }
 
 /// The address under which the driver sees one of the model's functions.

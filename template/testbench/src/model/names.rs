@@ -87,7 +87,7 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
             live.len() != before
         });
         if gone {
-            must(memory::free(information, super::in_teardown()));
+            must(memory::free(information, false));
         }
     }
 }
@@ -104,7 +104,13 @@ fn change(information: u64, action: impl FnOnce(&mut u32)) {
 }
 
 fn checked(information: u64) -> u64 {
-    if with(|state| state.names.live.iter().any(|(address, _)| *address == information)) {
+    if with(|state| {
+        state
+            .names
+            .live
+            .iter()
+            .any(|(address, _)| *address == information)
+    }) {
         return information;
     }
     match held_once(Kind::NameInformation, information) {
@@ -119,7 +125,11 @@ fn give(file: u64, options: u32, out: u64) -> Status {
     let Some(volume) = operations::volume_of(file) else {
         bad_handle("file object", file);
     };
-    let name = format!("{}{}", volume.device, guest::unicode(file + file_object::NAME));
+    let name = format!(
+        "{}{}",
+        volume.device,
+        guest::unicode(file + file_object::NAME)
+    );
     let units: Vec<u16> = name.encode_utf16().collect();
     let size = units.len() * 2;
     let address = system_block(offset::SIZE + size, "file name information");

@@ -657,12 +657,7 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
 }
 
 /// What a pre-operation callback's answer leads to.
-fn understand(
-    mut flight: InFlight,
-    answer: u32,
-    status: Status,
-    operation: &Operation,
-) -> Begun {
+fn understand(mut flight: InFlight, answer: u32, status: Status, operation: &Operation) -> Begun {
     let data = flight.data;
     let done = |passed| {
         must(memory::free(data, false));

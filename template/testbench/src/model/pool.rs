@@ -8,10 +8,10 @@ use super::{
     ANY, APC, DISPATCH, Fails, acquire, bad_handle, functions, held_once, in_teardown, misuse,
     must, must_release, release, thunk, with,
 };
+use crate::guest;
 use crate::memory::{self, Purpose};
 use crate::status::{self, Status};
 use crate::trace::{Kind, Misuse};
-use crate::guest;
 
 /// The lookaside lists: address and whether the entries are paged.
 #[derive(Debug, Clone, Default)]
@@ -177,14 +177,28 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
     let tag: String = tag
         .to_le_bytes()
         .iter()
-        .map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' })
+        .map(|byte| {
+            if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        })
         .collect();
     let what = format!("of {size} bytes, tag '{tag}'");
-    let purpose = if paged { Purpose::PagedPool } else { Purpose::Pool };
+    let purpose = if paged {
+        Purpose::PagedPool
+    } else {
+        Purpose::Pool
+    };
     if size > 1 << 28 {
         return 0;
     }
-    let address = must(memory::allocate(size as usize, purpose, format!("the pool block {what}")));
+    let address = must(memory::allocate(
+        size as usize,
+        purpose,
+        format!("the pool block {what}"),
+    ));
     if zeroed {
         guest::fill(address, 0, size as usize);
     }

@@ -4,8 +4,8 @@
 //! Port", "`PFLT_CONNECT_NOTIFY` callback function (fltkernel.h)" and its siblings.
 
 use super::{
-    APC, Fails, PASSIVE, acquire, bad_handle, enter, filter, functions, held_once,
-    must_release, new_thread, release, system_block, with,
+    APC, Fails, PASSIVE, acquire, bad_handle, enter, filter, functions, held_once, must_release,
+    new_thread, release, system_block, with,
 };
 use crate::status::{self, Status};
 use crate::trace::{Kind, Routine};
@@ -190,4 +190,3 @@ pub fn filter_is_gone() {
     disconnect();
     with(|state| state.ports.servers.clear());
 }
-

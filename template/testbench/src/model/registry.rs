@@ -167,7 +167,8 @@ fn give(out: u64, path: &str) {
 fn checked(handle: u64) -> String {
     let path = with(|state| {
         let mut open = state.registry.open.iter();
-        open.find(|(known, _)| *known == handle).map(|(_, path)| path.clone())
+        open.find(|(known, _)| *known == handle)
+            .map(|(_, path)| path.clone())
     });
     path.unwrap_or_else(|| match held_once(Kind::Handle, handle) {
         Some(what) => misuse(Misuse::Handle {
@@ -191,9 +192,14 @@ fn open(out: u64, attributes: u64, make: bool) -> Status {
     };
     let path = with(|state| {
         let mut keys = state.registry.keys.iter();
-        let found = keys.find(|key| key.path.eq_ignore_ascii_case(&path)).map(|key| key.path.clone());
+        let found = keys
+            .find(|key| key.path.eq_ignore_ascii_case(&path))
+            .map(|key| key.path.clone());
         if found.is_none() && make {
-            state.registry.keys.push(Key { path: path.clone(), values: Vec::new() });
+            state.registry.keys.push(Key {
+                path: path.clone(),
+                values: Vec::new(),
+            });
             return Some(path);
         }
         found
@@ -213,7 +219,9 @@ fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: 
     let found = with(|state| {
         let key = state.registry.keys.iter().find(|key| key.path == path)?;
         let mut values = key.values.iter();
-        values.find(|(known, _, _)| known.eq_ignore_ascii_case(&name)).cloned()
+        values
+            .find(|(known, _, _)| known.eq_ignore_ascii_case(&name))
+            .cloned()
     });
     let Some((name, kind, data)) = found else {
         return status::OBJECT_NAME_NOT_FOUND;

@@ -139,7 +139,9 @@ functions! { pub NTDDK_STRINGS = "ntoskrnl.exe", "ntddk.h";
 }
 
 fn upper(unit: u16) -> u16 {
-    let mut upper = char::from_u32(u32::from(unit)).into_iter().flat_map(char::to_uppercase);
+    let mut upper = char::from_u32(u32::from(unit))
+        .into_iter()
+        .flat_map(char::to_uppercase);
     match (upper.next(), upper.next()) {
         (Some(one), None) => u16::try_from(u32::from(one)).unwrap_or(unit),
         _ => unit,

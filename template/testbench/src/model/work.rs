@@ -191,7 +191,7 @@ fn run(wanted: impl Fn(&Item) -> bool) {
 
 /// Runs what is queued; while the driver is being unloaded only what holds the unload back.
 pub fn run_generic() {
-    let unloading = super::in_teardown();
+    let unloading = super::is_unloading();
     run(|item| item.holds_back || !unloading);
 }
 

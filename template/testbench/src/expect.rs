@@ -1,0 +1,149 @@
+//! What a driver is expected to do: the file `testbench.toml` of an emitted project.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::Refusal;
+use crate::model::operations;
+
+/// What becomes of a request to unload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Every request unloads.
+    Always,
+    /// `fltmc unload` is refused with `STATUS_FLT_DO_NOT_DETACH`; a service stop unloads.
+    RefuseNonMandatory,
+    /// There is no `FilterUnloadCallback`: every request fails.
+    Never,
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Policy::Always => "always",
+            Policy::RefuseNonMandatory => "refuse-non-mandatory",
+            Policy::Never => "never",
+        })
+    }
+}
+
+/// Where a failed start is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorLog {
+    /// An error log entry.
+    EventLog,
+    /// A line for the debugger.
+    Debugger,
+}
+
+/// What a driver is expected to do. With expectations, the rules that are advice for anybody's
+/// driver count as findings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Expectations {
+    /// The driver's name, without `.sys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The unload policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unload_policy: Option<Policy>,
+    /// Whether a service stop reaches the driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_stop: Option<bool>,
+    /// Where a failed start is reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_log: Option<ErrorLog>,
+    /// The operations with callbacks, by the option's names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<String>>,
+    /// Only the fields that are given count; what is advice stays advice.
+    #[serde(skip)]
+    pub lenient: bool,
+}
+
+impl Expectations {
+    /// Reads a `testbench.toml`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the file and what is wrong in it.
+    pub fn read(path: &Path) -> Result<Self, Refusal> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Refusal(format!("{} cannot be read: {error}.", path.display())))?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Refusal> {
+        let shown = path.display();
+        let expectations: Self = toml::from_str(text).map_err(|error| {
+            Refusal(format!(
+                "{shown} is not what the bench expects: {}.",
+                error.message()
+            ))
+        })?;
+        let unknown = expectations
+            .operations
+            .iter()
+            .flatten()
+            .find(|name| operations::major_by_option(name).is_none());
+        match unknown {
+            Some(name) => Err(Refusal(format!(
+                "{shown}: there is no operation {name:?}; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\"."
+            ))),
+            None => Ok(expectations),
+        }
+    }
+
+    /// Looks for `testbench.toml` in the folders above a driver.
+    ///
+    /// # Errors
+    ///
+    /// One sentence, where there is one that cannot be read.
+    pub fn find(driver: &Path) -> Result<Option<(PathBuf, Self)>, Refusal> {
+        let driver = fs::canonicalize(driver).unwrap_or_else(|_| driver.to_path_buf());
+        let file = driver
+            .ancestors()
+            .skip(1)
+            .map(|folder| folder.join("testbench.toml"))
+            .find(|file| file.is_file());
+        match file {
+            Some(file) => Ok(Some((file.clone(), Self::read(&file)?))),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Expectations, String> {
+        Expectations::parse(Path::new("testbench.toml"), text).map_err(|refusal| refusal.0)
+    }
+
+    #[test]
+    fn the_emitted_file_is_understood() {
+        let text = "driver = \"my_filter\"\nunload-policy = \"refuse-non-mandatory\"\nservice-stop = true\nerror-log = \"event-log\"\noperations = [\"create\", \"set-information\"]\n";
+        let expectations = parse(text).unwrap();
+        assert_eq!(expectations.unload_policy, Some(Policy::RefuseNonMandatory));
+        assert_eq!(expectations.error_log, Some(ErrorLog::EventLog));
+    }
+
+    #[test]
+    fn a_mistyped_key_is_refused() {
+        let refusal = parse("unload_policy = \"always\"").unwrap_err();
+        assert!(refusal.contains("unload_policy"), "{refusal}");
+    }
+
+    #[test]
+    fn an_operation_that_does_not_exist_is_refused() {
+        assert_eq!(
+            parse("operations = [\"creat\"]").unwrap_err(),
+            "testbench.toml: there is no operation \"creat\"; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\"."
+        );
+    }
+}

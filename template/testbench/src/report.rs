@@ -1,0 +1,159 @@
+//! The verdict, as plain data and as text.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::expect::{Expectations, Policy};
+use crate::model;
+use crate::trace::{LogEntry, Place};
+
+/// What the bench found about a driver.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The file.
+    pub driver: String,
+    /// Its size in bytes.
+    pub size: usize,
+    /// The version of the bench.
+    pub bench: &'static str,
+    /// What the driver imports.
+    pub imports: Vec<Import>,
+    /// What it was seen to do.
+    pub observed: Observed,
+    /// What it was expected to do.
+    pub expectations: Option<Expectations>,
+    /// How many scenarios were played.
+    pub scenarios: usize,
+    /// How many calls were made to fail in them, or to return something unusual.
+    pub faults_injected: usize,
+    /// The calls that can fail, where the driver makes them.
+    pub fault_points: Vec<FaultPoint>,
+    /// There were more scenarios than the bench plays.
+    pub truncated: bool,
+    /// The entries that the driver wrote into the event log, each once.
+    pub log: Vec<LogEntry>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What could be better.
+    pub advice: Vec<Finding>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u128,
+}
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// The module.
+    pub dll: String,
+    /// The function or variable.
+    pub name: String,
+    /// The bench has a model of it.
+    pub modelled: bool,
+}
+
+/// What the driver was seen to do with nothing failing.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Observed {
+    /// It loads.
+    pub loads: bool,
+    /// How it answers requests to unload; none where it did not come to that.
+    pub unload_policy: Option<Policy>,
+    /// Whether a service stop reaches its unload callback.
+    pub service_stop: Option<bool>,
+    /// The operations that it has callbacks for.
+    pub operations: Vec<String>,
+}
+
+/// A call that can fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FaultPoint {
+    /// The function.
+    pub function: String,
+    /// The driver's routine that calls it.
+    pub within: String,
+    /// Where.
+    pub site: u32,
+}
+
+/// Something wrong, or something that could be better.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What was seen, in the first scenario that showed it.
+    pub seen: String,
+    /// What the documentation asks.
+    pub asks: &'static str,
+    /// The titles of the documents.
+    pub documents: Vec<String>,
+    /// Where in the driver.
+    #[serde(rename = "where")]
+    pub place: Option<Place>,
+    /// The scenarios that showed it.
+    pub scenarios: Vec<String>,
+}
+
+impl Finding {
+    /// The finding in one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.rule, self.seen)
+    }
+
+    /// The scenarios in one line.
+    #[must_use]
+    pub fn scenarios_line(&self) -> String {
+        match &self.scenarios[..] {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        }
+    }
+}
+
+/// The documents of a finding: the rule's, and that of the function that it is about.
+pub(crate) fn documents(rule: &crate::rules::Rule, place: Option<&Place>) -> Vec<String> {
+    let mut documents: Vec<String> = rule.documents.iter().map(ToString::to_string).collect();
+    let function = place
+        .and_then(|place| place.function.as_deref())
+        .and_then(model::function)
+        .map(model::Function::document);
+    if let Some(document) = function.filter(|document| !documents.contains(document)) {
+        documents.push(document);
+    }
+    documents
+}
+
+impl Report {
+    /// The imports that the bench has no model of.
+    pub fn unmodelled(&self) -> impl Iterator<Item = &Import> {
+        self.imports.iter().filter(|import| !import.modelled)
+    }
+}
+
+/// The report as an emitted project's own tests print it.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{}", finding.line())?;
+            writeln!(f, "    asked:    {}", finding.asks)?;
+            if let Some(place) = &finding.place {
+                writeln!(f, "    where:    {place}")?;
+            }
+            writeln!(f, "    scenario: {}", finding.scenarios_line())?;
+            writeln!(f, "    see:      {}", finding.documents.join("; "))?;
+        }
+        write!(
+            f,
+            "{}: {} scenarios, {} faults injected, {} findings",
+            self.driver,
+            self.scenarios,
+            self.faults_injected,
+            self.findings.len()
+        )
+    }
+}

@@ -1,0 +1,505 @@
+//! Rules about what ended a scenario before its story was told.
+
+use super::{Case, Seen, load, unload};
+use crate::trace::{Ending, Fault, Misuse, Routine, Target};
+
+/// Where the scenario ended, for a sentence.
+fn during(case: &Case) -> String {
+    let last = case.trace.events.len().saturating_sub(1);
+    case.view
+        .routine(last)
+        .map_or_else(|| "the driver".to_owned(), Routine::label)
+}
+
+/// The fault that ended the scenario, unless another rule explains it.
+fn fault<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Fault)> {
+    match case.trace.ending() {
+        Some(Ending::Fault { at, fault })
+            if !load::is_not_ready(case) && !unload::is_outlived(case) =>
+        {
+            Some((at, fault))
+        }
+        _ => None,
+    }
+}
+
+fn misuse<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Misuse)> {
+    match case.trace.ending() {
+        Some(Ending::Misuse { at, misuse })
+            if !load::is_not_ready(case) && !unload::is_outlived(case) =>
+        {
+            Some((at, misuse))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn with_callback_needs_post(case: &Case) -> Vec<Seen> {
+    match misuse(case) {
+        Some((_, Misuse::NoPostOperation { operation, answer })) => vec![Seen::new(
+            format!("{}", operation.major),
+            format!(
+                "the pre-operation callback of {operation} answers {answer}, and no post-operation callback is registered"
+            ),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn late_call(case: &Case) -> Vec<Seen> {
+    let Some((at, Fault::Memory { how, target, .. })) = fault(case) else {
+        return Vec::new();
+    };
+    let seen = match target {
+        Target::Discarded { section } => Seen::new(
+            format!("discarded {section}"),
+            format!(
+                "{} {how} section {section}, which Windows discards after DriverEntry",
+                during(case)
+            ),
+        ),
+        Target::Unloaded => Seen::new(
+            "unloaded",
+            format!(
+                "{} {how} the driver's image after it was unloaded",
+                during(case)
+            ),
+        ),
+        _ => return Vec::new(),
+    };
+    vec![seen.at(at)]
+}
+
+pub(super) fn released_once(case: &Case) -> Vec<Seen> {
+    match misuse(case) {
+        Some((at, Misuse::ReleasedTwice { what })) => vec![
+            Seen::new(
+                what.clone(),
+                format!("{} gives {what} back a second time", during(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
+    match fault(case) {
+        Some((
+            at,
+            Fault::Memory {
+                how,
+                target: Target::RegistryPath,
+                ..
+            },
+        )) => vec![
+            Seen::new(
+                "registry path",
+                format!(
+                    "{} {how} the registry path that DriverEntry was given, after it was freed",
+                    during(case)
+                ),
+            )
+            .at(at),
+        ],
+        Some((
+            at,
+            Fault::Memory {
+                how,
+                target: Target::Freed { what, .. },
+                ..
+            },
+        )) => vec![
+            Seen::new(
+                format!("{what} {:?}", at.rva),
+                format!("{} {how} {what} after it was freed", during(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn pool_overrun(case: &Case) -> Vec<Seen> {
+    if let Some((at, Misuse::PoolOverrun { what, side })) = misuse(case) {
+        return vec![
+            Seen::new(
+                what.clone(),
+                format!("bytes {side} of {what} were overwritten, seen when it was freed"),
+            )
+            .at(at),
+        ];
+    }
+    match fault(case) {
+        Some((
+            at,
+            Fault::Memory {
+                how,
+                target: Target::Beyond { what },
+                ..
+            },
+        )) => vec![
+            Seen::new(
+                format!("{what} {:?}", at.rva),
+                format!("{} {how} beyond the end of {what}", during(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn bad_handle(case: &Case) -> Vec<Seen> {
+    // Starting what was never registered has a rule of its own.
+    if !load::register_before_start(case).is_empty() {
+        return Vec::new();
+    }
+    if let Some((
+        at,
+        Misuse::Handle {
+            expected, given, ..
+        },
+    )) = misuse(case)
+    {
+        let function = at.function.clone().unwrap_or_default();
+        return vec![
+            Seen::new(
+                format!("{function} {:?}", at.rva),
+                format!("{} gives {function} {given} as {expected}", during(case)),
+            )
+            .at(at),
+        ];
+    }
+    match fault(case) {
+        Some((
+            at,
+            Fault::Memory {
+                how,
+                target: Target::Opaque { what },
+                ..
+            },
+        )) => vec![
+            Seen::new(
+                format!("{what} {:?}", at.rva),
+                format!(
+                    "{} {how} memory behind {what}, which is opaque",
+                    during(case)
+                ),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn lock_balance(case: &Case) -> Vec<Seen> {
+    match misuse(case) {
+        Some((at, Misuse::Lock { problem })) => {
+            vec![Seen::new(problem.clone(), format!("{problem}, in {}", during(case))).at(at)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn crash(case: &Case) -> Vec<Seen> {
+    if let Some(Ending::Died { status }) = case.trace.ending() {
+        return vec![Seen::new(
+            status.clone(),
+            format!("the process ended with {status} in {}", during(case)),
+        )];
+    }
+    let Some((at, fault)) = fault(case) else {
+        return Vec::new();
+    };
+    let what = match fault {
+        Fault::Memory {
+            how,
+            address,
+            target,
+        } => match target {
+            Target::Null => format!("{how} address 0x{address:x}, a NULL pointer"),
+            Target::Protected { section } => {
+                format!("{how} section {section}, whose protection forbids it")
+            }
+            Target::Kernel => {
+                format!("{how} 0x{address:016x}, kernel memory that the bench has not")
+            }
+            Target::Stack => "uses up the stack".to_owned(),
+            Target::Nothing => format!("{how} memory that is not there"),
+            _ => return Vec::new(),
+        },
+        Fault::Other { what } => what.clone(),
+        _ => return Vec::new(),
+    };
+    vec![
+        Seen::new(
+            format!("{:?} {:?}", at.rva, at.function),
+            format!("{} {what}", during(case)),
+        )
+        .at(at),
+    ]
+}
+
+pub(super) fn bugcheck(case: &Case) -> Vec<Seen> {
+    match case.trace.ending() {
+        Some(Ending::Bugcheck {
+            at, code, meaning, ..
+        }) => {
+            let meaning = if meaning.is_empty() {
+                String::new()
+            } else {
+                format!(": {meaning}")
+            };
+            vec![
+                Seen::new(
+                    format!("{code:x} {:?}", at.rva),
+                    format!(
+                        "{} stops the system with bug check 0x{code:X}{meaning}",
+                        during(case)
+                    ),
+                )
+                .at(at),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn fail_fast(case: &Case) -> Vec<Seen> {
+    match fault(case) {
+        Some((at, Fault::FastFail { code })) => vec![
+            Seen::new(
+                format!("{code} {:?}", at.rva),
+                format!("{} stops with int 29h, code {code}", during(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn hang(case: &Case) -> Vec<Seen> {
+    if !unload::reference_balance(case).is_empty() {
+        return Vec::new();
+    }
+    match case.trace.ending() {
+        Some(Ending::Hang { at, why }) => {
+            vec![Seen::new(why.clone(), format!("in {}: {why}", during(case))).at(at)]
+        }
+        Some(Ending::Timeout { limit }) => vec![Seen::new(
+            format!("timeout {}", during(case)),
+            format!("{} did not return within {limit} ms", during(case)),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn privileged_instruction(case: &Case) -> Vec<Seen> {
+    let (at, what) = match fault(case) {
+        Some((at, Fault::Privileged { instruction })) => (at, format!("runs {instruction}")),
+        Some((
+            at,
+            Fault::Memory {
+                target: Target::ProcessorRegion,
+                address,
+                ..
+            },
+        )) => (
+            at,
+            format!("reads the processor control region at gs:[{address:x}h]"),
+        ),
+        _ => return Vec::new(),
+    };
+    vec![Seen::new(what.clone(), format!("{} {what}", during(case))).at(at)]
+}
+
+pub(super) fn unmodelled_import(case: &Case) -> Vec<Seen> {
+    match case.trace.ending() {
+        Some(Ending::Unmodelled { at, import }) => vec![
+            Seen::new(
+                import.clone(),
+                format!(
+                    "{} calls {import}, which the bench does not model",
+                    during(case)
+                ),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn bench_error(case: &Case) -> Vec<Seen> {
+    match case.trace.ending() {
+        Some(Ending::Internal { message }) => {
+            vec![Seen::new(message.clone(), message.clone())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, names};
+    use super::*;
+    use crate::os::Use;
+    use crate::scenario::{self, Scenario};
+    use crate::trace::{Operation, Place, Via};
+
+    fn ended(ending: Ending) -> Vec<&'static str> {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let trace = Story::new().enter(Routine::DriverEntry).ends(ending);
+        names(&Case::new(&scenario, &trace))
+    }
+
+    fn faulted(fault: Fault) -> Vec<&'static str> {
+        ended(Ending::Fault {
+            at: Place::default(),
+            fault,
+        })
+    }
+
+    fn touched(target: Target) -> Vec<&'static str> {
+        faulted(Fault::Memory {
+            how: Use::Read,
+            address: 0,
+            target,
+        })
+    }
+
+    fn misused(misuse: Misuse) -> Vec<&'static str> {
+        ended(Ending::Misuse {
+            at: Place::default(),
+            misuse,
+        })
+    }
+
+    #[test]
+    fn every_target_has_one_rule() {
+        let what = || "the pool block".to_owned();
+        let freed = Target::Freed {
+            what: what(),
+            in_teardown: true,
+        };
+        for (target, rule) in [
+            (Target::Null, "crash"),
+            (freed, "use-after-free"),
+            (Target::Beyond { what: what() }, "pool-overrun"),
+            (Target::RegistryPath, "use-after-free"),
+            (Target::Discarded { section: what() }, "late-call"),
+            (Target::Unloaded, "late-call"),
+            (Target::Pageable { what: what() }, "irql"),
+            (Target::Opaque { what: what() }, "bad-handle"),
+            (Target::Protected { section: what() }, "crash"),
+            (Target::Kernel, "crash"),
+            (Target::Stack, "crash"),
+            (Target::ProcessorRegion, "privileged-instruction"),
+            (Target::Nothing, "crash"),
+        ] {
+            assert_eq!(touched(target.clone()), [rule], "{target:?}");
+        }
+    }
+
+    #[test]
+    fn every_misuse_has_one_rule() {
+        let text = || "it".to_owned();
+        for (misuse, rule) in [
+            (
+                Misuse::Handle {
+                    expected: text(),
+                    given: text(),
+                    unset: true,
+                    released_in_teardown: false,
+                },
+                "bad-handle",
+            ),
+            (Misuse::ReleasedTwice { what: text() }, "released-once"),
+            (
+                Misuse::PoolOverrun {
+                    what: text(),
+                    side: text(),
+                },
+                "pool-overrun",
+            ),
+            (Misuse::Context { problem: text() }, "context-released"),
+            (
+                Misuse::NoPostOperation {
+                    operation: Operation {
+                        major: 0,
+                        variant: String::new(),
+                        volume: String::new(),
+                        via: Via::Irp,
+                    },
+                    answer: text(),
+                },
+                "with-callback-needs-post",
+            ),
+            (Misuse::Lock { problem: text() }, "lock-balance"),
+        ] {
+            assert_eq!(misused(misuse.clone()), [rule], "{misuse:?}");
+        }
+    }
+
+    #[test]
+    fn every_other_ending_has_one_rule() {
+        let at = Place::default;
+        for (ending, rule) in [
+            (
+                Ending::Bugcheck {
+                    at: at(),
+                    code: 0xE2,
+                    parameters: [0; 4],
+                    meaning: String::new(),
+                },
+                "bugcheck",
+            ),
+            (
+                Ending::Hang {
+                    at: at(),
+                    why: "it waits".to_owned(),
+                },
+                "hang",
+            ),
+            (Ending::Timeout { limit: 5000 }, "hang"),
+            (
+                Ending::Unmodelled {
+                    at: at(),
+                    import: "ntoskrnl.exe!KeMystery".to_owned(),
+                },
+                "unmodelled-import",
+            ),
+            (
+                Ending::Died {
+                    status: "signal 9".to_owned(),
+                },
+                "crash",
+            ),
+            (
+                Ending::Internal {
+                    message: "no memory".to_owned(),
+                },
+                "bench-error",
+            ),
+        ] {
+            assert_eq!(ended(ending.clone()), [rule], "{ending:?}");
+        }
+        assert_eq!(
+            faulted(Fault::FastFail {
+                code: "6".to_owned()
+            }),
+            ["fail-fast"]
+        );
+        assert_eq!(
+            faulted(Fault::Privileged {
+                instruction: "cli".to_owned()
+            }),
+            ["privileged-instruction"]
+        );
+        assert_eq!(
+            faulted(Fault::Other {
+                what: "runs int3".to_owned()
+            }),
+            ["crash"]
+        );
+    }
+}

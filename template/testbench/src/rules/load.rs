@@ -1,0 +1,638 @@
+//! Rules about `DriverEntry`.
+
+use super::{Case, Seen};
+use crate::scenario::Injected;
+use crate::status::{self, Status};
+use crate::trace::{Ending, Event, Fault, Kind, Misuse, Routine, Stage, Target};
+
+/// `DriverEntry` fails: the event of its return, and the status.
+pub(super) fn failed(case: &Case) -> Option<(usize, Status)> {
+    case.view
+        .driver_entry()
+        .filter(|(_, status)| !status.is_success())
+}
+
+/// What made `DriverEntry` fail, for a sentence.
+fn cause(case: &Case) -> String {
+    let failures = case.view.load_failures();
+    match failures.first() {
+        Some((call, injected)) => format!("after {} returned {injected}", call.function),
+        None => "with nothing failing".to_owned(),
+    }
+}
+
+pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
+    match failed(case) {
+        Some((_, status)) if case.is_clean() => vec![Seen::new(
+            "failed",
+            format!("DriverEntry returns {status} although no call failed"),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
+    let registered = case
+        .view
+        .calls()
+        .any(|call| call.function == "FltRegisterFilter");
+    let started = case
+        .view
+        .calls()
+        .find(|call| call.function == "FltStartFiltering");
+    let Some(started) = started else {
+        return Vec::new();
+    };
+    if !registered {
+        return vec![
+            Seen::new(
+                "unregistered",
+                "FltStartFiltering is called before FltRegisterFilter",
+            )
+            .called(started.function, started.site),
+        ];
+    }
+    if !case.is_clean() || failed(case).is_some() {
+        return Vec::new();
+    }
+    let Some(returned) = started.returned else {
+        return Vec::new();
+    };
+    case.view
+        .resources
+        .iter()
+        .filter(|resource| {
+            resource.acquired > returned
+                && case.view.routine(resource.acquired) == Some(&Routine::DriverEntry)
+                && matches!(
+                    resource.kind,
+                    Kind::ServerPort
+                        | Kind::Device
+                        | Kind::Eresource
+                        | Kind::Lookaside
+                        | Kind::NotifyRoutine
+                        | Kind::ShutdownNotification
+                )
+        })
+        .map(|resource| {
+            Seen::new(
+                format!("late {}", resource.kind),
+                format!("{resource} is acquired after FltStartFiltering"),
+            )
+            .as_advice()
+        })
+        .collect()
+}
+
+pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
+    // How an informational status is taken is another rule's business.
+    let Some((_, status)) = case.view.driver_entry() else {
+        return Vec::new();
+    };
+    if !status.is_success() || case.is_informational() {
+        return Vec::new();
+    }
+    let results: Vec<Status> = case
+        .view
+        .load_calls()
+        .filter(|call| call.function == "FltStartFiltering")
+        .filter_map(|call| call.status())
+        .collect();
+    if results.iter().any(|status| status.is_success()) {
+        return Vec::new();
+    }
+    let seen = match results.first() {
+        Some(result) => format!("FltStartFiltering returned {result}, and DriverEntry {status}"),
+        None => format!(
+            "DriverEntry returns {status} without FltStartFiltering, {}",
+            cause(case)
+        ),
+    };
+    vec![Seen::new(
+        if results.is_empty() {
+            "never"
+        } else {
+            "failed"
+        },
+        seen,
+    )]
+}
+
+/// A callback stumbled before `FltStartFiltering` returned, over what is fine once it has.
+pub(super) fn is_not_ready(case: &Case) -> bool {
+    let last = case.trace.events.len().saturating_sub(1);
+    let stumbled = matches!(
+        case.trace.ending(),
+        Some(
+            Ending::Fault {
+                fault: Fault::Memory { .. },
+                ..
+            } | Ending::Misuse {
+                misuse: Misuse::Handle { .. } | Misuse::Lock { .. },
+                ..
+            }
+        )
+    );
+    stumbled
+        && case.view.stage(last) == Stage::Load
+        && case.view.is_within(last, "FltStartFiltering")
+        && case.quiet.is_some_and(|quiet| {
+            quiet.completed()
+                || !quiet
+                    .events
+                    .iter()
+                    .any(|event| Some(event) == case.trace.events.last())
+        })
+}
+
+pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
+    if !is_not_ready(case) {
+        return Vec::new();
+    }
+    let last = case.trace.events.len() - 1;
+    let routine = case
+        .view
+        .routine(last)
+        .map_or_else(|| "a callback".to_owned(), Routine::label);
+    let (what, place) = match case.trace.ending() {
+        Some(Ending::Fault {
+            at,
+            fault: Fault::Memory { how, target, .. },
+        }) => (
+            match target {
+                Target::Null => format!("{how} memory through a pointer that is still NULL"),
+                _ => format!("{how} memory that is not there yet"),
+            },
+            Some(at),
+        ),
+        Some(Ending::Misuse {
+            at,
+            misuse: Misuse::Handle {
+                expected, given, ..
+            },
+        }) => (format!("uses {given} as {expected}"), Some(at)),
+        _ => ("uses what is not set up yet".to_owned(), None),
+    };
+    let seen = Seen::new(
+        "not ready",
+        format!("{routine}, called while FltStartFiltering runs, {what}; called later it does not"),
+    );
+    vec![match place {
+        Some(place) => seen.at(place),
+        None => seen,
+    }]
+}
+
+pub(super) fn failed_load_undone(case: &Case) -> Vec<Seen> {
+    let Some((at, status)) = failed(case) else {
+        return Vec::new();
+    };
+    if case.is_clean() {
+        // Why it failed is the question then.
+        return Vec::new();
+    }
+    case.view
+        .held_at(at)
+        .filter(|resource| resource.kind != Kind::Reinitialization)
+        .map(|resource| {
+            let by =
+                case.view
+                    .enclosing(resource.acquired)
+                    .find_map(|at| match &case.view.events[at] {
+                        Event::Call { function, site, .. } => Some((function.clone(), *site)),
+                        _ => None,
+                    });
+            let seen = Seen::new(
+                format!("{} {}", resource.kind, resource.what),
+                format!(
+                    "DriverEntry returns {status} {} and still holds: {resource}",
+                    cause(case)
+                ),
+            );
+            match by {
+                Some((function, site)) => seen.called(&function, site),
+                None => seen,
+            }
+        })
+        .collect()
+}
+
+pub(super) fn undo_in_reverse(case: &Case) -> Vec<Seen> {
+    if !case.trace.completed() {
+        return Vec::new();
+    }
+    // Where the teardown begins: at the failing call, or at the unload.
+    let begin = match failed(case) {
+        Some(_) => case.view.load_failures().first().map(|(call, _)| call.at),
+        None => case.view.events.iter().rposition(|event| {
+            matches!(
+                event,
+                Event::Enter {
+                    routine: Routine::FilterUnload { .. },
+                    ..
+                }
+            )
+        }),
+    };
+    let Some(begin) = begin else {
+        return Vec::new();
+    };
+    let mut released: Vec<_> = case
+        .view
+        .held_at(begin)
+        .filter(|resource| {
+            matches!(
+                resource.kind,
+                Kind::Filter
+                    | Kind::ServerPort
+                    | Kind::Device
+                    | Kind::SymbolicLink
+                    | Kind::ShutdownNotification
+                    | Kind::Eresource
+                    | Kind::Lookaside
+                    | Kind::NotifyRoutine
+            ) || resource.kind == Kind::Pool && case.is_strict()
+        })
+        .filter_map(|resource| resource.released.map(|at| (at, *resource)))
+        .filter(|(at, _)| {
+            matches!(
+                case.view.routine(*at),
+                Some(Routine::DriverEntry | Routine::FilterUnload { .. })
+            )
+        })
+        .collect();
+    released.sort_by_key(|(at, _)| *at);
+    released
+        .windows(2)
+        .filter(|pair| pair[0].1.acquired < pair[1].1.acquired)
+        .map(|pair| {
+            let (first, second) = (pair[0].1, pair[1].1);
+            Seen::new(
+                format!("{} {}", first.kind, second.kind),
+                format!("{first} is given back before {second}, which was acquired after it"),
+            )
+        })
+        .collect()
+}
+
+pub(super) fn original_status(case: &Case) -> Vec<Seen> {
+    let Some((_, status)) = failed(case) else {
+        return Vec::new();
+    };
+    let failures = case.view.load_failures();
+    let statuses: Vec<Status> = failures
+        .iter()
+        .filter_map(|(_, injected)| injected.status())
+        .collect();
+    // NULL has no status of its own.
+    let Some((call, Injected::Status(original))) = failures.first() else {
+        return Vec::new();
+    };
+    if statuses.contains(&status) {
+        return Vec::new();
+    }
+    vec![
+        Seen::new(
+            "substitute",
+            format!(
+                "{} returned {original}, and DriverEntry returns {status}",
+                call.function
+            ),
+        )
+        .called(call.function, call.site),
+    ]
+}
+
+pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
+    if !case.is_informational() {
+        return Vec::new();
+    }
+    let Some((at, status)) = case.view.driver_entry() else {
+        return Vec::new();
+    };
+    let informational = case
+        .view
+        .load_calls()
+        .find(|call| call.injected && call.status().is_some_and(Status::is_informational));
+    let Some(call) = informational else {
+        return Vec::new();
+    };
+    let given = call.status().unwrap_or(status::SUCCESS);
+    let filters = case
+        .view
+        .held_at(at)
+        .any(|resource| resource.kind == Kind::Filter);
+    let seen = if !status.is_success() {
+        Seen::new(
+            "refused",
+            format!(
+                "{} returned {given}, a success, and DriverEntry fails with {status}",
+                call.function
+            ),
+        )
+        .as_advice()
+    } else if !filters {
+        Seen::new(
+            "undone",
+            format!(
+                "{} returned {given}, a success; DriverEntry undoes everything and returns {status}, also a success, so the driver stays loaded and filters nothing",
+                call.function
+            ),
+        )
+    } else if status != status::SUCCESS {
+        Seen::new(
+            "passed on",
+            format!(
+                "{} returned {given}, and DriverEntry passes it on instead of STATUS_SUCCESS",
+                call.function
+            ),
+        )
+        .as_advice()
+    } else {
+        return Vec::new();
+    };
+    vec![seen.called(call.function, call.site)]
+}
+
+pub(super) fn dispatch_reset(case: &Case) -> Vec<Seen> {
+    if case.is_clean() {
+        return Vec::new();
+    }
+    let after = case.trace.events.iter().find_map(|event| match event {
+        Event::DispatchAfterFailure {
+            flush_buffers,
+            shutdown,
+        } => Some((*flush_buffers, *shutdown)),
+        _ => None,
+    });
+    let Some((flush_buffers, shutdown)) = after else {
+        return Vec::new();
+    };
+    [
+        (flush_buffers, "IRP_MJ_FLUSH_BUFFERS"),
+        (shutdown, "IRP_MJ_SHUTDOWN"),
+    ]
+    .into_iter()
+    .filter(|(own, _)| *own)
+    .map(|(_, name)| {
+        Seen::new(
+            name,
+            format!(
+                "DriverEntry fails {} and leaves its routine in MajorFunction[{name}]",
+                cause(case)
+            ),
+        )
+    })
+    .collect()
+}
+
+pub(super) fn reinitialize_last(case: &Case) -> Vec<Seen> {
+    let Some((_, status)) = case.view.driver_entry() else {
+        return Vec::new();
+    };
+    let asked = case.view.load_calls().find(|call| {
+        matches!(
+            call.function,
+            "IoRegisterDriverReinitialization" | "IoRegisterBootDriverReinitialization"
+        )
+    });
+    let Some(asked) = asked else {
+        return Vec::new();
+    };
+    if status.is_success() {
+        return Vec::new();
+    }
+    vec![
+        Seen::new(
+            "failed",
+            format!(
+                "{} is called, and DriverEntry returns {status}: the routine is called in an image that is gone",
+                asked.function
+            ),
+        )
+        .called(asked.function, asked.site),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, names};
+    use super::*;
+    use crate::expect::Expectations;
+    use crate::scenario::{self, Scenario};
+    use crate::trace::{Operation, Place, Trace, Via};
+
+    fn scenario(function: &str, result: Injected) -> Scenario {
+        Scenario::clean(scenario::Story::Life).with(scenario::Fault {
+            point: 0,
+            function: function.to_owned(),
+            site: 0x1000,
+            within: "DriverEntry".to_owned(),
+            result,
+        })
+    }
+
+    fn clean() -> Scenario {
+        Scenario::clean(scenario::Story::Life)
+    }
+
+    const FAILS: Injected = Injected::Status(status::INSUFFICIENT_RESOURCES);
+
+    fn started() -> Story {
+        Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .call("FltStartFiltering", status::SUCCESS)
+    }
+
+    #[test]
+    fn a_driver_that_loads_is_nobodys_business() {
+        let scenario = clean();
+        let trace = started().leave(status::SUCCESS).done();
+        assert!(names(&Case::new(&scenario, &trace)).is_empty());
+    }
+
+    #[test]
+    fn a_failed_start_that_is_undone_needs_only_the_log() {
+        let scenario = scenario("FltStartFiltering", FAILS);
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
+            .releases("FltUnregisterFilter", 1)
+            .leave(status::INSUFFICIENT_RESOURCES)
+            .done();
+        assert_eq!(names(&Case::new(&scenario, &trace)), ["error-logged"]);
+    }
+
+    #[test]
+    fn what_a_failed_load_still_holds_is_named() {
+        let scenario = scenario("FltStartFiltering", FAILS);
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
+            .leave(status::INSUFFICIENT_RESOURCES)
+            .done();
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(
+            failed_load_undone(&case)[0].seen,
+            "DriverEntry returns STATUS_INSUFFICIENT_RESOURCES (0xC000009A) after FltStartFiltering returned STATUS_INSUFFICIENT_RESOURCES (0xC000009A) and still holds: filter registration (FltRegisterFilter)"
+        );
+    }
+
+    #[test]
+    fn a_substitute_for_the_status_is_seen_and_null_has_none() {
+        let trace = |function: &str, result: u32| {
+            Story::new()
+                .enter(Routine::DriverEntry)
+                .fails(function, Status(result))
+                .leave(status::UNSUCCESSFUL)
+                .done()
+        };
+        let one = scenario("FltRegisterFilter", FAILS);
+        let failing = trace("FltRegisterFilter", status::INSUFFICIENT_RESOURCES.0);
+        assert_eq!(original_status(&Case::new(&one, &failing)).len(), 1);
+        let other = scenario("ExAllocatePool2", Injected::Zero);
+        let without = trace("ExAllocatePool2", 0);
+        assert!(original_status(&Case::new(&other, &without)).is_empty());
+    }
+
+    #[test]
+    fn an_informational_status_undoes_nothing() {
+        let scenario = scenario(
+            "FltStartFiltering",
+            Injected::Status(status::OBJECT_NAME_EXISTS),
+        );
+        let told = |undone: bool, answer| {
+            let story = Story::new()
+                .enter(Routine::DriverEntry)
+                .acquires("FltRegisterFilter", Kind::Filter)
+                .fails("FltStartFiltering", status::OBJECT_NAME_EXISTS);
+            let story = if undone {
+                story.releases("FltUnregisterFilter", 1)
+            } else {
+                story
+            };
+            story.leave(answer).done()
+        };
+        let good = told(false, status::SUCCESS);
+        assert!(names(&Case::new(&scenario, &good)).is_empty());
+        let bad = told(true, status::OBJECT_NAME_EXISTS);
+        assert_eq!(names(&Case::new(&scenario, &bad)), ["success-is-exact"]);
+        let passed_on = told(false, status::OBJECT_NAME_EXISTS);
+        let seen = success_is_exact(&Case::new(&scenario, &passed_on));
+        assert!(seen[0].advice, "no document forbids it");
+    }
+
+    #[test]
+    fn loaded_without_filtering_is_seen() {
+        let scenario = clean();
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .leave(status::SUCCESS)
+            .done();
+        assert_eq!(names(&Case::new(&scenario, &trace)), ["start-filtering"]);
+    }
+
+    #[test]
+    fn reverse_order_is_judged_by_what_was_held() {
+        let scenario = scenario("FltStartFiltering", FAILS);
+        let told = |first, second| {
+            Story::new()
+                .enter(Routine::DriverEntry)
+                .acquires("ExInitializeResourceLite", Kind::Eresource)
+                .acquires("IoCreateDevice", Kind::Device)
+                .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
+                .releases("one", first)
+                .releases("other", second)
+                .leave(status::INSUFFICIENT_RESOURCES)
+                .done()
+        };
+        let good = told(2, 1);
+        assert!(undo_in_reverse(&Case::new(&scenario, &good)).is_empty());
+        let bad = told(1, 2);
+        assert_eq!(undo_in_reverse(&Case::new(&scenario, &bad)).len(), 1);
+    }
+
+    #[test]
+    fn a_reinitialization_and_a_failure_do_not_go_together() {
+        let scenario = scenario("FltStartFiltering", FAILS);
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .acquires("IoRegisterDriverReinitialization", Kind::Reinitialization)
+            .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
+            .releases("FltUnregisterFilter", 1)
+            .leave(status::INSUFFICIENT_RESOURCES)
+            .done();
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(names(&case), ["reinitialize-last", "error-logged"]);
+    }
+
+    #[test]
+    fn dispatch_entries_that_stay_are_seen() {
+        let scenario = scenario("FltStartFiltering", FAILS);
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
+            .leave(status::INSUFFICIENT_RESOURCES)
+            .event(Event::DispatchAfterFailure {
+                flush_buffers: false,
+                shutdown: true,
+            })
+            .done();
+        let seen = dispatch_reset(&Case::new(&scenario, &trace));
+        assert_eq!(seen.len(), 1);
+        assert!(seen[0].seen.ends_with("MajorFunction[IRP_MJ_SHUTDOWN]"));
+    }
+
+    fn stumbling() -> Trace {
+        Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .begin("FltStartFiltering")
+            .enter(Routine::Pre {
+                operation: Operation {
+                    major: 0,
+                    variant: String::new(),
+                    volume: String::new(),
+                    via: Via::Irp,
+                },
+            })
+            .ends(Ending::Fault {
+                at: Place::default(),
+                fault: Fault::Memory {
+                    how: crate::os::Use::Read,
+                    address: 8,
+                    target: Target::Null,
+                },
+            })
+    }
+
+    #[test]
+    fn a_stumble_during_the_start_is_told_from_one_that_always_happens() {
+        let scenario = clean();
+        let trace = stumbling();
+        let fine = started().leave(status::SUCCESS).done();
+        let mut case = Case::new(&scenario, &trace);
+        case.quiet = Some(&fine);
+        assert_eq!(names(&case), ["ready-before-start"]);
+        case.quiet = Some(&trace);
+        assert_eq!(names(&case), ["crash"]);
+    }
+
+    #[test]
+    fn what_is_acquired_after_the_start_is_late() {
+        let scenario = clean();
+        let trace = started()
+            .acquires("FltCreateCommunicationPort", Kind::ServerPort)
+            .leave(status::SUCCESS)
+            .done();
+        let strict = Expectations::default();
+        let mut case = Case::new(&scenario, &trace);
+        case.expectations = Some(&strict);
+        assert_eq!(names(&case), ["register-before-start"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Rules about the error log.
+
+use super::{Case, Seen, load};
+use crate::expect::ErrorLog;
+use crate::scenario::Injected;
+use crate::trace::{Event, LogEntry};
+
+fn entries<'a>(case: &Case<'a>) -> impl Iterator<Item = (usize, &'a LogEntry)> {
+    case.trace
+        .events
+        .iter()
+        .enumerate()
+        .filter_map(|(at, event)| match event {
+            Event::ErrorLog { entry } => Some((at, entry)),
+            _ => None,
+        })
+}
+
+pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
+    let Some((_, status)) = load::failed(case) else {
+        return Vec::new();
+    };
+    let failures = case.view.load_failures();
+    let Some((cause, _)) = failures.first() else {
+        return Vec::new();
+    };
+    let debugger = case
+        .expectations
+        .is_some_and(|expected| expected.error_log == Some(ErrorLog::Debugger));
+    let logged = case.view.load_calls().any(|call| {
+        call.at > cause.at
+            && (call.function == "IoAllocateErrorLogEntry"
+                || debugger && call.function.contains("DbgPrint"))
+    });
+    if logged {
+        return Vec::new();
+    }
+    let means = if debugger {
+        "prints nothing for the debugger"
+    } else {
+        "writes no error log entry"
+    };
+    vec![
+        Seen::new(
+            "silent",
+            format!(
+                "{} fails, DriverEntry returns {status} and {means}",
+                cause.function
+            ),
+        )
+        .called(cause.function, cause.site),
+    ]
+}
+
+pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
+    let mut seen: Vec<Seen> = entries(case)
+        .flat_map(|(_, entry)| &entry.problems)
+        .map(|problem| Seen::new(problem.clone(), problem.clone()))
+        .collect();
+    let failures = case.view.load_failures();
+    let Some((call, Injected::Status(original))) = failures.first() else {
+        return seen;
+    };
+    let other = entries(case).find(|(at, entry)| {
+        *at > call.at && entry.problems.is_empty() && entry.status != *original
+    });
+    if let Some((_, entry)) = other {
+        seen.push(
+            Seen::new(
+                "final status",
+                format!(
+                    "{} returned {original}, and the entry's FinalStatus is {}",
+                    call.function, entry.status
+                ),
+            )
+            .as_advice(),
+        );
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, names};
+    use super::*;
+    use crate::expect::Expectations;
+    use crate::scenario::{self, Fault, Scenario};
+    use crate::status;
+    use crate::trace::{Routine, Trace};
+
+    fn failing() -> Scenario {
+        Scenario::clean(scenario::Story::Life).with(Fault {
+            point: 0,
+            function: "FltRegisterFilter".to_owned(),
+            site: 0,
+            within: "DriverEntry".to_owned(),
+            result: Injected::Status(status::FLT_NOT_INITIALIZED),
+        })
+    }
+
+    fn logging(entry: LogEntry) -> Trace {
+        Story::new()
+            .enter(Routine::DriverEntry)
+            .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
+            .call("IoAllocateErrorLogEntry", status::Status(0x1000))
+            .begin("IoWriteErrorLogEntry")
+            .event(Event::ErrorLog { entry })
+            .end(status::SUCCESS)
+            .leave(status::FLT_NOT_INITIALIZED)
+            .done()
+    }
+
+    fn entry() -> LogEntry {
+        LogEntry {
+            code: 0xC004_0004,
+            status: status::FLT_NOT_INITIALIZED,
+            ..LogEntry::default()
+        }
+    }
+
+    #[test]
+    fn a_whole_entry_is_fine() {
+        let (scenario, trace) = (failing(), logging(entry()));
+        assert!(names(&Case::new(&scenario, &trace)).is_empty());
+    }
+
+    #[test]
+    fn problems_of_the_packet_are_findings() {
+        let scenario = failing();
+        let trace = logging(LogEntry {
+            problems: vec!["StringOffset is 7".to_owned()],
+            ..entry()
+        });
+        assert_eq!(names(&Case::new(&scenario, &trace)), ["error-packet"]);
+    }
+
+    #[test]
+    fn another_final_status_is_seen() {
+        let scenario = failing();
+        let trace = logging(LogEntry {
+            status: status::UNSUCCESSFUL,
+            ..entry()
+        });
+        assert_eq!(names(&Case::new(&scenario, &trace)), ["error-packet"]);
+    }
+
+    #[test]
+    fn the_debugger_is_enough_where_it_is_expected() {
+        let scenario = failing();
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
+            .call("DbgPrint", status::SUCCESS)
+            .leave(status::FLT_NOT_INITIALIZED)
+            .done();
+        let mut expected = Expectations::default();
+        let mut case = Case::new(&scenario, &trace);
+        case.expectations = Some(&expected);
+        assert_eq!(names(&case), ["error-logged"]);
+        expected.error_log = Some(ErrorLog::Debugger);
+        let mut case = Case::new(&scenario, &trace);
+        case.expectations = Some(&expected);
+        assert!(names(&case).is_empty());
+    }
+
+    #[test]
+    fn what_goes_wrong_only_without_the_log_is_the_logs() {
+        let scenario = failing().with(Fault {
+            point: 1,
+            function: "IoAllocateErrorLogEntry".to_owned(),
+            site: 0,
+            within: "DriverEntry".to_owned(),
+            result: Injected::Zero,
+        });
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
+            .fails("IoAllocateErrorLogEntry", status::SUCCESS)
+            .leave(status::INSUFFICIENT_RESOURCES)
+            .done();
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(names(&case), ["error-log-failure-tolerated"]);
+        let base = ["original-status: substitute".to_owned()];
+        let mut case = Case::new(&scenario, &trace);
+        case.base = &base;
+        assert_eq!(names(&case), ["original-status"]);
+    }
+}

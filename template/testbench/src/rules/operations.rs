@@ -1,0 +1,400 @@
+//! Rules about callbacks and what they use.
+
+use super::{Case, Seen};
+use crate::model::operations::{CLEANUP, CLOSE, answer_name};
+use crate::model::{self, irql_name};
+use crate::status;
+use crate::trace::{Ending, Event, Fault, Kind, Misuse, Routine, Target, Unload, Via};
+
+pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
+    case.trace
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::PreAnswer {
+                operation,
+                answer,
+                status,
+            } => {
+                let name = answer_name(*answer);
+                let wrong = match answer {
+                    2 if operation.via != Via::Irp => "only an operation by IRP can be pended",
+                    3 if operation.via != Via::FastIo => "only fast I/O can be disallowed so",
+                    6 if operation.via != Via::FsFilter && operation.via != Via::FastIo => {
+                        "only a file-system filter operation can be disallowed so"
+                    }
+                    4 if *status == status::PENDING => {
+                        "an operation that is completed has a final status, not STATUS_PENDING"
+                    }
+                    0..=6 => return None,
+                    _ => "there is no such status",
+                };
+                Some(Seen::new(
+                    format!("pre {} {answer}", operation.major),
+                    format!(
+                        "the pre-operation callback of {operation} answers {answer} ({name}): {wrong}"
+                    ),
+                ))
+            }
+            Event::PostAnswer {
+                operation,
+                draining: false,
+                answer,
+                ..
+            } => {
+                let wrong = match answer {
+                    0 | 1 => return None,
+                    2 if operation.via != Via::Irp => return None,
+                    2 => "only a file-system filter operation can be disallowed so",
+                    _ => "there is no such FLT_POSTOP_CALLBACK_STATUS",
+                };
+                Some(Seen::new(
+                    format!("post {} {answer}", operation.major),
+                    format!(
+                        "the post-operation callback of {operation} answers {answer}: {wrong}"
+                    ),
+                ))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// What gives something back, waits for nothing and asks for nothing.
+fn only_frees(function: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "Free",
+        "Release",
+        "Dereference",
+        "Delete",
+        "Close",
+        "DbgPrint",
+        "Unlock",
+        "Acquire",
+        "Leave",
+    ];
+    const OTHERS: [&str; 6] = [
+        "ObfDereferenceObject",
+        "KeSetEvent",
+        "FltDoCompletionProcessingWhenSafe",
+        "KeLowerIrql",
+        "KfRaiseIrql",
+        "FltIsOperationSynchronous",
+    ];
+    WORDS.iter().any(|word| function.contains(word)) || OTHERS.contains(&function)
+}
+
+pub(super) fn draining_only_frees(case: &Case) -> Vec<Seen> {
+    let mut seen: Vec<Seen> = case
+        .view
+        .calls()
+        .filter(|call| {
+            matches!(
+                case.view.routine(call.at),
+                Some(Routine::Post { draining: true, .. })
+            ) && (!only_frees(call.function)
+                || call.function == "FltDoCompletionProcessingWhenSafe")
+        })
+        .map(|call| {
+            Seen::new(
+                format!("call {}", call.function),
+                format!(
+                    "a post-operation callback that is called for draining calls {}",
+                    call.function
+                ),
+            )
+            .called(call.function, call.site)
+        })
+        .collect();
+    for event in &case.trace.events {
+        let Event::PostAnswer {
+            operation,
+            draining: true,
+            answer,
+            before,
+            after,
+        } = event
+        else {
+            continue;
+        };
+        if *answer != 0 {
+            seen.push(Seen::new(
+                format!("answer {answer}"),
+                format!("the post-operation callback of {operation} answers {answer} although it is called for draining"),
+            ));
+        }
+        if before != after {
+            seen.push(Seen::new(
+                "status",
+                format!("the post-operation callback of {operation} changes IoStatus from {before} to {after} although it is called for draining"),
+            ));
+        }
+    }
+    seen
+}
+
+pub(super) fn never_fail_cleanup_close(case: &Case) -> Vec<Seen> {
+    case.trace
+        .events
+        .iter()
+        .filter_map(|event| {
+            let (operation, status, which) = match event {
+                Event::PreAnswer {
+                    operation,
+                    answer: 4,
+                    status,
+                } => (operation, status, "pre"),
+                Event::PostAnswer {
+                    operation,
+                    draining: false,
+                    before,
+                    after,
+                    ..
+                } if before.is_success() => (operation, after, "post"),
+                _ => return None,
+            };
+            if !matches!(operation.major, CLEANUP | CLOSE) || status.is_success() {
+                return None;
+            }
+            Some(Seen::new(
+                format!("{which} {}", operation.major),
+                format!("the {which}-operation callback of {operation} fails it with {status}"),
+            ))
+        })
+        .collect()
+}
+
+pub(super) fn irql(case: &Case) -> Vec<Seen> {
+    let mut seen: Vec<Seen> = case
+        .view
+        .calls()
+        .filter_map(|call| {
+            let function = model::function(call.function)?;
+            if call.irql <= function.irql {
+                return None;
+            }
+            let routine = case.view.routine(call.at);
+            Some(
+                Seen::new(
+                    format!("{} {}", call.function, call.site),
+                    format!(
+                        "{} is called at {} in {}; its document allows {} at most",
+                        call.function,
+                        irql_name(call.irql),
+                        routine.map_or_else(|| "the driver".to_owned(), Routine::label),
+                        irql_name(function.irql),
+                    ),
+                )
+                .called(call.function, call.site),
+            )
+        })
+        .collect();
+    if let Some(Ending::Fault {
+        at,
+        fault:
+            Fault::Memory {
+                how,
+                target: Target::Pageable { what },
+                ..
+            },
+    }) = case.trace.ending()
+    {
+        seen.push(
+            Seen::new(
+                format!("pageable {what}"),
+                format!("the driver {how} {what}, which is pageable, at DISPATCH_LEVEL"),
+            )
+            .at(at),
+        );
+    }
+    seen
+}
+
+/// What of a kind is still held when the filter is gone, or when the story ends with it in place.
+fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
+    if !case.trace.completed() || case.trace.driver_entry_status().is_none() {
+        return Vec::new();
+    }
+    let loaded = case
+        .trace
+        .driver_entry_status()
+        .is_some_and(status::Status::is_success);
+    // A teardown that did not happen is another rule's business.
+    let botched = case.trace.events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Unload {
+                outcome: Unload::Called { status, registered: true },
+                mandatory,
+            } if *mandatory || status.is_success()
+        )
+    });
+    if !loaded || botched {
+        return Vec::new();
+    }
+    let end = case.trace.events.len();
+    let mut held: Vec<Seen> = case
+        .view
+        .held_at(end)
+        .filter(|resource| resource.kind == kind)
+        .map(|resource| {
+            let call = case.view.enclosing(resource.acquired).next();
+            let routine = case
+                .view
+                .routine(resource.acquired)
+                .map_or_else(|| "the driver".to_owned(), Routine::label);
+            let (function, site) = match call.map(|at| &case.view.events[at]) {
+                Some(Event::Call { function, site, .. }) => (function.as_str(), *site),
+                _ => ("", 0),
+            };
+            let seen = Seen::new(
+                format!("{function} {site}"),
+                format!("{what} from {function} in {routine} is never released"),
+            );
+            seen.called(function, site)
+        })
+        .collect();
+    held.dedup();
+    held
+}
+
+pub(super) fn name_information_released(case: &Case) -> Vec<Seen> {
+    still_held(case, Kind::NameInformation, "the file name information")
+}
+
+pub(super) fn context_released(case: &Case) -> Vec<Seen> {
+    let mut seen = still_held(case, Kind::Context, "a context reference");
+    if let Some(Ending::Misuse {
+        at,
+        misuse: Misuse::Context { problem },
+    }) = case.trace.ending()
+    {
+        seen.push(Seen::new(problem.clone(), problem.clone()).at(at));
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, names};
+    use super::*;
+    use crate::scenario::{self, Scenario};
+    use crate::status::Status;
+    use crate::trace::Operation;
+
+    fn operation(major: u8, via: Via) -> Operation {
+        Operation {
+            major,
+            variant: String::new(),
+            volume: "a fixed NTFS disk".to_owned(),
+            via,
+        }
+    }
+
+    fn answered(major: u8, via: Via, answer: u32, status: Status) -> Vec<&'static str> {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let trace = Story::new()
+            .event(Event::PreAnswer {
+                operation: operation(major, via),
+                answer,
+                status,
+            })
+            .done();
+        names(&Case::new(&scenario, &trace))
+    }
+
+    #[test]
+    fn answers_that_do_not_exist_for_an_operation_are_seen() {
+        let ok = status::SUCCESS;
+        assert!(answered(0, Via::Irp, 1, ok).is_empty());
+        assert_eq!(answered(0, Via::Irp, 7, ok), ["callback-status"]);
+        assert_eq!(answered(0, Via::Irp, 3, ok), ["callback-status"]);
+        assert_eq!(answered(3, Via::FastIo, 2, ok), ["callback-status"]);
+        assert_eq!(answered(3, Via::Irp, 6, ok), ["callback-status"]);
+        assert_eq!(
+            answered(3, Via::Irp, 4, status::PENDING),
+            ["callback-status"]
+        );
+    }
+
+    #[test]
+    fn only_cleanup_and_close_may_not_fail() {
+        let denied = status::ACCESS_DENIED;
+        assert!(answered(0, Via::Irp, 4, denied).is_empty());
+        assert!(answered(CLEANUP, Via::Irp, 4, status::SUCCESS).is_empty());
+        assert_eq!(
+            answered(CLEANUP, Via::Irp, 4, denied),
+            ["never-fail-cleanup-close"]
+        );
+        assert_eq!(
+            answered(CLOSE, Via::Irp, 4, denied),
+            ["never-fail-cleanup-close"]
+        );
+    }
+
+    #[test]
+    fn a_draining_callback_frees_and_nothing_else() {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let told = |function: &str, answer| {
+            Story::new()
+                .enter(Routine::Post {
+                    operation: operation(3, Via::Irp),
+                    draining: true,
+                })
+                .call(function, status::SUCCESS)
+                .leave(status::SUCCESS)
+                .event(Event::PostAnswer {
+                    operation: operation(3, Via::Irp),
+                    draining: true,
+                    answer,
+                    before: status::FLT_POST_OPERATION_CLEANUP,
+                    after: status::FLT_POST_OPERATION_CLEANUP,
+                })
+                .done()
+        };
+        let good = told("ExFreePoolWithTag", 0);
+        assert!(names(&Case::new(&scenario, &good)).is_empty());
+        let asks = told("FltGetFileNameInformation", 0);
+        assert_eq!(names(&Case::new(&scenario, &asks)), ["draining-only-frees"]);
+        let pends = told("ExFreePoolWithTag", 1);
+        assert_eq!(
+            names(&Case::new(&scenario, &pends)),
+            ["draining-only-frees"]
+        );
+    }
+
+    #[test]
+    fn a_call_above_its_level_is_seen() {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let told = |irql| {
+            Story::new()
+                .begin_at("FltGetFileNameInformation", irql)
+                .end(status::SUCCESS)
+                .done()
+        };
+        let good = told(model::APC);
+        assert!(names(&Case::new(&scenario, &good)).is_empty());
+        let bad = told(model::DISPATCH);
+        assert_eq!(names(&Case::new(&scenario, &bad)), ["irql"]);
+    }
+
+    #[test]
+    fn name_information_that_stays_is_seen_once_a_place() {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .call("FltStartFiltering", status::SUCCESS)
+            .leave(status::SUCCESS)
+            .enter(Routine::Pre {
+                operation: operation(0, Via::Irp),
+            })
+            .acquires("FltGetFileNameInformation", Kind::NameInformation)
+            .acquires("FltGetFileNameInformation", Kind::NameInformation)
+            .leave(Status(1))
+            .done();
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(names(&case), ["name-information-released"]);
+        assert_eq!(name_information_released(&case).len(), 1);
+    }
+}

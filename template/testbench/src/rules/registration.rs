@@ -1,0 +1,90 @@
+//! Rules about `FLT_REGISTRATION`.
+
+use super::{Case, Seen};
+use crate::model::operations::{major_by_option, major_name};
+use crate::trace::Event;
+
+pub(super) fn registration_valid(case: &Case) -> Vec<Seen> {
+    case.trace
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::RegistrationProblem { problem } => {
+                Some(Seen::new(problem.clone(), problem.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
+    let expected = case
+        .expectations
+        .and_then(|expected| expected.operations.as_ref());
+    let (Some(expected), Some(registration)) = (expected, case.trace.registration()) else {
+        return Vec::new();
+    };
+    if !case.is_clean() {
+        return Vec::new();
+    }
+    let expected: Vec<u8> = expected
+        .iter()
+        .filter_map(|name| major_by_option(name))
+        .collect();
+    let missing = expected
+        .iter()
+        .filter(|major| !registration.operations.contains(major))
+        .map(|major| (*major, "is expected and not registered"));
+    let extra = registration
+        .operations
+        .iter()
+        .filter(|major| !expected.contains(major))
+        .map(|major| (*major, "is registered and not expected"));
+    missing
+        .chain(extra)
+        .map(|(major, how)| {
+            let name = major_name(major);
+            Seen::new(name.clone(), format!("{name} {how}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Story;
+    use super::*;
+    use crate::expect::Expectations;
+    use crate::scenario::{self, Scenario};
+    use crate::trace::Registration;
+
+    #[test]
+    fn missing_and_extra_operations_are_told_apart() {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let trace = Story::new()
+            .event(Event::Registered {
+                registration: Registration {
+                    operations: vec![0x00, 0x04],
+                    ..Registration::default()
+                },
+            })
+            .done();
+        let expectations = Expectations {
+            operations: Some(vec!["create".to_owned(), "set-information".to_owned()]),
+            ..Expectations::default()
+        };
+        let mut case = Case::new(&scenario, &trace);
+        assert!(expected_operations(&case).is_empty(), "nothing is expected");
+        case.expectations = Some(&expectations);
+        let seen: Vec<_> = expected_operations(&case)
+            .into_iter()
+            .map(|seen| seen.seen)
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                "IRP_MJ_SET_INFORMATION is expected and not registered",
+                "IRP_MJ_WRITE is registered and not expected"
+            ]
+        );
+    }
+}

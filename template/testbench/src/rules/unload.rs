@@ -1,0 +1,506 @@
+//! Rules about unloading.
+
+use super::{Case, Seen};
+use crate::expect::Policy;
+use crate::status;
+use crate::trace::{
+    Ending, Event, Fault, Kind, Misuse, Registration, Routine, Stage, Target, Unload,
+};
+
+pub(super) fn reference_balance(case: &Case) -> Vec<Seen> {
+    match case.trace.ending() {
+        Some(Ending::Hang { at, why }) if why.contains("FltObjectDereference") => {
+            vec![Seen::new(why.clone(), why.clone()).at(at)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn port_closed_before_unregister(case: &Case) -> Vec<Seen> {
+    case.view
+        .calls()
+        .filter(|call| call.function == "FltUnregisterFilter")
+        .flat_map(|call| {
+            case.view
+                .held_at(call.at)
+                .filter(|resource| resource.kind == Kind::ServerPort)
+                .map(move |resource| {
+                    Seen::new(
+                        "open",
+                        format!(
+                            "FltUnregisterFilter is called while {resource} is open, {}",
+                            if case.view.stage(call.at) == Stage::Load {
+                                "in a DriverEntry that fails"
+                            } else {
+                                "in the unload"
+                            }
+                        ),
+                    )
+                    .called(call.function, call.site)
+                })
+        })
+        .collect()
+}
+
+pub(super) fn notification_before_device(case: &Case) -> Vec<Seen> {
+    case.view
+        .calls()
+        .filter(|call| call.function == "IoDeleteDevice")
+        .filter(|call| {
+            case.view
+                .held_at(call.at)
+                .any(|resource| resource.kind == Kind::ShutdownNotification)
+        })
+        .map(|call| {
+            Seen::new(
+                "order",
+                "IoDeleteDevice is called while the shutdown notification is registered",
+            )
+            .called(call.function, call.site)
+        })
+        .collect()
+}
+
+/// A callback stumbled over what its driver had already given back in its own teardown.
+pub(super) fn is_outlived(case: &Case) -> bool {
+    let given_back = match case.trace.ending() {
+        Some(Ending::Fault {
+            fault:
+                Fault::Memory {
+                    target: Target::Freed { in_teardown, .. },
+                    ..
+                },
+            ..
+        }) => *in_teardown,
+        Some(Ending::Misuse {
+            misuse:
+                Misuse::Handle {
+                    released_in_teardown,
+                    ..
+                },
+            ..
+        }) => *released_in_teardown,
+        _ => false,
+    };
+    let last = case.trace.events.len().saturating_sub(1);
+    given_back
+        && case.view.is_within(last, "FltUnregisterFilter")
+        && !matches!(
+            case.view.routine(last),
+            Some(Routine::DriverEntry | Routine::FilterUnload { .. })
+        )
+}
+
+pub(super) fn filter_outlives_globals(case: &Case) -> Vec<Seen> {
+    if !is_outlived(case) {
+        return Vec::new();
+    }
+    let last = case.trace.events.len() - 1;
+    let routine = case
+        .view
+        .routine(last)
+        .map_or_else(|| "a callback".to_owned(), Routine::label);
+    let (at, what) = match case.trace.ending() {
+        Some(Ending::Fault {
+            at,
+            fault:
+                Fault::Memory {
+                    target: Target::Freed { what, .. },
+                    ..
+                },
+        }) => (at, what.clone()),
+        Some(Ending::Misuse {
+            at,
+            misuse: Misuse::Handle { given, .. },
+        }) => (at, given.clone()),
+        _ => return Vec::new(),
+    };
+    vec![
+        Seen::new(
+            format!("freed {what}"),
+            format!("{routine}, called before FltUnregisterFilter returned, uses {what}, which was freed before that call"),
+        )
+        .at(at),
+    ]
+}
+
+pub(super) fn mandatory_unload_tears_down(case: &Case) -> Vec<Seen> {
+    case.trace
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Unload {
+                mandatory: true,
+                outcome:
+                    Unload::Called {
+                        status,
+                        registered: true,
+                    },
+            } => Some(Seen::new(
+                "registered",
+                format!("the mandatory unload callback returns {status} and the filter is still registered; Windows unloads the image all the same"),
+            )),
+            Event::Unload {
+                mandatory: true,
+                outcome: Unload::Unreachable,
+            } => Some(Seen::new(
+                "unreachable",
+                "DriverObject->DriverUnload is no longer the filter manager's: a service stop does not reach the unload callback",
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn unload_tears_down(case: &Case) -> Vec<Seen> {
+    case.trace
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Unload {
+                mandatory: false,
+                outcome:
+                    Unload::Called {
+                        status,
+                        registered: true,
+                    },
+            } if status.is_success() => Some(Seen::new(
+                "registered",
+                format!("the unload callback returns {status}, a success, and the filter is still registered"),
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The refused request: from its callback's begin to its end.
+fn refusal(case: &Case) -> Option<(usize, usize)> {
+    let end = case.trace.events.iter().position(|event| {
+        matches!(
+            event,
+            Event::Unload {
+                mandatory: false,
+                outcome: Unload::Called { status, .. },
+            } if !status.is_success()
+        )
+    })?;
+    let begin = case.trace.events[..end].iter().rposition(|event| {
+        matches!(
+            event,
+            Event::Enter {
+                routine: Routine::FilterUnload { .. },
+                ..
+            }
+        )
+    })?;
+    Some((begin, end))
+}
+
+pub(super) fn refusal_keeps_filtering(case: &Case) -> Vec<Seen> {
+    let Some((begin, end)) = refusal(case) else {
+        return Vec::new();
+    };
+    let mut given_back = case.view.resources.iter().filter(|resource| {
+        resource
+            .released
+            .is_some_and(|released| (begin..end).contains(&released))
+            && resource.acquired < begin
+            && matches!(
+                case.view.routine(resource.acquired),
+                Some(Routine::DriverEntry)
+            )
+    });
+    if let Some(resource) = given_back.next() {
+        return vec![Seen::new(
+            format!("released {}", resource.kind),
+            format!("the unload callback refuses, after it gave back {resource}"),
+        )];
+    }
+    let answers = |wanted: Stage| -> Vec<String> {
+        case.trace
+            .events
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| case.view.stage(*at) == wanted)
+            .filter_map(|(_, event)| match event {
+                Event::PreAnswer {
+                    operation, answer, ..
+                } => Some(format!("{operation} on {}: pre {answer}", operation.volume)),
+                Event::PostAnswer {
+                    operation, answer, ..
+                } => Some(format!(
+                    "{operation} on {}: post {answer}",
+                    operation.volume
+                )),
+                _ => None,
+            })
+            .collect()
+    };
+    let (before, again) = (answers(Stage::Before), answers(Stage::Again));
+    // An end on the way has a name of its own.
+    if before == again || !case.trace.completed() {
+        return Vec::new();
+    }
+    let first = before
+        .iter()
+        .zip(again.iter().map(Some).chain(std::iter::repeat(None)))
+        .find(|(before, again)| Some(*before) != *again);
+    let seen = match first {
+        Some((before, Some(again))) => {
+            format!("after the refused unload it is {again:?}, before it was {before:?}")
+        }
+        Some((before, None)) => format!("after the refused unload nothing comes of {before:?}"),
+        None => "after the refused unload callbacks are called that were not before".to_owned(),
+    };
+    vec![Seen::new("differs", seen)]
+}
+
+pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
+    let unloaded = case.trace.events.iter().rposition(|event| {
+        matches!(
+            event,
+            Event::Unload {
+                mandatory,
+                outcome: Unload::Called { status, registered: false },
+            } if *mandatory || status.is_success()
+        )
+    });
+    let Some(unloaded) = unloaded.filter(|_| case.trace.completed()) else {
+        return Vec::new();
+    };
+    let port_is_known = !port_closed_before_unregister(case).is_empty();
+    let notification_is_known = !notification_before_device(case).is_empty();
+    let mut seen: Vec<Seen> = case
+        .view
+        .held_at(unloaded)
+        .filter(|resource| match resource.kind {
+            Kind::NameInformation | Kind::Context => false,
+            Kind::ServerPort | Kind::ClientPort => !port_is_known,
+            Kind::ShutdownNotification => !notification_is_known,
+            _ => true,
+        })
+        .map(|resource| {
+            let call = case.view.enclosing(resource.acquired).next();
+            let routine = case
+                .view
+                .routine(resource.acquired)
+                .map_or_else(|| "the driver".to_owned(), Routine::label);
+            let (function, site) = match call.map(|at| &case.view.events[at]) {
+                Some(Event::Call { function, site, .. }) => (function.as_str(), *site),
+                _ => ("the filter manager", 0),
+            };
+            Seen::new(
+                format!("{function} {site}"),
+                format!(
+                    "the unloaded driver still holds: {resource}, from {function} in {routine}"
+                ),
+            )
+            .called(function, site)
+        })
+        .collect();
+    seen.dedup_by(|one, other| one.key == other.key);
+    seen
+}
+
+pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
+    let Some(expected) = case.expectations.filter(|_| case.is_clean()) else {
+        return Vec::new();
+    };
+    let mut seen = Vec::new();
+    let answer = case.trace.events.iter().find_map(|event| match event {
+        Event::Unload {
+            mandatory: false,
+            outcome,
+        } => Some(*outcome),
+        _ => None,
+    });
+    if let (Some(policy), Some(outcome)) = (expected.unload_policy, answer) {
+        let (fits, what) = match outcome {
+            Unload::Called { status, .. } if status.is_success() => (
+                policy == Policy::Always,
+                "fltmc unload is accepted".to_owned(),
+            ),
+            Unload::Called { status, .. } => (
+                policy == Policy::RefuseNonMandatory && status == status::FLT_DO_NOT_DETACH,
+                format!("fltmc unload is refused with {status}"),
+            ),
+            _ => (
+                policy == Policy::Never,
+                "there is no FilterUnloadCallback".to_owned(),
+            ),
+        };
+        if !fits {
+            seen.push(Seen::new(
+                "policy",
+                format!("the policy is to be {policy}, and {what}"),
+            ));
+        }
+    }
+    if let (Some(service_stop), Some(registration)) =
+        (expected.service_stop, case.trace.registration())
+        && service_stop != (registration.flags & Registration::NO_SERVICE_STOP == 0)
+    {
+        seen.push(Seen::new(
+            "service stop",
+            if service_stop {
+                "a service stop is to be supported, and FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP is set"
+            } else {
+                "a service stop is not to be supported, and FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP is not set"
+            },
+        ));
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, names};
+    use super::*;
+    use crate::expect::Expectations;
+    use crate::scenario::{self, Scenario};
+    use crate::status::Status;
+    use crate::trace::{Operation, Place, Trace, Via};
+
+    fn clean() -> Scenario {
+        Scenario::clean(scenario::Story::Life)
+    }
+
+    fn loaded() -> Story {
+        Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("FltRegisterFilter", Kind::Filter)
+            .call("FltStartFiltering", status::SUCCESS)
+            .leave(status::SUCCESS)
+    }
+
+    fn asked(story: Story, mandatory: bool, status: Status, unregister: bool) -> Story {
+        let story = story
+            .stage(Stage::Unload)
+            .enter(Routine::FilterUnload { mandatory });
+        let story = if unregister {
+            story.releases("FltUnregisterFilter", 1)
+        } else {
+            story
+        };
+        story.leave(status).event(Event::Unload {
+            mandatory,
+            outcome: Unload::Called {
+                status,
+                registered: !unregister,
+            },
+        })
+    }
+
+    fn verdict(trace: &Trace) -> Vec<&'static str> {
+        let scenario = clean();
+        names(&Case::new(&scenario, trace))
+    }
+
+    #[test]
+    fn a_full_unload_is_fine() {
+        assert!(verdict(&asked(loaded(), false, status::SUCCESS, true).done()).is_empty());
+    }
+
+    #[test]
+    fn an_unload_without_teardown_is_one_finding() {
+        let agreed = asked(loaded(), false, status::SUCCESS, false).done();
+        assert_eq!(verdict(&agreed), ["unload-tears-down"]);
+        let refused = asked(loaded(), true, status::FLT_DO_NOT_DETACH, false).done();
+        assert_eq!(verdict(&refused), ["mandatory-unload-tears-down"]);
+    }
+
+    #[test]
+    fn a_refusal_that_gave_something_back_is_seen() {
+        let refused = asked(loaded(), false, status::FLT_DO_NOT_DETACH, true).done();
+        assert_eq!(verdict(&refused), ["refusal-keeps-filtering"]);
+        let kept = asked(loaded(), false, status::FLT_DO_NOT_DETACH, false).done();
+        assert!(verdict(&kept).is_empty());
+    }
+
+    #[test]
+    fn a_refusal_after_which_the_answers_differ_is_seen() {
+        let answer = |story: Story, stage, answer| {
+            story.stage(stage).event(Event::PreAnswer {
+                operation: Operation {
+                    major: 0,
+                    variant: String::new(),
+                    volume: "a fixed NTFS disk".to_owned(),
+                    via: Via::Irp,
+                },
+                answer,
+                status: status::SUCCESS,
+            })
+        };
+        let told = |after| {
+            let story = answer(loaded(), Stage::Before, 0);
+            let story = asked(story, false, status::FLT_DO_NOT_DETACH, false);
+            answer(story, Stage::Again, after).done()
+        };
+        assert!(verdict(&told(0)).is_empty());
+        assert_eq!(verdict(&told(1)), ["refusal-keeps-filtering"]);
+    }
+
+    #[test]
+    fn what_an_unloaded_driver_holds_is_a_leak() {
+        let story = loaded().acquires("ExAllocatePool2", Kind::Pool);
+        assert_eq!(
+            verdict(&asked(story, false, status::SUCCESS, true).done()),
+            ["unload-leak"]
+        );
+    }
+
+    #[test]
+    fn an_open_port_is_no_leak_besides() {
+        let story = loaded().acquires("FltCreateCommunicationPort", Kind::ServerPort);
+        assert_eq!(
+            verdict(&asked(story, false, status::SUCCESS, true).done()),
+            ["port-closed-before-unregister"]
+        );
+    }
+
+    #[test]
+    fn globals_that_go_before_the_filter_are_told_from_other_uses_after_free() {
+        let freed = |in_teardown| Ending::Fault {
+            at: Place::default(),
+            fault: Fault::Memory {
+                how: crate::os::Use::Read,
+                address: 0x7000_0000,
+                target: Target::Freed {
+                    what: "the pool block".to_owned(),
+                    in_teardown,
+                },
+            },
+        };
+        let told = |in_teardown| {
+            loaded()
+                .stage(Stage::Unload)
+                .enter(Routine::FilterUnload { mandatory: false })
+                .begin("FltUnregisterFilter")
+                .enter(Routine::Other {
+                    routine: "a callback".to_owned(),
+                })
+                .ends(freed(in_teardown))
+        };
+        assert_eq!(verdict(&told(true)), ["filter-outlives-globals"]);
+        assert_eq!(verdict(&told(false)), ["use-after-free"]);
+    }
+
+    #[test]
+    fn the_policy_is_judged_by_the_answer() {
+        let trace = asked(loaded(), false, status::SUCCESS, true).done();
+        let scenario = clean();
+        for (policy, fits) in [
+            (Policy::Always, true),
+            (Policy::RefuseNonMandatory, false),
+            (Policy::Never, false),
+        ] {
+            let expectations = Expectations {
+                unload_policy: Some(policy),
+                ..Expectations::default()
+            };
+            let mut case = Case::new(&scenario, &trace);
+            case.expectations = Some(&expectations);
+            assert_eq!(unload_policy(&case).is_empty(), fits, "{policy}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A trace with its nesting worked out, for the rules.
+
+use crate::scenario::Injected;
+use crate::status::Status;
+use crate::trace::{Event, Kind, Routine, Stage, Trace};
+
+/// A trace, with what encloses each event and what the driver held when.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The events.
+    pub events: &'a [Event],
+    /// Everything the driver acquired.
+    pub resources: Vec<Resource<'a>>,
+    inside: Vec<Option<usize>>,
+    stages: Vec<Stage>,
+    ends: Vec<Option<usize>>,
+}
+
+/// Something the driver acquired.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, size or the like.
+    pub what: &'a str,
+    /// The event.
+    pub acquired: usize,
+    /// The event, if it was given back.
+    pub released: Option<usize>,
+}
+
+impl Resource<'_> {
+    /// Whether it was held at an event.
+    #[must_use]
+    pub fn is_held_at(&self, at: usize) -> bool {
+        self.acquired < at && self.released.is_none_or(|released| released > at)
+    }
+}
+
+impl std::fmt::Display for Resource<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.kind, self.what)
+    }
+}
+
+/// A call of the driver's.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The event.
+    pub at: usize,
+    /// The function.
+    pub function: &'a str,
+    /// Where it stands in the driver.
+    pub site: u32,
+    /// At which IRQL.
+    pub irql: u8,
+    /// Its number among those that can fail.
+    pub point: Option<u32>,
+    /// What it returned, if it did.
+    pub result: Option<u64>,
+    /// The scenario decided the result.
+    pub injected: bool,
+    /// The event of its return.
+    pub returned: Option<usize>,
+}
+
+impl Call<'_> {
+    /// The result as a status.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.result.map(|result| Status(result as u32))
+    }
+}
+
+impl<'a> View<'a> {
+    /// Works the nesting out.
+    #[must_use]
+    pub fn new(trace: &'a Trace) -> Self {
+        let events = &trace.events[..];
+        let mut view = View {
+            events,
+            resources: Vec::new(),
+            inside: Vec::with_capacity(events.len()),
+            stages: Vec::with_capacity(events.len()),
+            ends: vec![None; events.len()],
+        };
+        let mut open = Vec::new();
+        let mut numbers: Vec<(u32, usize)> = Vec::new();
+        let mut stage = Stage::Load;
+        for (at, event) in events.iter().enumerate() {
+            if matches!(event, Event::Leave { .. } | Event::Return { .. })
+                && let Some(begin) = open.pop()
+            {
+                view.ends[begin] = Some(at);
+            }
+            view.inside.push(open.last().copied());
+            match event {
+                Event::Stage { stage: next } => stage = *next,
+                Event::Enter { .. } | Event::Call { .. } => open.push(at),
+                Event::Acquire { id, kind, what } => {
+                    numbers.push((*id, view.resources.len()));
+                    view.resources.push(Resource {
+                        kind: *kind,
+                        what,
+                        acquired: at,
+                        released: None,
+                    });
+                }
+                Event::Release { id } => {
+                    let index = numbers.iter().find(|(known, _)| known == id);
+                    if let Some((_, index)) = index {
+                        view.resources[*index].released = Some(at);
+                    }
+                }
+                _ => {}
+            }
+            view.stages.push(stage);
+        }
+        view
+    }
+
+    /// The events that enclose an event, innermost first.
+    pub fn enclosing(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.inside.get(at).copied().flatten(), |at| {
+            self.inside[*at]
+        })
+    }
+
+    /// The part of the story that an event belongs to.
+    #[must_use]
+    pub fn stage(&self, at: usize) -> Stage {
+        self.stages.get(at).copied().unwrap_or(Stage::Load)
+    }
+
+    /// The driver's routine that an event happened in.
+    #[must_use]
+    pub fn routine(&self, at: usize) -> Option<&'a Routine> {
+        self.enclosing(at).find_map(|at| match &self.events[at] {
+            Event::Enter { routine, .. } => Some(routine),
+            _ => None,
+        })
+    }
+
+    /// Whether an event happened while a function was running, however deep.
+    #[must_use]
+    pub fn is_within(&self, at: usize, name: &str) -> bool {
+        self.enclosing(at)
+            .any(|at| matches!(&self.events[at], Event::Call { function, .. } if function == name))
+    }
+
+    /// Whether an event happened in a routine, however deep.
+    #[must_use]
+    pub fn is_in(&self, at: usize, wanted: impl Fn(&Routine) -> bool) -> bool {
+        self.enclosing(at)
+            .any(|at| matches!(&self.events[at], Event::Enter { routine, .. } if wanted(routine)))
+    }
+
+    /// The calls, in their order.
+    pub fn calls(&self) -> impl Iterator<Item = Call<'a>> + '_ {
+        self.events.iter().enumerate().filter_map(|(at, event)| {
+            let Event::Call {
+                function,
+                site,
+                irql,
+                point,
+            } = event
+            else {
+                return None;
+            };
+            let returned = self.ends[at];
+            let (result, injected) = match returned.map(|end| &self.events[end]) {
+                Some(Event::Return { result, injected }) => (Some(*result), *injected),
+                _ => (None, false),
+            };
+            Some(Call {
+                at,
+                function,
+                site: *site,
+                irql: *irql,
+                point: *point,
+                result,
+                injected,
+                returned,
+            })
+        })
+    }
+
+    /// The calls that `DriverEntry` itself made.
+    pub fn load_calls(&self) -> impl Iterator<Item = Call<'a>> + '_ {
+        self.calls()
+            .filter(|call| self.routine(call.at) == Some(&Routine::DriverEntry))
+    }
+
+    /// The event of `DriverEntry`'s return, and its status.
+    #[must_use]
+    pub fn driver_entry(&self) -> Option<(usize, Status)> {
+        let at = self.events.iter().position(|event| {
+            matches!(
+                event,
+                Event::Enter {
+                    routine: Routine::DriverEntry,
+                    ..
+                }
+            )
+        })?;
+        match self.ends[at].map(|end| (end, &self.events[end])) {
+            Some((end, Event::Leave { answer })) => Some((end, Status(*answer as u32))),
+            _ => None,
+        }
+    }
+
+    /// The failures that fired in `DriverEntry`, with what was returned.
+    #[must_use]
+    pub fn load_failures(&self) -> Vec<(Call<'a>, Injected)> {
+        self.load_calls()
+            .filter(|call| call.injected)
+            .filter_map(|call| {
+                let function = crate::model::function(call.function)?;
+                let injected = match function.fails {
+                    crate::model::Fails::With(_) => Injected::Status(call.status()?),
+                    _ => Injected::Zero,
+                };
+                Some((call, injected)).filter(|(_, injected)| injected.is_failure())
+            })
+            .collect()
+    }
+
+    /// What was held at an event.
+    pub fn held_at(&self, at: usize) -> impl Iterator<Item = &Resource<'a>> + '_ {
+        self.resources
+            .iter()
+            .filter(move |resource| resource.is_held_at(at))
+    }
+}
