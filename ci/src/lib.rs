@@ -7,10 +7,12 @@
 //! | what must be installed for that? | [`setup`] |
 //! | how is a `.sys` put through the bench, and how is the verdict shown? | [`verify`] |
 //! | what does CI run? | [`test`] |
+//! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | which versions does a fresh project lock? | [`lock`] |
 
 pub mod build;
 pub mod lock;
+pub mod matrix;
 pub mod new;
 pub mod openwdk;
 pub mod options;

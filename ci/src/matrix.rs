@@ -1,0 +1,269 @@
+//! `cargo xtask matrix`: combinations of answers, each emitted, looked through, built and proven.
+//!
+//! Which combinations stands in [`combinations`], what each must pass in [`checks`]. Two combinations
+//! with the same code are built once: most answers change an INF or a README and no code.
+
+pub mod checks;
+pub mod combinations;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    process::ExitCode,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::{
+    checks::{Code, Emitted, Proof, Workshop},
+    combinations::{Axis, Combination, Reason},
+};
+use crate::{options, setup};
+
+/// Try combinations of answers: emit, check, build, verify.
+///
+/// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
+/// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted and
+/// looked through: the files it must have, nothing left of the template's language, what its INF says.
+/// Those that differ in code are formatted, linted, built and put through the bench as well.
+///
+/// Exit status: 0 all passed, 1 a combination failed, 2 it could not start.
+///
+/// Examples:
+///   cargo xtask matrix                             what CI runs
+///   cargo xtask matrix --shard 2/4                 the second quarter of it
+///   cargo xtask matrix --full                      besides, all combinations that differ in code
+///   cargo xtask matrix -d unload_policy=never      this one combination
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// Also the product of all options that change code
+    #[arg(long)]
+    full: bool,
+    /// Only the K-th of N equal parts
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Only this combination: the answers that are not the defaults
+    #[arg(short, long, value_name = "OPTION=VALUE", conflicts_with_all = ["full", "shard"])]
+    define: Vec<String>,
+    /// List the combinations and stop
+    #[arg(long)]
+    list: bool,
+    /// Install nothing; say what is missing
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// One of several equal parts.
+#[derive(Clone, Copy, Debug)]
+struct Shard {
+    number: usize,
+    of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text
+            .split_once('/')
+            .map(|(number, of)| (number.parse(), of.parse()));
+        match parts {
+            Some((Ok(number), Ok(of))) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err(format!(
+                "{text} is no part of anything: write K/N with K from 1 to N, such as 2/4"
+            )),
+        }
+    }
+}
+
+impl Shard {
+    fn keep<T>(self, all: Vec<T>) -> Vec<T> {
+        let mine = |&(position, _): &(usize, T)| position % self.of == self.number - 1;
+        all.into_iter()
+            .enumerate()
+            .filter(mine)
+            .map(|(_, item)| item)
+            .collect()
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Where the options cannot be read, something is missing, or an answer is none.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let axes: Vec<Axis> = options::declared()?.iter().map(Axis::of).collect();
+    let mut combinations = if args.define.is_empty() {
+        combinations::chosen(&axes)
+    } else {
+        vec![asked(&axes, &args.define)?]
+    };
+    if args.full {
+        let known: BTreeSet<_> = combinations.iter().map(|it| it.answers.clone()).collect();
+        let product = combinations::product(&axes, &code_options(&axes, &combinations)?);
+        combinations.extend(
+            product
+                .into_iter()
+                .filter(|it| !known.contains(&it.answers)),
+        );
+    }
+    if let Some(shard) = args.shard {
+        combinations = shard.keep(combinations);
+    }
+    if args.list {
+        for combination in &combinations {
+            println!(
+                "{:<18}{}",
+                combination.reason.to_string(),
+                command(&axes, combination)
+            );
+        }
+        println!("{} combinations", combinations.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    setup::ensure(&[setup::Group::Build], !args.no_setup)?;
+    Ok(try_all(&axes, &combinations)?.report(&axes))
+}
+
+/// The one combination that the command line names.
+fn asked(axes: &[Axis], define: &[String]) -> anyhow::Result<Combination> {
+    let mut answers: Vec<_> = axes
+        .iter()
+        .map(|axis| (axis.name.clone(), axis.values[0].clone()))
+        .collect();
+    for definition in define {
+        let (name, value) = definition
+            .split_once('=')
+            .with_context(|| format!("{definition} is no answer: write OPTION=VALUE"))?;
+        let Some(answer) = answers.iter_mut().find(|(option, _)| option == name) else {
+            let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
+            bail!("{name} is no option; the options are {}", names.join(", "));
+        };
+        value.clone_into(&mut answer.1);
+    }
+    Ok(Combination {
+        answers,
+        reason: Reason::Asked,
+    })
+}
+
+/// The options of which some answer alone changes the code.
+fn code_options(axes: &[Axis], combinations: &[Combination]) -> anyhow::Result<BTreeSet<String>> {
+    let of = |reason| combinations.iter().filter(move |it| it.reason == reason);
+    let defaults = of(Reason::Defaults)
+        .next()
+        .context("the defaults are a combination")?;
+    let default_code = Emitted::new(defaults)?.code()?;
+    let mut options = BTreeSet::new();
+    for combination in of(Reason::Alone) {
+        if Emitted::new(combination)?.code()? != default_code {
+            options.extend(changed(axes, combination).map(|(name, _)| name.clone()));
+        }
+    }
+    Ok(options)
+}
+
+/// The answers that are not the defaults.
+fn changed<'a>(
+    axes: &'a [Axis],
+    combination: &'a Combination,
+) -> impl Iterator<Item = &'a (String, String)> {
+    axes.iter()
+        .zip(&combination.answers)
+        .filter(|(axis, (_, value))| axis.values[0] != *value)
+        .map(|(_, answer)| answer)
+}
+
+/// The command that tries one combination again.
+fn command(axes: &[Axis], combination: &Combination) -> String {
+    let mut command = "cargo xtask matrix".to_owned();
+    for (name, value) in changed(axes, combination) {
+        let quote = if value.contains(' ') { "'" } else { "" };
+        let _ = write!(command, " -d {quote}{name}={value}{quote}");
+    }
+    if command.ends_with("matrix") {
+        if let Some((name, value)) = combination.answers.first() {
+            let _ = write!(command, " -d '{name}={value}'");
+        }
+    }
+    command
+}
+
+/// What came of all of them.
+#[derive(Default)]
+struct Outcome {
+    tried: BTreeMap<Reason, usize>,
+    built: usize,
+    faults: usize,
+    failures: Vec<(Combination, String)>,
+    time: Duration,
+}
+
+fn try_all(axes: &[Axis], combinations: &[Combination]) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let workshop = Workshop::open()?;
+    let mut outcome = Outcome::default();
+    let mut proofs: BTreeMap<Code, Result<Proof, String>> = BTreeMap::new();
+    let bar = ProgressBar::new(combinations.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len}, {eta} left  {wide_msg}",
+    )?);
+    for combination in combinations {
+        bar.set_message(command(axes, combination));
+        *outcome.tried.entry(combination.reason).or_default() += 1;
+        if let Err(reason) = try_one(&workshop, combination, &mut proofs, &mut outcome) {
+            bar.suspend(|| eprintln!("FAILED: {}", command(axes, combination)));
+            outcome.failures.push((combination.clone(), reason));
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    outcome.time = start.elapsed();
+    Ok(outcome)
+}
+
+/// Everything a combination must pass; what is wrong with it otherwise.
+fn try_one(
+    workshop: &Workshop,
+    combination: &Combination,
+    proofs: &mut BTreeMap<Code, Result<Proof, String>>,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let say = |error: anyhow::Error| format!("{error:#}");
+    let emitted = Emitted::new(combination).map_err(say)?;
+    emitted.check(combination).map_err(say)?;
+    let code = emitted.code().map_err(say)?;
+    let proof = proofs.entry(code).or_insert_with(|| {
+        outcome.built += 1;
+        let proof = workshop.prove(&emitted).map_err(say);
+        outcome.faults += proof.as_ref().map_or(0, |proof| proof.faults);
+        proof
+    });
+    proof.as_ref().map(|_| ()).map_err(Clone::clone)
+}
+
+impl Outcome {
+    fn report(&self, axes: &[Axis]) -> ExitCode {
+        for (combination, reason) in &self.failures {
+            println!("\nFAILED: {}\n{reason}", command(axes, combination));
+        }
+        println!();
+        for (reason, number) in &self.tried {
+            println!("{number:>6}  {reason}");
+        }
+        let tried: usize = self.tried.values().sum();
+        println!("{tried:>6}  combinations emitted and looked through");
+        println!(
+            "{:>6}  differed in code: linted, built and verified",
+            self.built
+        );
+        println!("{:>6}  faults injected", self.faults);
+        println!("{:>6}  combinations failed", self.failures.len());
+        println!("{:>6}  seconds", self.time.as_secs());
+        ExitCode::from(u8::from(!self.failures.is_empty()))
+    }
+}

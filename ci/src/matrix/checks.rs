@@ -1,0 +1,276 @@
+//! What every combination of answers must pass.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use tempfile::TempDir;
+use testbench::{Bench, Expectations, Finding};
+
+use super::combinations::Combination;
+use crate::{
+    build::{self, Profile},
+    new, openwdk, repository,
+};
+
+/// The name of all these projects: what depends on it is tried elsewhere.
+const NAME: &str = "my-filter";
+
+/// What `ci/files.toml` says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Files {
+    always: BTreeSet<String>,
+    each: BTreeMap<String, String>,
+    when: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+impl Files {
+    fn read() -> anyhow::Result<Self> {
+        let text = fs::read_to_string(repository().join("ci/files.toml"))?;
+        toml::from_str(&text).context("ci/files.toml is not understood")
+    }
+
+    /// The files that a project with these answers has.
+    fn of(self, answers: &BTreeMap<&str, &str>) -> BTreeSet<String> {
+        let mut files = self.always;
+        for (option, pattern) in &self.each {
+            let items = answers
+                .get(option.as_str())
+                .into_iter()
+                .flat_map(|list| list.split(','));
+            files.extend(items.map(|item| pattern.replace("{}", &item.replace('-', "_"))));
+        }
+        for (file, conditions) in self.when {
+            let holds = conditions.iter().all(|(option, values)| {
+                answers
+                    .get(option.as_str())
+                    .is_some_and(|answer| values.iter().any(|it| it == answer))
+            });
+            if holds {
+                files.insert(file);
+            }
+        }
+        files
+    }
+}
+
+/// What of a project decides what its driver does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code(BTreeMap<PathBuf, Vec<u8>>);
+
+/// An emitted project, in a folder that goes when this is dropped.
+pub struct Emitted {
+    project: PathBuf,
+    _folder: TempDir,
+}
+
+impl Emitted {
+    /// Emits a project.
+    ///
+    /// # Errors
+    ///
+    /// Where the answers are refused, which they are not to be.
+    pub fn new(combination: &Combination) -> anyhow::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            TempDir::new_in(memory)
+        } else {
+            TempDir::new()
+        }?;
+        let answers: Vec<_> = combination
+            .answers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let project = new::emit(NAME, &answers, folder.path())?;
+        Ok(Self {
+            project,
+            _folder: folder,
+        })
+    }
+
+    /// The files of the project, without those of the test bench, which are the same in all.
+    fn files(&self) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+        files_of(&self.project)
+    }
+
+    /// What of it decides what the driver does, and what the bench expects.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read.
+    pub fn code(&self) -> anyhow::Result<Code> {
+        let mut code = self.files()?;
+        code.retain(|name, _| {
+            name.starts_with("src")
+                || name.starts_with("build")
+                || name == Path::new("testbench.toml")
+        });
+        let manifest = fs::read_to_string(self.project.join("Cargo.toml"))?;
+        let mut manifest: toml::Table = toml::from_str(&manifest)?;
+        // Who made it, and on which terms.
+        manifest.remove("package");
+        code.insert("Cargo.toml".into(), manifest.to_string().into_bytes());
+        Ok(Code(code))
+    }
+
+    /// Looks it through.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is not as the answers call for.
+    pub fn check(&self, combination: &Combination) -> anyhow::Result<()> {
+        let answers = combination
+            .answers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let expected = Files::read()?.of(&answers);
+        let files = self.files()?;
+        let found: BTreeSet<String> = files
+            .keys()
+            .map(|path| path.to_string_lossy().replace('\\', "/"))
+            .collect();
+        let too_many: Vec<_> = found.difference(&expected).collect();
+        let missing: Vec<_> = expected.difference(&found).collect();
+        ensure!(
+            too_many.is_empty() && missing.is_empty(),
+            "by ci/files.toml, {too_many:?} should not be there, and {missing:?} should"
+        );
+        for (path, bytes) in files {
+            let text = String::from_utf8(bytes)
+                .with_context(|| format!("{} is not text", path.display()))?;
+            let workflow = path.starts_with(".github");
+            for left_over in ["{{", "{%", "%}"] {
+                if text.contains(left_over) && !workflow {
+                    bail!(
+                        "{} holds {left_over}, which is the template's",
+                        path.display()
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of a project, with `testbench/` as one and without what cargo builds.
+fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![project.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.strip_prefix(project)?.to_owned();
+            if !path.is_dir() {
+                files.insert(name, fs::read(&path)?);
+            } else if name == Path::new("testbench") {
+                files.insert(PathBuf::from("testbench/"), Vec::new());
+            } else if name != Path::new("target") {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// What was seen of a driver that passed.
+pub struct Proof {
+    /// How many faults the bench injected.
+    pub faults: usize,
+}
+
+/// One project that is changed from combination to combination, so that cargo compiles little more
+/// than what differs.
+pub struct Workshop {
+    project: PathBuf,
+}
+
+impl Workshop {
+    /// Opens it, below `ci/target`.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be made.
+    pub fn open() -> anyhow::Result<Self> {
+        let project = repository().join("ci/target/matrix").join(NAME);
+        fs::create_dir_all(&project)?;
+        Ok(Self { project })
+    }
+
+    /// Formats, lints, builds and verifies.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn prove(&self, emitted: &Emitted) -> anyhow::Result<Proof> {
+        self.take(emitted)?;
+        let format = Command::new("cargo")
+            .args(["fmt", "--check"])
+            .current_dir(&self.project)
+            .output()?;
+        ensure!(
+            format.status.success(),
+            "rustfmt would write it otherwise:\n{}",
+            String::from_utf8_lossy(&format.stdout)
+        );
+        let clippy = build::cargo(&self.project)?
+            .args([
+                "clippy",
+                "--locked",
+                "--target",
+                openwdk::TARGET,
+                "--",
+                "-D",
+                "warnings",
+            ])
+            .output()?;
+        ensure!(
+            clippy.status.success(),
+            "clippy:\n{}",
+            String::from_utf8_lossy(&clippy.stderr)
+        );
+        let sys = build::build(&self.project, Profile::Release)?;
+        let expectations = Expectations::read(&self.project.join("testbench.toml"))?;
+        let report = Bench::open(&sys)?
+            .expect(expectations)
+            .worker(crate::program()?)
+            .run()?;
+        let findings: Vec<_> = report.findings.iter().map(Finding::line).collect();
+        ensure!(
+            findings.is_empty(),
+            "the bench found:\n{}",
+            findings.join("\n")
+        );
+        Ok(Proof {
+            faults: report.faults_injected,
+        })
+    }
+
+    /// Makes the project the same as `emitted`. A file that stays as it is is not touched.
+    fn take(&self, emitted: &Emitted) -> anyhow::Result<()> {
+        let files = emitted.files()?;
+        for name in files_of(&self.project)?.into_keys() {
+            if !files.contains_key(&name) {
+                fs::remove_file(self.project.join(name))?;
+            }
+        }
+        for (name, bytes) in files {
+            let path = self.project.join(&name);
+            if name == Path::new("testbench/") || fs::read(&path).is_ok_and(|old| old == bytes) {
+                continue;
+            }
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(path, bytes)?;
+        }
+        Ok(())
+    }
+}
