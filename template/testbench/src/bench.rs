@@ -610,6 +610,7 @@ fn died(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
             fault: crate::trace::Fault::FastFail {
                 code: "that Windows does not tell".to_owned(),
             },
+            guarded: false,
         },
         Ok(status) => Ending::Died {
             status: status.to_string(),

@@ -218,7 +218,8 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
     if !in_driver && at.rva.is_none() && !jumped {
         model::internal(format!("{trap:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip));
     }
-    model::end(Ending::Fault { at, fault })
+    let guarded = in_driver && memory::is_loaded() && memory::has_handler(cpu.rip);
+    model::end(Ending::Fault { at, fault, guarded })
 }
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {

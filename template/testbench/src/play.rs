@@ -23,12 +23,17 @@ pub fn play(image: Image, scenario: Scenario) -> ! {
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, model::bind));
     let entry = base + u64::from(entry);
-    if load(base, size, entry, &service) {
+    let loaded = load(base, size, entry, &service);
+    if loaded {
         live(&scenario);
     }
     stage(Stage::Late);
     must(memory::unload());
     work::run_all();
+    if loaded {
+        // One that asked to be called again is called when the next drivers have started.
+        devices::reinitialize();
+    }
     end(Ending::Completed)
 }
 

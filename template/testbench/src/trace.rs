@@ -473,6 +473,9 @@ pub enum Ending {
         at: Place,
         /// What it did.
         fault: Fault,
+        /// The code has an exception handler, which the bench does not run.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        guarded: bool,
     },
     /// The model stopped the driver: on Windows this is a bug check or a corruption.
     Misuse {
@@ -671,6 +674,11 @@ pub enum Misuse {
         operation: Operation,
         /// The answer.
         answer: String,
+    },
+    /// Paged pool was allocated or freed at `DISPATCH_LEVEL`.
+    Irql {
+        /// What happened.
+        problem: String,
     },
     /// A lock was mishandled.
     Lock {

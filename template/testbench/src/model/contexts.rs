@@ -58,7 +58,7 @@ const GET_FAILS: Fails = Fails::With(&[status::NOT_FOUND]);
 
 functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Allocates a context of a registered type and size.
-    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), clears out]
     fn FltAllocateContext(filter: u64, kind: u32, size: u64, pool: u32, out: u64) -> Status {
         filter::check(filter);
         allocate(kind as u16, size, pool, out)
@@ -90,7 +90,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         set(INSTANCE, (instance_object(instance), 0), how, new, old)
     }
     /// Gets an instance's context.
-    [APC, GET_FAILS]
+    [APC, GET_FAILS, clears out]
     fn FltGetInstanceContext(instance: u64, out: u64) -> Status {
         get(INSTANCE, (instance_object(instance), 0), out)
     }
@@ -105,7 +105,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         set(VOLUME, (volume, 0), how, new, old)
     }
     /// Gets a volume's context.
-    [APC, GET_FAILS]
+    [APC, GET_FAILS, clears out]
     fn FltGetVolumeContext(filter: u64, volume: u64, out: u64) -> Status {
         filter::check(filter);
         get(VOLUME, (volume, 0), out)
@@ -122,7 +122,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         set_on_file(FILE, instance, file, how, new, old)
     }
     /// Gets a file's context.
-    [APC, GET_FAILS]
+    [APC, GET_FAILS, clears out]
     fn FltGetFileContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(FILE, instance, file, out)
     }
@@ -137,7 +137,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         set_on_file(STREAM, instance, file, how, new, old)
     }
     /// Gets a stream's context.
-    [APC, GET_FAILS]
+    [APC, GET_FAILS, clears out]
     fn FltGetStreamContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(STREAM, instance, file, out)
     }
@@ -152,7 +152,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         set_on_file(STREAM_HANDLE, instance, file, how, new, old)
     }
     /// Gets a stream handle's context.
-    [APC, GET_FAILS]
+    [APC, GET_FAILS, clears out]
     fn FltGetStreamHandleContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(STREAM_HANDLE, instance, file, out)
     }
@@ -380,7 +380,6 @@ fn set_on_file(kind: u16, instance: u64, file: u64, how: u32, new: u64, old: u64
 fn get_on_file(kind: u16, instance: u64, file: u64, out: u64) -> Status {
     let instance = instance_object(instance);
     if before_open() {
-        guest::write(out, 0_u64);
         return status::NOT_FOUND;
     }
     get(kind, (instance, file), out)
@@ -431,10 +430,7 @@ fn get(kind: u16, on: (u64, u64), out: u64) -> Status {
             guest::write(out, existing);
             status::SUCCESS
         }
-        None => {
-            guest::write(out, 0_u64);
-            status::NOT_FOUND
-        }
+        None => status::NOT_FOUND,
     }
 }
 

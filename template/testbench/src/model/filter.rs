@@ -327,12 +327,6 @@ fn operation_list(mut address: u64) -> Vec<OperationCallbacks> {
             pre: code(address + 8, &format!("the PreOperation of {name}")),
             post: code(address + 16, &format!("the PostOperation of {name}")),
         };
-        if entry.flags != 0 && !matches!(major, operations::READ | operations::WRITE) {
-            problem(format!(
-                "the flags 0x{:x} of {name} have a meaning for IRP_MJ_READ and IRP_MJ_WRITE only",
-                entry.flags
-            ));
-        }
         if major == operations::SHUTDOWN && entry.post != 0 {
             problem(format!(
                 "{name} has a PostOperation, which cannot be registered"

@@ -145,7 +145,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [APC, Fails::Never]
     fn FltReuseCallbackData(_data: u64) {}
     /// Sends it down; it succeeds.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn FltPerformSynchronousIo(data: u64) {
         guest::write(data + callback_data::STATUS, status::SUCCESS.0);
     }
@@ -158,7 +158,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         super::pool::allocate(size, tag, kind & 1 != 0, false)
     }
     /// Gives it back.
-    [APC, Fails::Never]
+    [DISPATCH, Fails::Never]
     fn FltFreePoolAlignedWithTag(_instance: u64, block: u64, _tag: u32) {
         super::pool::free(block);
     }

@@ -157,7 +157,7 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn KeReadStateEvent(event: u64) -> i32 { guest::read(event + 4) }
     /// Sets a mutex up.
-    [DISPATCH, Fails::Quiet]
+    [ANY, Fails::Quiet]
     fn KeInitializeMutex(mutex: u64, _level: u32) { dispatcher(mutex, 2, 1); }
     /// Releases a mutex.
     [DISPATCH, Fails::Never]
@@ -268,7 +268,7 @@ functions! { pub NTIFS_LOCKS = "ntoskrnl.exe", "ntifs.h";
     [APC, Fails::Never]
     fn ExEnterCriticalRegionAndAcquireResourceShared(resource: u64) -> u64 { take(resource, false); 1 }
     /// Releases and enables them again.
-    [DISPATCH, Fails::Never]
+    [APC, Fails::Never]
     fn ExReleaseResourceAndLeaveCriticalRegion(resource: u64) {
         checked(resource, false);
         unlock(resource, "ERESOURCE");

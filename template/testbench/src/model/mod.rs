@@ -97,12 +97,12 @@ impl Function {
 ///
 /// ```text
 /// functions! { pub TABLE = "module", "header";
-///     [highest IRQL, how it fails] fn Name(argument: type) -> type { what it does }
+///     [highest IRQL, how it fails, clears output] fn Name(argument: type) -> type { what it does }
 /// }
 /// ```
 macro_rules! functions {
     ($vis:vis $table:ident = $dll:literal, $header:literal;
-     $($(#[$doc:meta])* [$irql:expr, $fails:expr]
+     $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident)?]
        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
         $(
             $(#[$doc])*
@@ -116,6 +116,8 @@ macro_rules! functions {
                     fails: $fails,
                     entry: || $name as *const () as usize,
                 };
+                // A call that fails leaves NULL there.
+                $($crate::guest::write($out, 0_u64);)?
                 $crate::model::run(&DECLARED, || $body)
             }
         )*
@@ -644,11 +646,15 @@ pub fn held_once(kind: Kind, key: u64) -> Option<String> {
     })
 }
 
+/// What a pointer reads as in memory that nobody set.
+const UNSET: u64 = u64::from_ne_bytes([memory::FILL; 8]);
+
 /// Ends the scenario: a handle or object is not what the function takes.
 pub fn bad_handle(expected: &str, given: u64) -> ! {
     let freed = memory::block_at(given).filter(|block| block.freed);
     let description = match (given, memory::handle_name(given), freed) {
         (0, _, _) => "NULL".to_owned(),
+        (UNSET, _, _) => "a value from memory that was never set".to_owned(),
         (_, Some(name), _) => name,
         (_, None, Some(block)) => format!("{}, which was freed before", block.what),
         (_, None, None) => format!("an address that is no {expected}"),

@@ -12,7 +12,7 @@ use super::{
     new_thread, system_block, with, work,
 };
 use crate::status::{self, Status};
-use crate::trace::{Event, Misuse, Operation, Routine, Via};
+use crate::trace::{Event, Kind, Misuse, Operation, Routine, Via};
 use crate::{guest, memory};
 
 /// `IRP_MJ_CREATE`.
@@ -269,6 +269,8 @@ pub struct InFlight {
     own_file: bool,
     /// Pended by the pre-operation callback and not completed yet.
     pended: bool,
+    /// The memory descriptor list that the filter put in the parameters: the filter manager frees it.
+    swapped: u64,
 }
 
 functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
@@ -631,6 +633,7 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         thread,
         own_file,
         pended: false,
+        swapped: 0,
     };
     if callbacks.pre == 0 {
         if callbacks.post == 0 {
@@ -639,6 +642,7 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         }
         return Begun::InFlight(Box::new(flight));
     }
+    let iopb = guest::bytes(data + IOPB, iopb_at::SIZE);
     let context_slot = data + EXTRA;
     guest::write(context_slot, 0_u64);
     let routine = Routine::Pre {
@@ -653,13 +657,18 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         status,
     });
     flight.context = guest::read(context_slot);
+    flight.swapped = swapped_mdl(data, spec);
+    // A post-operation callback sees the parameters as they were.
+    guest::put(data + IOPB, &iopb);
     understand(flight, answer, status, &operation)
 }
 
 /// What a pre-operation callback's answer leads to.
 fn understand(mut flight: InFlight, answer: u32, status: Status, operation: &Operation) -> Begun {
     let data = flight.data;
+    let swapped = flight.swapped;
     let done = |passed| {
+        free_swapped(swapped);
         must(memory::free(data, false));
         Begun::Done(passed)
     };
@@ -739,11 +748,13 @@ fn skipped(callbacks: &OperationCallbacks, spec: Spec) -> bool {
         spec.cached && !spec.paging,
         !spec.cached && !spec.paging,
     ];
-    matches!(spec.major, READ | WRITE)
-        && (callbacks.flags & 1 != 0 && paging
-            || callbacks.flags & 2 != 0 && cached
-            || callbacks.flags & 4 != 0
-            || callbacks.flags & 8 != 0 && neither)
+    // Only handles of the volume itself are opened for direct access (DASD).
+    let on_volume = spec.variant == "volume";
+    callbacks.flags & 4 != 0 && !on_volume
+        || matches!(spec.major, READ | WRITE)
+            && (callbacks.flags & 1 != 0 && paging && spec.via == Via::Irp
+                || callbacks.flags & 2 != 0 && cached
+                || callbacks.flags & 8 != 0 && neither)
 }
 
 fn operation(file: &File, spec: Spec) -> Operation {
@@ -766,6 +777,7 @@ fn finish(flight: Box<InFlight>, draining: bool) -> bool {
         post_irql,
         thread,
         own_file,
+        swapped,
         ..
     } = *flight;
     let operation = operation(&file, spec);
@@ -811,6 +823,7 @@ fn finish(flight: Box<InFlight>, draining: bool) -> bool {
         before: result,
         after,
     });
+    free_swapped(swapped);
     must(memory::free(data, false));
     if own_file {
         close_file(&file);
@@ -876,6 +889,26 @@ pub fn drain(instance: u64) {
             }
             None => return,
         }
+    }
+}
+
+/// The memory descriptor list in the parameters, if it is one that the driver allocated.
+///
+/// Document: "Modifying the Parameters for an I/O Operation".
+fn swapped_mdl(data: u64, spec: Spec) -> u64 {
+    let place = match spec.major {
+        READ | WRITE => 32,
+        0x0C | 0x07 => 40,
+        0x14 => 24,
+        _ => return 0,
+    };
+    let mdl = guest::read::<u64>(data + IOPB + iopb_at::PARAMETERS + place);
+    if super::holds(Kind::Mdl, mdl) { mdl } else { 0 }
+}
+
+fn free_swapped(mdl: u64) {
+    if mdl != 0 && super::release(Kind::Mdl, mdl) {
+        must(memory::free(mdl, false));
     }
 }
 

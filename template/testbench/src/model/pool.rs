@@ -109,6 +109,9 @@ functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
     /// How many entries a list keeps: none.
     [ANY, Fails::Quiet]
     fn ExQueryDepthSList(_list: u64) -> u16 { 0 }
+    /// Keeps an entry in a list; never called for a list whose depth is 0.
+    [ANY, Fails::Quiet]
+    fn ExpInterlockedPushEntrySList(_list: u64, _entry: u64) -> u64 { 0 }
     /// An entry that a list kept: none.
     [ANY, Fails::Quiet]
     fn ExpInterlockedPopEntrySList(_list: u64) -> u64 { 0 }
@@ -194,6 +197,7 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
     if size > 1 << 28 {
         return 0;
     }
+    paged_at_dispatch(purpose, "allocated");
     let address = must(memory::allocate(
         size as usize,
         purpose,
@@ -208,6 +212,9 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
 
 /// Frees a pool block, or ends the scenario with the reason why it cannot be freed.
 pub fn free(address: u64) {
+    if let Some(block) = memory::block_at(address) {
+        paged_at_dispatch(block.purpose, "freed");
+    }
     if let Some(side) = memory::overrun(address) {
         let what = held_once(Kind::Pool, address).unwrap_or_default();
         misuse(Misuse::PoolOverrun {
@@ -224,6 +231,14 @@ pub fn free(address: u64) {
         }
     }
     must(memory::free(address, in_teardown()));
+}
+
+fn paged_at_dispatch(purpose: Purpose, what: &str) {
+    if purpose == Purpose::PagedPool && with(|state| state.irql) >= DISPATCH {
+        misuse(Misuse::Irql {
+            problem: format!("paged pool is {what} at DISPATCH_LEVEL"),
+        });
+    }
 }
 
 // GENERAL_LOOKASIDE: the macros of wdm.h read these.

@@ -43,6 +43,9 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     /// The IRP at the top of the thread.
     [DISPATCH, Fails::Quiet]
     fn IoGetTopLevelIrp() -> u64 { 0 }
+    /// The transaction of a create: there is none.
+    [APC, Fails::Quiet]
+    fn IoGetTransactionParameterBlock(_file: u64) -> u64 { 0 }
     /// Sets the IRP at the top of the thread.
     [DISPATCH, Fails::Quiet]
     fn IoSetTopLevelIrp(_irp: u64) {}
@@ -119,13 +122,13 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn PsSetCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
     /// Asks not to.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn PsRemoveCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
     /// Asks to hear of images.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn PsSetLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
     /// Asks not to.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
     /// Asks to hear of the registry.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
@@ -153,7 +156,7 @@ functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
     [DISPATCH, Fails::Never]
     fn FltGetRequestorProcessIdEx(_data: u64) -> u64 { 0x0EE0 }
     /// Its session.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn FltGetRequestorSessionId(_data: u64, out: u64) -> Status {
         guest::write(out, 1_u32);
         status::SUCCESS

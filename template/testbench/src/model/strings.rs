@@ -60,10 +60,10 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Quiet]
     fn RtlUpcaseUnicodeChar(unit: u32) -> u16 { upper(unit as u16) }
     /// Gives a string back that the system allocated.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn RtlFreeUnicodeString(string: u64) { free(string); }
     /// Gives a string back that the system allocated.
-    [PASSIVE, Fails::Never]
+    [APC, Fails::Never]
     fn RtlFreeAnsiString(string: u64) { free(string); }
     /// Makes bytes of UTF-16.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
@@ -121,7 +121,7 @@ functions! { pub NTDDK_STRINGS = "ntoskrnl.exe", "ntddk.h";
         u8::from(folded(string, ignore_case).starts_with(&folded(prefix, ignore_case)))
     }
     /// Copies in upper case.
-    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn RtlUpcaseUnicodeString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = folded(from, 1).into_iter().flat_map(u16::to_le_bytes).collect();
         give(to, &text, 2, allocate)

@@ -186,7 +186,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     }
 
     /// The volume of a name; referenced.
-    [APC, Fails::With(&[status::FLT_VOLUME_NOT_FOUND])]
+    [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND])]
     fn FltGetVolumeFromName(filter: u64, name: u64, out: u64) -> Status {
         super::filter::check(filter);
         let name = guest::unicode(name);
@@ -237,7 +237,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     }
 
     /// Detaches the filter from a volume.
-    [PASSIVE, Fails::With(&[status::FLT_INSTANCE_NOT_FOUND])]
+    [APC, Fails::With(&[status::FLT_INSTANCE_NOT_FOUND])]
     fn FltDetachVolume(filter: u64, volume: u64, _name: u64) -> Status {
         super::filter::check(filter);
         let volume = find(volume);

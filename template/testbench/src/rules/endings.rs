@@ -14,7 +14,7 @@ fn during(case: &Case) -> String {
 /// The fault that ended the scenario, unless another rule explains it.
 fn fault<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Fault)> {
     match case.trace.ending() {
-        Some(Ending::Fault { at, fault })
+        Some(Ending::Fault { at, fault, .. })
             if !load::is_not_ready(case) && !unload::is_outlived(case) =>
         {
             Some((at, fault))
@@ -231,10 +231,19 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
         Fault::Other { what } => what.clone(),
         _ => return Vec::new(),
     };
+    let guarded = matches!(
+        case.trace.ending(),
+        Some(Ending::Fault { guarded: true, .. })
+    );
+    let handler = if guarded {
+        "; the code has an exception handler, which the bench does not run"
+    } else {
+        ""
+    };
     vec![
         Seen::new(
             format!("{:?} {:?}", at.rva, at.function),
-            format!("{} {what}", during(case)),
+            format!("{} {what}{handler}", during(case)),
         )
         .at(at),
     ]
@@ -356,6 +365,7 @@ mod tests {
         ended(Ending::Fault {
             at: Place::default(),
             fault,
+            guarded: false,
         })
     }
 
@@ -434,6 +444,7 @@ mod tests {
                 },
                 "with-callback-needs-post",
             ),
+            (Misuse::Irql { problem: text() }, "irql"),
             (Misuse::Lock { problem: text() }, "lock-balance"),
         ] {
             assert_eq!(misused(misuse.clone()), [rule], "{misuse:?}");

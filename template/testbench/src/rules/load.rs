@@ -3,7 +3,7 @@
 use super::{Case, Seen};
 use crate::scenario::Injected;
 use crate::status::{self, Status};
-use crate::trace::{Ending, Event, Fault, Kind, Misuse, Routine, Stage, Target};
+use crate::trace::{Ending, Event, Fault, Kind, Misuse, Place, Routine, Stage, Target};
 
 /// `DriverEntry` fails: the event of its return, and the status.
 pub(super) fn failed(case: &Case) -> Option<(usize, Status)> {
@@ -23,10 +23,31 @@ fn cause(case: &Case) -> String {
 
 pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     match failed(case) {
-        Some((_, status)) if case.is_clean() => vec![Seen::new(
-            "failed",
-            format!("DriverEntry returns {status} although no call failed"),
-        )],
+        Some((_, status)) if case.is_clean() => {
+            let refused = case
+                .view
+                .load_calls()
+                .filter(|call| {
+                    matches!(
+                        crate::model::function(call.function).map(|function| function.fails),
+                        Some(crate::model::Fails::With(_))
+                    )
+                })
+                .filter(|call| call.status().is_some_and(|status| !status.is_success()))
+                .last();
+            let why = match refused {
+                Some(call) => format!(
+                    "; the bench let no call fail, but {} found nothing better to return than {}",
+                    call.function,
+                    call.status().unwrap_or_default()
+                ),
+                None => " although no call failed".to_owned(),
+            };
+            vec![Seen::new(
+                "failed",
+                format!("DriverEntry returns {status}{why}"),
+            )]
+        }
         _ => Vec::new(),
     }
 }
@@ -118,6 +139,13 @@ pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
     )]
 }
 
+fn place(ending: Option<&Ending>) -> Option<&Place> {
+    match ending {
+        Some(Ending::Fault { at, .. } | Ending::Misuse { at, .. }) => Some(at),
+        _ => None,
+    }
+}
+
 /// A callback stumbled before `FltStartFiltering` returned, over what is fine once it has.
 pub(super) fn is_not_ready(case: &Case) -> bool {
     let last = case.trace.events.len().saturating_sub(1);
@@ -136,13 +164,9 @@ pub(super) fn is_not_ready(case: &Case) -> bool {
     stumbled
         && case.view.stage(last) == Stage::Load
         && case.view.is_within(last, "FltStartFiltering")
-        && case.quiet.is_some_and(|quiet| {
-            quiet.completed()
-                || !quiet
-                    .events
-                    .iter()
-                    .any(|event| Some(event) == case.trace.events.last())
-        })
+        && case
+            .quiet
+            .is_some_and(|quiet| place(quiet.ending()) != place(case.trace.ending()))
 }
 
 pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
@@ -158,6 +182,7 @@ pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
         Some(Ending::Fault {
             at,
             fault: Fault::Memory { how, target, .. },
+            ..
         }) => (
             match target {
                 Target::Null => format!("{how} memory through a pointer that is still NULL"),
@@ -318,10 +343,14 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
         return Vec::new();
     };
     let given = call.status().unwrap_or(status::SUCCESS);
-    let filters = case
+    let registered = case
         .view
         .held_at(at)
         .any(|resource| resource.kind == Kind::Filter);
+    let filters = registered
+        && case.view.load_calls().any(|call| {
+            call.function == "FltStartFiltering" && call.status().is_some_and(Status::is_success)
+        });
     let seen = if !status.is_success() {
         Seen::new(
             "refused",
@@ -335,7 +364,7 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
         Seen::new(
             "undone",
             format!(
-                "{} returned {given}, a success; DriverEntry undoes everything and returns {status}, also a success, so the driver stays loaded and filters nothing",
+                "{} returned {given}, a success; DriverEntry gives up and returns {status}, also a success, so the driver stays loaded and filters nothing",
                 call.function
             ),
         )
@@ -420,7 +449,7 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
-    use crate::trace::{Operation, Place, Trace, Via};
+    use crate::trace::{Operation, Trace, Via};
 
     fn scenario(function: &str, result: Injected) -> Scenario {
         Scenario::clean(scenario::Story::Life).with(scenario::Fault {
@@ -608,6 +637,7 @@ mod tests {
                     address: 8,
                     target: Target::Null,
                 },
+                guarded: false,
             })
     }
 

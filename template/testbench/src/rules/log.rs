@@ -28,7 +28,7 @@ pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
         .expectations
         .is_some_and(|expected| expected.error_log == Some(ErrorLog::Debugger));
     let logged = case.view.load_calls().any(|call| {
-        call.at > cause.at
+        call.at >= cause.at
             && (call.function == "IoAllocateErrorLogEntry"
                 || debugger && call.function.contains("DbgPrint"))
     });
@@ -57,12 +57,27 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         .flat_map(|(_, entry)| &entry.problems)
         .map(|problem| Seen::new(problem.clone(), problem.clone()))
         .collect();
+    for (_, entry) in entries(case).filter(|(_, entry)| entry.problems.is_empty()) {
+        if entry.sentence.is_none() && case.is_strict() {
+            seen.push(Seen::new(
+                "foreign code",
+                format!(
+                    "the entry's ErrorCode 0x{:08X} is not in the driver's own message table",
+                    entry.code
+                ),
+            ));
+        }
+    }
     let failures = case.view.load_failures();
     let Some((call, Injected::Status(original))) = failures.first() else {
         return seen;
     };
+    let statuses: Vec<_> = failures
+        .iter()
+        .filter_map(|(_, injected)| injected.status())
+        .collect();
     let other = entries(case).find(|(at, entry)| {
-        *at > call.at && entry.problems.is_empty() && entry.status != *original
+        *at > call.at && entry.problems.is_empty() && !statuses.contains(&entry.status)
     });
     if let Some((_, entry)) = other {
         seen.push(

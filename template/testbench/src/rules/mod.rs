@@ -324,6 +324,13 @@ pub fn judge(case: &Case) -> Vec<Judgement> {
                 .map(move |seen| Judgement { rule, seen })
         })
         .collect();
+    if judgements
+        .iter()
+        .any(|judgement| judgement.rule.name == "success-is-exact")
+    {
+        // A driver that took a success for a failure is in no state that says more.
+        judgements.retain(|judgement| judgement.rule.name == "success-is-exact");
+    }
     if case.is_log_failure()
         && let Some(rule) = by_name("error-log-failure-tolerated")
     {
@@ -346,7 +353,11 @@ pub const EXPLAINS: &[(&str, &[&str])] = &[
     ("port-closed-before-unregister", &["undo-in-reverse"]),
     ("notification-before-device", &["undo-in-reverse"]),
     ("filter-outlives-globals", &["undo-in-reverse"]),
-    ("clean-load", &["start-filtering"]),
+    ("registration-valid", &["clean-load"]),
+    (
+        "clean-load",
+        &["start-filtering", "original-status", "success-is-exact"],
+    ),
 ];
 
 #[cfg(test)]

@@ -197,6 +197,7 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
                 target: Target::Pageable { what },
                 ..
             },
+        ..
     }) = case.trace.ending()
     {
         seen.push(
@@ -206,6 +207,13 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
             )
             .at(at),
         );
+    }
+    if let Some(Ending::Misuse {
+        at,
+        misuse: Misuse::Irql { problem },
+    }) = case.trace.ending()
+    {
+        seen.push(Seen::new(format!("{problem} {:?}", at.rva), problem.clone()).at(at));
     }
     seen
 }

@@ -108,6 +108,7 @@ pub(super) fn filter_outlives_globals(case: &Case) -> Vec<Seen> {
                     target: Target::Freed { what, .. },
                     ..
                 },
+            ..
         }) => (at, what.clone()),
         Some(Ending::Misuse {
             at,
@@ -274,7 +275,8 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
         .view
         .held_at(unloaded)
         .filter(|resource| match resource.kind {
-            Kind::NameInformation | Kind::Context => false,
+            // Names, contexts and late routines have rules of their own.
+            Kind::NameInformation | Kind::Context | Kind::Reinitialization => false,
             Kind::ServerPort | Kind::ClientPort => !port_is_known,
             Kind::ShutdownNotification => !notification_is_known,
             _ => true,
@@ -470,6 +472,7 @@ mod tests {
                     in_teardown,
                 },
             },
+            guarded: false,
         };
         let told = |in_teardown| {
             loaded()
