@@ -395,13 +395,11 @@ impl Run<'_, '_> {
         self.timeouts = timeouts.into_inner();
         let mut played = Vec::new();
         for place in traces {
-            match place.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                Some(trace) => played.push(trace?),
-                None => {
-                    self.truncated = true;
-                    break;
-                }
-            }
+            let Some(trace) = place.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+                self.truncated = true;
+                break;
+            };
+            played.push(trace?);
         }
         Ok(played)
     }

@@ -50,11 +50,10 @@ pub fn set_up() -> io::Result<()> {
 pub fn on_trap(trap: Trap, cpu: &mut Cpu) {
     match trap {
         Trap::Step if finish_step(cpu) => return,
-        Trap::Access { address, how } if how == Use::Read => {
-            if begin_step(address, cpu) || read_control_region(address, cpu) {
-                return;
-            }
-        }
+        Trap::Access {
+            address,
+            how: Use::Read,
+        } if begin_step(address, cpu) || read_control_region(address, cpu) => return,
         Trap::Protection if move_cr8(cpu) => return,
         _ => {}
     }

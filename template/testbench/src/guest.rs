@@ -112,15 +112,14 @@ pub fn set_unicode(address: u64, length: usize, maximum: usize, buffer: u64) {
 /// Calls the driver's code at an address, with as many arguments as any callback takes.
 #[must_use]
 pub fn call(address: u64, arguments: &[u64]) -> u64 {
-    type Routine =
-        unsafe extern "win64" fn(u64, u64, u64, u64, u64, u64, u64, u64, u64, u64) -> u64;
-    let mut all = [0; 10];
+    type Routine = unsafe extern "win64" fn(u64, u64, u64, u64, u64, u64) -> u64;
+    let mut all = [0; 6];
     all[..arguments.len()].copy_from_slice(arguments);
     // SAFETY: a function pointer is an address; whether code is there shows when it is called.
     let routine: Routine = unsafe { std::mem::transmute(address as usize) };
-    let [a, b, c, d, e, f, g, h, i, j] = all;
+    let [first, second, third, fourth, fifth, sixth] = all;
     // SAFETY: the driver's routines have this calling convention, in which the caller passes what
     // it likes and the callee takes what it needs. What the driver does wrong is what the bench is
     // there to see: it happens in a process of its own.
-    unsafe { routine(a, b, c, d, e, f, g, h, i, j) }
+    unsafe { routine(first, second, third, fourth, fifth, sixth) }
 }

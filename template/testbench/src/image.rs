@@ -198,8 +198,7 @@ fn machine(data: &[u8]) -> Option<u16> {
 }
 
 fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
-    let broken = |error: object::read::Error| damaged(path, &error.to_string().to_lowercase());
-    let file = PeFile64::parse(&*data).map_err(broken)?;
+    let file = PeFile64::parse(&*data).map_err(|error| damaged(path, &why(error)))?;
     let header = file.nt_headers().optional_header();
     if header.subsystem() != pe::IMAGE_SUBSYSTEM_NATIVE {
         return Err(Refusal(format!(
@@ -241,68 +240,15 @@ fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
         if (rva as usize).checked_add(8).is_some_and(|end| end <= size) {
             Ok(rva)
         } else {
-            Err(damaged(
-                path,
-                &format!("it refers to offset 0x{rva:x} of an image of 0x{size:x} bytes"),
+            Err(format!(
+                "it refers to offset 0x{rva:x} of an image of 0x{size:x} bytes"
             ))
         }
     };
 
-    let mut imports = Vec::new();
-    if let Some(table) = file.import_table().map_err(broken)? {
-        let mut descriptors = table.descriptors().map_err(broken)?;
-        while let Some(descriptor) = descriptors.next().map_err(broken)? {
-            let dll = table.name(descriptor.name.get(LE)).map_err(broken)?;
-            let dll = String::from_utf8_lossy(dll).into_owned();
-            let names = match descriptor.original_first_thunk.get(LE) {
-                0 => descriptor.first_thunk.get(LE),
-                names => names,
-            };
-            let mut thunks = table.thunks(names).map_err(broken)?;
-            let mut slot = descriptor.first_thunk.get(LE);
-            while let Some(thunk) = thunks.next::<pe::ImageNtHeaders64>().map_err(broken)? {
-                let name = match table
-                    .import::<pe::ImageNtHeaders64>(thunk)
-                    .map_err(broken)?
-                {
-                    PeImport::Ordinal(_) => format!("#{}", thunk.ordinal()),
-                    PeImport::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
-                };
-                imports.push(Import {
-                    dll: dll.clone(),
-                    name,
-                    slot: fits(slot)?,
-                });
-                slot += 8;
-            }
-        }
-    }
-
-    let mut relocations = Vec::new();
+    let imports = imports(&file, fits).map_err(|why| damaged(path, &why))?;
+    let relocations = relocations(&file, &data, fits).map_err(|why| damaged(path, &why))?;
     let table = file.section_table();
-    if let Some(mut blocks) = file
-        .data_directories()
-        .relocation_blocks(&*data, &table)
-        .map_err(broken)?
-    {
-        while let Some(block) = blocks.next().map_err(broken)? {
-            for relocation in block {
-                match relocation.typ {
-                    pe::IMAGE_REL_BASED_ABSOLUTE => {}
-                    pe::IMAGE_REL_BASED_DIR64 => {
-                        relocations.push(fits(relocation.virtual_address)?);
-                    }
-                    other => {
-                        return Err(damaged(
-                            path,
-                            &format!("it has a relocation of type {other}, which x64 has not"),
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
     let base = header.image_base();
     let directory = |index| {
         file.data_directory(index)
@@ -334,6 +280,72 @@ fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
     })
 }
 
+/// What is wrong with a table, for the end of a sentence.
+fn why(error: object::read::Error) -> String {
+    error.to_string().to_lowercase()
+}
+
+fn imports(
+    file: &PeFile64<'_>,
+    fits: impl Fn(u32) -> Result<u32, String>,
+) -> Result<Vec<Import>, String> {
+    let mut imports = Vec::new();
+    let Some(table) = file.import_table().map_err(why)? else {
+        return Ok(imports);
+    };
+    let mut descriptors = table.descriptors().map_err(why)?;
+    while let Some(descriptor) = descriptors.next().map_err(why)? {
+        let dll = table.name(descriptor.name.get(LE)).map_err(why)?;
+        let dll = String::from_utf8_lossy(dll).into_owned();
+        let names = match descriptor.original_first_thunk.get(LE) {
+            0 => descriptor.first_thunk.get(LE),
+            names => names,
+        };
+        let mut thunks = table.thunks(names).map_err(why)?;
+        let mut slot = descriptor.first_thunk.get(LE);
+        while let Some(thunk) = thunks.next::<pe::ImageNtHeaders64>().map_err(why)? {
+            let name = match table.import::<pe::ImageNtHeaders64>(thunk).map_err(why)? {
+                PeImport::Ordinal(_) => format!("#{}", thunk.ordinal()),
+                PeImport::Name(_, name) => String::from_utf8_lossy(name).into_owned(),
+            };
+            imports.push(Import {
+                dll: dll.clone(),
+                name,
+                slot: fits(slot)?,
+            });
+            slot += 8;
+        }
+    }
+    Ok(imports)
+}
+
+fn relocations(
+    file: &PeFile64<'_>,
+    data: &[u8],
+    fits: impl Fn(u32) -> Result<u32, String>,
+) -> Result<Vec<u32>, String> {
+    let mut relocations = Vec::new();
+    let table = file.section_table();
+    let blocks = file.data_directories().relocation_blocks(data, &table);
+    let Some(mut blocks) = blocks.map_err(why)? else {
+        return Ok(relocations);
+    };
+    while let Some(block) = blocks.next().map_err(why)? {
+        for relocation in block {
+            match relocation.typ {
+                pe::IMAGE_REL_BASED_ABSOLUTE => {}
+                pe::IMAGE_REL_BASED_DIR64 => relocations.push(fits(relocation.virtual_address)?),
+                other => {
+                    return Err(format!(
+                        "it has a relocation of type {other}, which x64 has not"
+                    ));
+                }
+            }
+        }
+    }
+    Ok(relocations)
+}
+
 fn word(data: &[u8], offset: usize) -> Option<u64> {
     let bytes = data.get(offset..offset + 8)?;
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
@@ -356,7 +368,10 @@ fn sections(
         };
         let begin = header.pointer_to_raw_data.get(LE) as usize;
         let file = begin..begin.saturating_add(in_file.min(in_memory));
-        if rva % PAGE != 0 || rva.saturating_add(in_memory) > size || file.end > data.len() {
+        if !rva.is_multiple_of(PAGE)
+            || rva.saturating_add(in_memory) > size
+            || file.end > data.len()
+        {
             return Err(damaged(
                 path,
                 &format!("section {name} lies outside the file or the image"),
@@ -452,4 +467,152 @@ fn message_table(bytes: &[u8]) -> Option<Vec<(u32, String)>> {
         }
     }
     Some(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A driver that imports one function and has one relocation, byte by byte.
+    fn driver() -> Vec<u8> {
+        let mut file = vec![0; 0x600];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0x00, b"MZ");
+        put(0x3C, &0x40_u32.to_le_bytes());
+        put(0x40, b"PE\0\0");
+        put(0x44, &pe::IMAGE_FILE_MACHINE_AMD64.to_le_bytes());
+        put(0x46, &2_u16.to_le_bytes()); // NumberOfSections
+        put(0x54, &0xF0_u16.to_le_bytes()); // SizeOfOptionalHeader
+        put(0x58, &0x20B_u16.to_le_bytes());
+        put(0x58 + 0x10, &0x1000_u32.to_le_bytes()); // AddressOfEntryPoint
+        put(0x58 + 0x18, &0x1_4000_0000_u64.to_le_bytes()); // ImageBase
+        put(0x58 + 0x20, &0x1000_u32.to_le_bytes());
+        put(0x58 + 0x24, &0x200_u32.to_le_bytes());
+        put(0x58 + 0x38, &0x3000_u32.to_le_bytes()); // SizeOfImage
+        put(0x58 + 0x3C, &0x200_u32.to_le_bytes()); // SizeOfHeaders
+        put(0x58 + 0x44, &1_u16.to_le_bytes()); // Subsystem
+        put(0x58 + 0x6C, &16_u32.to_le_bytes()); // NumberOfRvaAndSizes
+        put(0x58 + 0x78, &0x2000_u32.to_le_bytes()); // imports
+        put(0x58 + 0x7C, &40_u32.to_le_bytes());
+        put(0x58 + 0x98, &0x2100_u32.to_le_bytes()); // relocations
+        put(0x58 + 0x9C, &12_u32.to_le_bytes());
+        let mut section = |at: usize, name: &[u8], rva: u32, file: u32, flags: u32| {
+            put(at, name);
+            put(at + 8, &0x200_u32.to_le_bytes());
+            put(at + 12, &rva.to_le_bytes());
+            put(at + 16, &0x200_u32.to_le_bytes());
+            put(at + 20, &file.to_le_bytes());
+            put(at + 36, &flags.to_le_bytes());
+        };
+        section(0x148, b".text", 0x1000, 0x200, 0x6000_0020);
+        section(0x170, b"INIT", 0x2000, 0x400, 0xC000_0040);
+        put(0x200, &[0x31, 0xC0, 0xC3]); // xor eax, eax; ret
+        put(0x400, &0x2040_u32.to_le_bytes()); // OriginalFirstThunk
+        put(0x40C, &0x2060_u32.to_le_bytes()); // Name
+        put(0x410, &0x2050_u32.to_le_bytes()); // FirstThunk
+        put(0x440, &0x2070_u64.to_le_bytes());
+        put(0x450, &0x2070_u64.to_le_bytes());
+        put(0x460, b"ntoskrnl.exe");
+        put(0x472, b"DbgPrint");
+        put(0x4F0, &0x1_4000_1000_u64.to_le_bytes()); // a pointer to the code
+        put(0x500, &0x2000_u32.to_le_bytes());
+        put(0x504, &12_u32.to_le_bytes());
+        put(0x508, &0xA0F0_u16.to_le_bytes());
+        file
+    }
+
+    fn refusal(data: Vec<u8>) -> String {
+        Image::parse(Path::new("driver.sys"), data).unwrap_err().0
+    }
+
+    #[test]
+    fn a_driver_is_taken_apart() {
+        let image = Image::parse(Path::new("driver.sys"), driver()).unwrap();
+        assert_eq!(image.entry, 0x1000);
+        assert_eq!(image.imports.len(), 1);
+        assert_eq!(image.imports[0].dll, "ntoskrnl.exe");
+        assert_eq!(image.imports[0].name, "DbgPrint");
+        assert!(image.sections[1].discardable, "INIT goes by its name");
+        assert_eq!(image.section_at(0x2FFF).unwrap().name, "INIT");
+    }
+
+    #[test]
+    fn a_driver_is_relocated_and_bound_and_runs() {
+        let image = Image::parse(Path::new("driver.sys"), driver()).unwrap();
+        let base = image.map(|_| 0x1234_5678).unwrap() as u64;
+        assert_eq!(crate::guest::read::<u64>(base + 0x2050), 0x1234_5678);
+        let pointer = crate::guest::read::<u64>(base + 0x20F0);
+        assert_eq!(pointer, base + 0x1000);
+        assert_eq!(crate::guest::call(pointer, &[1, 2]) as u32, 0);
+    }
+
+    #[test]
+    fn what_is_no_driver_is_refused_in_a_sentence() {
+        assert_eq!(
+            refusal(b"#!/bin/sh".to_vec()),
+            "driver.sys is no Windows program file: it does not begin with MZ; give the .sys that the build made."
+        );
+        let mut arm = driver();
+        arm[0x44..0x46].copy_from_slice(&pe::IMAGE_FILE_MACHINE_ARM64.to_le_bytes());
+        assert_eq!(
+            refusal(arm),
+            "driver.sys is built for ARM64 (machine 0xaa64); the bench runs x64 drivers only, so build it for x86_64-pc-windows-msvc."
+        );
+        let mut program = driver();
+        program[0x58 + 0x44] = 3;
+        assert_eq!(
+            refusal(program),
+            "driver.sys is no kernel driver: its subsystem is 3, not 1 (native); link it with /DRIVER /SUBSYSTEM:NATIVE."
+        );
+        let mut data_entry = driver();
+        data_entry[0x58 + 0x11] = 0x20;
+        assert_eq!(
+            refusal(data_entry),
+            "driver.sys is damaged: its entry point (DriverEntry) is not in a section with code; build it again."
+        );
+    }
+
+    #[test]
+    fn no_damage_makes_the_bench_stumble() {
+        let whole = driver();
+        for length in 0..whole.len() {
+            let _ = Image::parse(Path::new("driver.sys"), whole[..length].to_vec());
+        }
+        // Every byte of the headers and tables, with the bits that hurt most.
+        for at in 0..whole.len() {
+            for value in [0x00, 0x7F, 0x80, 0xFF] {
+                let mut spoilt = whole.clone();
+                spoilt[at] = value;
+                if let Ok(image) = Image::parse(Path::new("driver.sys"), spoilt)
+                    && at % 8 == 0
+                {
+                    image.map(|_| 0).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_table_is_read() {
+        let mut table = vec![0; 16];
+        table[0] = 1;
+        table[4..8].copy_from_slice(&0xC004_0001_u32.to_le_bytes());
+        table[8..12].copy_from_slice(&0xC004_0002_u32.to_le_bytes());
+        table[12..16].copy_from_slice(&16_u32.to_le_bytes());
+        for text in ["%2 failed\r\n", "later"] {
+            let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            table.extend((units.len() as u16 + 4).to_le_bytes());
+            table.extend(1_u16.to_le_bytes());
+            table.extend(units);
+        }
+        assert_eq!(
+            message_table(&table).unwrap(),
+            [
+                (0xC004_0001, "%2 failed".to_owned()),
+                (0xC004_0002, "later".to_owned())
+            ]
+        );
+        table.truncate(20);
+        assert_eq!(message_table(&table), None);
+    }
 }

@@ -2,7 +2,7 @@
 //! few programs do with it.
 //!
 //! Documents: "Writing a `DriverEntry` Routine for a Minifilter Driver", "Returning Status from a
-//! Minifilter `DriverEntry` Routine", "When the FilterUnloadCallback Routine Is Called".
+//! Minifilter `DriverEntry` Routine", "When the `FilterUnloadCallback` Routine Is Called".
 
 use crate::image::Image;
 use crate::memory::{self, Purpose};
@@ -14,7 +14,7 @@ use crate::status::Status;
 use crate::trace::{Ending, Event, Routine, Stage};
 
 /// Plays a scenario to its end; the events go to standard output.
-pub fn play(image: Image, scenario: Scenario) -> ! {
+pub fn play(image: Image, scenario: &Scenario) -> ! {
     let service = image.path.file_stem().map_or_else(
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -25,7 +25,7 @@ pub fn play(image: Image, scenario: Scenario) -> ! {
     let entry = base + u64::from(entry);
     let loaded = load(base, size, entry, &service);
     if loaded {
-        live(&scenario);
+        live(scenario);
     }
     stage(Stage::Late);
     must(memory::unload());

@@ -39,14 +39,11 @@ pub fn serve() -> Option<ExitCode> {
 pub fn run() -> ExitCode {
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
-    let job: Job = match read.map(|_| serde_json::from_str(&line)) {
-        Ok(Ok(job)) => job,
-        _ => {
-            eprintln!(
-                "this is the test bench's worker; it is started by the bench and reads its job from standard input"
-            );
-            return ExitCode::from(2);
-        }
+    let Ok(Ok(job)) = read.map(|_| serde_json::from_str::<Job>(&line)) else {
+        eprintln!(
+            "this is the test bench's worker; it is started by the bench and reads its job from standard input"
+        );
+        return ExitCode::from(2);
     };
     std::panic::set_hook(Box::new(|panic| crate::model::internal(panic.to_string())));
     std::thread::spawn(|| {
@@ -56,7 +53,7 @@ pub fn run() -> ExitCode {
         std::process::exit(3);
     });
     match Image::open(&job.driver) {
-        Ok(image) => play::play(image, job.scenario),
+        Ok(image) => play::play(image, &job.scenario),
         Err(refusal) => crate::model::internal(refusal.to_string()),
     }
 }

@@ -173,6 +173,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
 }
 
 /// Reads and checks an array of `FLT_CONTEXT_REGISTRATION`.
+#[must_use]
 pub fn registration_list(mut address: u64) -> Vec<Registered> {
     const SIZE: u64 = 0x38;
     let mut list: Vec<Registered> = Vec::new();

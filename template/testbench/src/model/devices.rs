@@ -15,7 +15,7 @@ use crate::{guest, memory};
 /// The driver's devices.
 #[derive(Debug, Clone, Default)]
 pub struct Devices {
-    devices: Vec<u64>,
+    made: Vec<u64>,
     links: Vec<(String, u64)>,
     reinitialize: Vec<(u64, u64)>,
     count: u32,
@@ -33,7 +33,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Never]
     fn IoDeleteDevice(device: u64) {
         must_release(Kind::Device, device);
-        with(|state| state.devices.devices.retain(|known| *known != device));
+        with(|state| state.devices.made.retain(|known| *known != device));
         must(memory::free(device, super::in_teardown()));
     }
     /// Makes a link for programs.
@@ -161,7 +161,7 @@ fn create(
     let next = guest::read::<u64>(driver + 8);
     guest::write(device + device_object::NEXT, next);
     guest::write(driver + 8, device);
-    with(|state| state.devices.devices.push(device));
+    with(|state| state.devices.made.push(device));
     acquire(Kind::Device, device, name);
     guest::write(out, device);
     status::SUCCESS
@@ -229,7 +229,7 @@ pub fn volume_device(kind: u32) -> u64 {
 
 /// A program opens the driver's device, tries a control code and closes it.
 pub fn use_device() {
-    let device = with(|state| state.devices.devices.first().copied());
+    let device = with(|state| state.devices.made.first().copied());
     let Some(device) = device else { return };
     if send(device, 0x00).is_success() {
         let _ = send(device, 0x0E);
@@ -241,7 +241,7 @@ pub fn use_device() {
 
 /// The system shuts down: the notifications.
 pub fn shutdown() {
-    let devices = with(|state| state.devices.devices.clone());
+    let devices = with(|state| state.devices.made.clone());
     for device in devices {
         if holds(Kind::ShutdownNotification, device) {
             let _ = send(device, 0x10);

@@ -87,17 +87,14 @@ fn decode(entry: u64, size: usize) -> LogEntry {
         } else {
             let mut at = offset;
             for number in 1..=count {
-                match string(entry, at, size) {
-                    Some(units) => {
-                        at += (units.len() + 1) * 2;
-                        strings.push(String::from_utf16_lossy(&units));
-                    }
-                    None => {
-                        problems.push(format!(
-                            "string {number} of {count} has no NUL inside the entry of {size} bytes"
-                        ));
-                        break;
-                    }
+                if let Some(units) = string(entry, at, size) {
+                    at += (units.len() + 1) * 2;
+                    strings.push(String::from_utf16_lossy(&units));
+                } else {
+                    problems.push(format!(
+                        "string {number} of {count} has no NUL inside the entry of {size} bytes"
+                    ));
+                    break;
                 }
             }
         }
@@ -147,8 +144,7 @@ fn render(template: &str, strings: &[String]) -> String {
         }
         match rest.next() {
             Some('0') | None => break,
-            Some('n' | 'r') => sentence.push(' '),
-            Some('b') => sentence.push(' '),
+            Some('n' | 'r' | 'b') => sentence.push(' '),
             Some(digit) if digit.is_ascii_digit() => {
                 let mut number = digit.to_digit(10).unwrap_or_default() as usize;
                 if let Some(second) = rest.peek().and_then(|next| next.to_digit(10)) {
@@ -166,9 +162,9 @@ fn render(template: &str, strings: &[String]) -> String {
                 }
                 match number {
                     1 => sentence.push_str(&own),
-                    number => match strings.get(number - 2) {
+                    number => match strings.get(number.wrapping_sub(2)) {
                         Some(text) => sentence.push_str(text),
-                        None => sentence.push_str(&format!("%{number}")),
+                        None => sentence.extend(["%", &number.to_string()]),
                     },
                 }
             }

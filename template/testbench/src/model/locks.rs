@@ -318,9 +318,9 @@ fn lock_it(address: u64, exclusive: bool, kind: &str) {
         let recursive = kind == "ERESOURCE";
         let mut held = state.locks.held.iter();
         let by = held.find(|lock| {
-            lock.address == address
-                && (exclusive || lock.exclusive)
-                && !(recursive && lock.thread == thread && (lock.exclusive || !exclusive))
+            // Whoever holds an ERESOURCE for writing may acquire it again.
+            let again = recursive && lock.thread == thread && lock.exclusive;
+            lock.address == address && (exclusive || lock.exclusive) && !again
         });
         by.map(|lock| lock.thread == thread)
     });

@@ -1,6 +1,6 @@
 //! The model of the kernel and of the filter manager: what a driver finds behind its imports.
 //!
-//! One file a subject. Each function is declared once, by [`functions!`], with the header of its
+//! One file a subject. Each function is declared once, by the macro `functions!`, with the header of its
 //! document, its highest IRQL and how it can fail; the body says what it does. The wrapper around
 //! the body records the call, and lets it fail where the scenario says so.
 //!

@@ -597,7 +597,7 @@ fn deliver(file: &File, spec: Spec, own_file: bool) -> bool {
             return passed;
         }
     };
-    finish(flight, false)
+    finish(*flight, false)
 }
 
 enum Begun {
@@ -767,7 +767,7 @@ fn operation(file: &File, spec: Spec) -> Operation {
 }
 
 /// The post-operation callback. False where the filter failed the operation.
-fn finish(flight: Box<InFlight>, draining: bool) -> bool {
+fn finish(flight: InFlight, draining: bool) -> bool {
     let InFlight {
         spec,
         file,
@@ -779,7 +779,7 @@ fn finish(flight: Box<InFlight>, draining: bool) -> bool {
         own_file,
         swapped,
         ..
-    } = *flight;
+    } = flight;
     let operation = operation(&file, spec);
     let result = if draining {
         status::FLT_POST_OPERATION_CLEANUP
@@ -861,7 +861,7 @@ pub fn complete_in_flight() {
         });
         match next {
             Some(flight) => {
-                finish(Box::new(flight), false);
+                finish(flight, false);
             }
             None => return,
         }
@@ -885,7 +885,7 @@ pub fn drain(instance: u64) {
                 operation(&flight.file, flight.spec)
             )),
             Some(flight) => {
-                finish(Box::new(flight), true);
+                finish(flight, true);
             }
             None => return,
         }

@@ -176,6 +176,7 @@ pub fn describe(mdl: u64, buffer: u64, length: u32) {
 }
 
 /// Allocates a pool block.
+#[must_use]
 pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
     let tag: String = tag
         .to_le_bytes()

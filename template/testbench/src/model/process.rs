@@ -189,20 +189,20 @@ pub const VARIABLES: &[&str] = &[
 ];
 
 thread_local! {
-    static MADE: RefCell<Vec<(String, u64)>> = const { RefCell::new(Vec::new()) };
+    static ONCE: RefCell<Vec<(String, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Something made once and found again by its name.
 fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
-    let known = MADE.with(|made| {
-        let made = made.borrow();
-        made.iter()
+    let known = ONCE.with(|all| {
+        let all = all.borrow();
+        all.iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| *value)
     });
     known.unwrap_or_else(|| {
         let value = make();
-        MADE.with(|made| made.borrow_mut().push((name.to_owned(), value)));
+        ONCE.with(|all| all.borrow_mut().push((name.to_owned(), value)));
         value
     })
 }
@@ -216,7 +216,7 @@ pub fn variable(name: &str) -> Option<u64> {
     Some(once(name, || {
         let block = system_block(8, &format!("the kernel's variable {name}"));
         let value = match name {
-            "NtBuildNumber" => 0xF000_0000 | 19041,
+            "NtBuildNumber" => 0xF000_0000 + 19041,
             "KdDebuggerEnabled" | "InitSafeBootMode" => 0,
             "KdDebuggerNotPresent" => 1,
             "MmHighestUserAddress" => 0x7FFF_FFFE_FFFF,

@@ -149,6 +149,7 @@ fn close(handle: u64) {
 }
 
 /// A new handle, as numbers go.
+#[must_use]
 pub fn new_handle(kind: Kind, what: &str) -> u64 {
     let handle = with(|state| {
         state.registry.next += 4;

@@ -377,6 +377,10 @@ fn with_objects(instance: &Instance, action: impl FnOnce(u64) -> u64) -> u64 {
 }
 
 /// Offers a volume to the filter. The instance, if the filter wants one.
+#[expect(
+    clippy::must_use_candidate,
+    reason = "whether it attached shows in what follows"
+)]
 pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
     let instance = Instance {
         handle: memory::handle(format!("the instance handle on {}", volume.name)),
@@ -420,6 +424,7 @@ fn forget(handle: u64) {
 }
 
 /// Detaches an instance by hand, if the filter lets it.
+#[must_use]
 pub fn detach(handle: u64) -> bool {
     let Some(instance) = by_instance(handle) else {
         return false;

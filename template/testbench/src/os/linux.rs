@@ -120,6 +120,8 @@ extern "C" fn on_signal(
 ) {
     // SAFETY: the kernel passes a `ucontext_t` that nobody else uses until this function returns.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    // SAFETY: likewise.
+    let info = unsafe { &*info };
     let registers = &mut context.uc_mcontext.gregs;
     let mut cpu = Cpu {
         rip: registers[libc::REG_RIP as usize] as u64,
@@ -130,7 +132,7 @@ extern "C" fn on_signal(
     let trap = match (signal, registers[libc::REG_TRAPNO as usize]) {
         (libc::SIGSEGV | libc::SIGBUS, PAGE_FAULT) => Trap::Access {
             // SAFETY: for a page fault the kernel fills in the address.
-            address: unsafe { (*info).si_addr() } as u64,
+            address: unsafe { info.si_addr() } as u64,
             how: match error {
                 error if error & 0x10 != 0 => Use::Execute,
                 error if error & 0x2 != 0 => Use::Write,

@@ -21,14 +21,14 @@ pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
         return Vec::new();
     };
     let failures = case.view.load_failures();
-    let Some((cause, _)) = failures.first() else {
+    let Some((failing, _)) = failures.first() else {
         return Vec::new();
     };
     let debugger = case
         .expectations
         .is_some_and(|expected| expected.error_log == Some(ErrorLog::Debugger));
     let logged = case.view.load_calls().any(|call| {
-        call.at >= cause.at
+        call.at >= failing.at
             && (call.function == "IoAllocateErrorLogEntry"
                 || debugger && call.function.contains("DbgPrint"))
     });
@@ -45,10 +45,10 @@ pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
             "silent",
             format!(
                 "{} fails, DriverEntry returns {status} and {means}",
-                cause.function
+                failing.function
             ),
         )
-        .called(cause.function, cause.site),
+        .called(failing.function, failing.site),
     ]
 }
 
