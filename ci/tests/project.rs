@@ -13,6 +13,7 @@ use std::{
 use object::read::pe::{Import, PeFile64};
 use serde::Deserialize;
 use tempfile::TempDir;
+use testbench::{Bench, Expectations, Finding};
 use xtask::{
     build::{self, Profile},
     new,
@@ -196,6 +197,70 @@ fn has_no_panic_path() {
             sys.display()
         );
     }
+}
+
+#[test]
+fn is_proven_in_both_profiles() {
+    for (project, drivers) in &BUILT.projects {
+        for (profile, sys) in drivers {
+            let report = Bench::open(sys)
+                .unwrap()
+                .expect(Expectations::read(&project.join("testbench.toml")).unwrap())
+                .worker(xtask::program().unwrap())
+                .run()
+                .unwrap();
+            let findings: Vec<_> = report.findings.iter().map(Finding::line).collect();
+            assert!(
+                findings.is_empty(),
+                "{}:\n{}",
+                sys.display(),
+                findings.join("\n")
+            );
+            // Two calls that fail at load in several ways, and most of them again without a log.
+            assert!(
+                report.faults_injected >= 6,
+                "{} faults",
+                report.faults_injected
+            );
+            println!(
+                "{profile:?}: {} faults injected, no findings",
+                report.faults_injected
+            );
+        }
+    }
+}
+
+/// What the owner of a project runs.
+#[test]
+fn its_own_tests_pass_and_can_fail() {
+    let (project, drivers) = &BUILT.projects[0];
+    let test = |driver: &Path| {
+        Command::new("cargo")
+            .args(["test", "--locked"])
+            .current_dir(project.join("testbench"))
+            .env(
+                "CARGO_TARGET_DIR",
+                xtask::repository().join("ci/target/emitted-testbench"),
+            )
+            .env("DRIVER_SYS", driver)
+            .output()
+            .unwrap()
+    };
+    let output = test(&drivers[0].1);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // The driver of another project, which refuses what this one is expected to agree to.
+    let (_, others) = &BUILT.projects[2];
+    let output = test(&others[0].1);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        !output.status.success() && said.contains("unload-policy"),
+        "{said}"
+    );
 }
 
 /// The list of imports is held against windows-sys' own sources.
