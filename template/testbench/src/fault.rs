@@ -18,6 +18,10 @@ const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;
 
 /// The page that stands in for it.
 static SHARED_PAGE: AtomicU64 = AtomicU64::new(0);
+/// The page that stands in for the processor control region.
+static CONTROL_REGION: AtomicU64 = AtomicU64::new(0);
+/// GS is what is to be put right after a step.
+const GS: u64 = 17;
 /// A step is under way: the register to put right, plus one, and its value.
 static STEP: AtomicU64 = AtomicU64::new(0);
 static STEP_VALUE: AtomicU64 = AtomicU64::new(0);
@@ -43,6 +47,8 @@ pub fn set_up() -> io::Result<()> {
     guest::write::<u64>(page + 0x320, 0x0010_0000); // TickCount
     os::protect(page as usize, PAGE, Access::Read)?;
     SHARED_PAGE.store(page, Ordering::Relaxed);
+    let region = memory::allocate(PAGE, Purpose::System, "the control region".to_owned())?;
+    CONTROL_REGION.store(region, Ordering::Relaxed);
     os::catch_traps()
 }
 
@@ -94,9 +100,14 @@ fn begin_step(address: u64, cpu: &mut Cpu) -> bool {
 
 /// After the one instruction: the register is put right, unless the instruction wrote to it.
 fn finish_step(cpu: &mut Cpu) -> bool {
-    let Some(register) = STEP.swap(0, Ordering::Relaxed).checked_sub(1) else {
+    let step = STEP.swap(0, Ordering::Relaxed);
+    let Some(register) = step.checked_sub(1) else {
         return false;
     };
+    if step == GS {
+        cpu.flags &= !TRAP_FLAG;
+        return os::set_gs(0);
+    }
     let register = register as usize;
     let value = STEP_VALUE.load(Ordering::Relaxed);
     let moved = value
@@ -129,24 +140,24 @@ fn absolute_load(rip: u64) -> Option<AbsoluteLoad> {
     }
 }
 
-/// `mov reg, gs:[188h]`: the current thread.
+/// Reads of `gs:[188h]`, the current thread: GS is moved to a stand-in for one instruction.
 fn read_control_region(address: u64, cpu: &mut Cpu) -> bool {
     const CURRENT_THREAD: u64 = 0x188;
-    if address != CURRENT_THREAD || !memory_is_code(cpu.rip) {
+    if address != CURRENT_THREAD || !has_gs_prefix(cpu.rip) || STEP.load(Ordering::Relaxed) != 0 {
         return false;
     }
-    let code: Vec<u8> = guest::bytes(cpu.rip, 9);
-    // 65 REX.W 8B /r with an absolute 32-bit displacement.
-    let [0x65, rex @ (0x48 | 0x4C), 0x8B, modrm, 0x25, ..] = code[..] else {
-        return false;
-    };
-    if modrm & 0xC7 != 0x04 {
+    let page = CONTROL_REGION.load(Ordering::Relaxed);
+    guest::write(page + CURRENT_THREAD, model::process::current_thread());
+    if !os::set_gs(page) {
         return false;
     }
-    let register = (modrm >> 3 & 7) | (rex & 4) << 1;
-    cpu.gpr[register as usize] = model::process::current_thread();
-    cpu.rip += 9;
+    STEP.store(GS, Ordering::Relaxed);
+    cpu.flags |= TRAP_FLAG;
     true
+}
+
+fn has_gs_prefix(rip: u64) -> bool {
+    memory_is_code(rip) && (0..3).any(|at| guest::read::<u8>(rip + at) == 0x65)
 }
 
 /// `mov reg, cr8` and `mov cr8, reg`: the IRQL.
@@ -222,11 +233,7 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
 }
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
-    let in_control_region = how != Use::Execute
-        && memory_is_code(cpu.rip)
-        && (0..3).any(|at| guest::read::<u8>(cpu.rip + at) == 0x65)
-        && address < 0x1_0000;
-    if in_control_region {
+    if how != Use::Execute && address < 0x1_0000 && has_gs_prefix(cpu.rip) {
         Target::ProcessorRegion
     } else {
         memory::target(address, cpu.gpr[4])

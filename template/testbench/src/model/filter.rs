@@ -285,9 +285,7 @@ fn register(driver: u64, address: u64, out: u64) -> Status {
 fn code(address: u64, name: &str) -> u64 {
     let callback = guest::read::<u64>(address);
     if callback != 0 && !memory::is_code(callback) {
-        problem(format!(
-            "{name} is 0x{callback:x}, which is no code of the driver's"
-        ));
+        problem(format!("{name} points to no code of the driver's"));
         return 0;
     }
     callback

@@ -10,7 +10,7 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
-pub use system::{catch_traps, protect, reserve};
+pub use system::{catch_traps, protect, reserve, set_gs};
 
 /// The size of a page on x64.
 pub const PAGE: usize = 4096;

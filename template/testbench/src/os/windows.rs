@@ -1,7 +1,7 @@
 //! Pages by `VirtualAlloc` and `VirtualProtect`, processor exceptions by a vectored handler.
 //!
-//! One thing differs from Linux: `int 29h` ends the process before any handler runs. The parent
-//! names it from the exit code.
+//! Two things differ from Linux: `int 29h` ends the process before any handler runs, and the parent
+//! names it from the exit code; and a read through GS gets the thread's own block instead of a fault.
 
 use std::io;
 
@@ -63,6 +63,12 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Sets where the GS segment begins. Windows uses it itself, so this cannot be done.
+#[must_use]
+pub fn set_gs(_base: u64) -> bool {
+    false
 }
 
 /// Sends this process's processor exceptions to [`crate::fault::on_trap`].

@@ -347,10 +347,11 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
         .view
         .held_at(at)
         .any(|resource| resource.kind == Kind::Filter);
-    let filters = registered
-        && case.view.load_calls().any(|call| {
-            call.function == "FltStartFiltering" && call.status().is_some_and(Status::is_success)
-        });
+    let started = case.view.load_calls().any(|call| {
+        call.function == "FltStartFiltering" && call.status().is_some_and(Status::is_success)
+    });
+    // One that never starts, and says STATUS_SUCCESS all the same, does so whatever it is told.
+    let filters = registered && (started || status == status::SUCCESS);
     let seen = if !status.is_success() {
         Seen::new(
             "refused",

@@ -331,6 +331,14 @@ pub fn judge(case: &Case) -> Vec<Judgement> {
         // A driver that took a success for a failure is in no state that says more.
         judgements.retain(|judgement| judgement.rule.name == "success-is-exact");
     }
+    if judgements
+        .iter()
+        .any(|judgement| judgement.rule.name == "callback-status")
+    {
+        // What a callback wanted with an answer that does not exist, nobody knows; so what it left
+        // behind says nothing.
+        judgements.retain(|judgement| !AFTER_CALLBACKS.contains(&judgement.rule.name));
+    }
     if case.is_log_failure()
         && let Some(rule) = by_name("error-log-failure-tolerated")
     {
@@ -347,6 +355,13 @@ pub fn judge(case: &Case) -> Vec<Judgement> {
     }
     judgements
 }
+
+/// Rules about what callbacks leave behind.
+const AFTER_CALLBACKS: &[&str] = &[
+    "name-information-released",
+    "context-released",
+    "unload-leak",
+];
 
 /// Rules whose breach explains that of others in the same driver: those are left out then.
 pub const EXPLAINS: &[(&str, &[&str])] = &[

@@ -1,0 +1,295 @@
+//! The bench on a driver in C that this project did not emit: nothing to find as it stands, and one
+//! finding for each thing that is broken in it.
+
+#![cfg(target_os = "linux")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{fs, thread};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::openwdk::compile_c;
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers")
+}
+
+/// Builds the driver with one name defined.
+fn build(folder: &TempDir, defect: &str) -> PathBuf {
+    let source = folder.path().join(format!("{defect}.c"));
+    let text = format!("#define {defect} 1\n#include \"minifilter.c\"\n");
+    fs::write(&source, text).unwrap();
+    let sys = folder.path().join(format!("{defect}.sys"));
+    compile_c(&[source], &[sources()], &sys).unwrap_or_else(|error| panic!("{defect}: {error:#}"));
+    sys
+}
+
+fn verify(sys: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["verify", "--no-expect"])
+        .args(arguments)
+        .arg(sys)
+        .output()
+        .unwrap()
+}
+
+fn report(sys: &Path, arguments: &[&str]) -> Value {
+    let output = verify(sys, &[arguments, &["--json"]].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn rules(report: &Value, list: &str) -> Vec<String> {
+    let mut rules: Vec<String> = report[list]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+        .collect();
+    rules.dedup();
+    rules
+}
+
+#[test]
+fn a_good_driver_is_nobodys_business() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = report(
+        &build(&folder, "GOOD"),
+        &["--policy", "refuse-non-mandatory"],
+    );
+    assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+    assert_eq!(rules(&report, "advice"), [""; 0], "{report:#}");
+    assert_eq!(report["observed"]["unload-policy"], "refuse-non-mandatory");
+    assert_eq!(report["observed"]["service-stop"], true);
+    assert!(
+        report["faults-injected"].as_u64().unwrap() > 40,
+        "{report:#}"
+    );
+    assert_eq!(report["log"][0]["strings"][0], "DriverEntry");
+}
+
+/// What is broken, the rule that sees it, and a part of what it says.
+const DEFECTS: &[(&str, &str, &str)] = &[
+    (
+        "PAGEABLE_CODE_AT_DISPATCH",
+        "irql",
+        "section PAGE, which is pageable, at DISPATCH_LEVEL",
+    ),
+    (
+        "SYNCHRONIZES_FAST_IO_ONLY",
+        "callback-status",
+        "only fast I/O can be disallowed so",
+    ),
+    (
+        "IGNORES_DRAINING",
+        "draining-only-frees",
+        "calls FltParseFileNameInformation",
+    ),
+    (
+        "KEEPS_A_CONTEXT",
+        "context-released",
+        "from FltGetInstanceContext",
+    ),
+    (
+        "RELEASES_A_CONTEXT_TWICE",
+        "context-released",
+        "more often than it was referenced",
+    ),
+    (
+        "LOSES_AN_ENTRY",
+        "unload-leak",
+        "pool block (of 8 bytes, tag 'Test')",
+    ),
+    (
+        "LOOKS_INTO_A_HANDLE",
+        "bad-handle",
+        "reads memory behind the instance handle on a fixed NTFS disk, which is opaque",
+    ),
+    (
+        "TAKES_A_LOCK_TWICE",
+        "hang",
+        "it waits for a spin lock that it holds itself",
+    ),
+    (
+        "KEEPS_A_SPIN_LOCK",
+        "lock-balance",
+        "entered at PASSIVE_LEVEL returned at DISPATCH_LEVEL",
+    ),
+    (
+        "WAITS_FOR_NOBODY",
+        "hang",
+        "it waits for an object that nobody signals any more",
+    ),
+    (
+        "TRUSTS_A_MESSAGE",
+        "crash",
+        "MessageNotifyCallback writes address 0x0, a NULL pointer",
+    ),
+    (
+        "KEEPS_A_DESCRIPTOR",
+        "unload-leak",
+        "security descriptor",
+    ),
+    (
+        "FORGETS_A_REQUEST",
+        "lock-balance",
+        "without IoCompleteRequest",
+    ),
+    (
+        "DELETES_THE_DEVICE_FIRST",
+        "notification-before-device",
+        "while the shutdown notification is registered",
+    ),
+    ("LOGS_AN_ODD_OFFSET", "error-packet", "StringOffset is"),
+    (
+        "QUEUES_WORK_AND_GOES",
+        "late-call",
+        "WORKER_THREAD_ROUTINE runs the driver's image after it was unloaded",
+    ),
+    (
+        "FREES_GLOBALS_FIRST",
+        "filter-outlives-globals",
+        "uses the pool block of 4 bytes, tag 'Test', which was freed before that call",
+    ),
+    (
+        "DELETES_A_LOCK_FIRST",
+        "filter-outlives-globals",
+        "uses an ERESOURCE that was deleted",
+    ),
+    (
+        "HOLDS_A_LOCK_WHILE_UNREGISTERING",
+        "hang",
+        "held by a thread which waits for this callback to return",
+    ),
+    (
+        "REGISTERS_DATA_AS_CODE",
+        "registration-valid",
+        "InstanceQueryTeardownCallback",
+    ),
+    (
+        "HAS_NO_END_OF_CONTEXTS",
+        "registration-valid",
+        "is FLT_CONTEXT_END missing at the end?",
+    ),
+];
+
+#[test]
+fn each_defect_is_found_by_its_rule_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let checks: Vec<_> = DEFECTS
+            .iter()
+            .map(|(defect, rule, says)| {
+                let folder = &folder;
+                scope.spawn(move || {
+                    let report = report(&build(folder, defect), &[]);
+                    let found = rules(&report, "findings");
+                    let all = report["findings"].to_string();
+                    (found != [*rule] || !all.contains(says)).then(|| {
+                        format!("{defect}: {rule} is to say {says:?}; found {found:?}: {all}")
+                    })
+                })
+            })
+            .collect();
+        checks
+            .into_iter()
+            .filter_map(|check| check.join().unwrap())
+            .collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_defect_of_the_source_is_tried() {
+    let text = fs::read_to_string(sources().join("minifilter.c")).unwrap();
+    for line in text.lines() {
+        let name = ["#ifdef ", "#ifndef ", "#elif defined("]
+            .iter()
+            .find_map(|start| line.strip_prefix(start));
+        if let Some(name) = name.map(|name| name.trim_end_matches(')')) {
+            assert!(
+                DEFECTS.iter().any(|(defect, _, _)| *defect == name),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_driver_gets_the_same_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build(&folder, "FREES_GLOBALS_FIRST");
+    let verdict = || {
+        let mut report = report(&sys, &[]);
+        report["milliseconds"] = Value::Null;
+        report
+    };
+    assert_eq!(verdict(), verdict());
+}
+
+#[test]
+fn the_exit_status_tells_the_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(verify(&build(&folder, "GOOD"), &[]).status.code(), Some(0));
+    let broken = build(&folder, "KEEPS_A_CONTEXT");
+    let output = verify(&broken, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("finding context-released"), "{text}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "colours are for terminals: {text}"
+    );
+    let source = sources().join("minifilter.c");
+    let output = verify(&source, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "error: {} is no Windows program file: it does not begin with MZ; give the .sys that the build made.\n",
+            source.display()
+        )
+    );
+}
+
+#[test]
+fn a_policy_that_is_not_kept_is_a_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build(&folder, "GOOD");
+    for (arguments, says) in [
+        (
+            &["--policy", "always"][..],
+            "the policy is to be always, and fltmc unload is refused with STATUS_FLT_DO_NOT_DETACH (0xC01C0010)",
+        ),
+        (
+            &["--policy", "never"],
+            "the policy is to be never, and fltmc unload is refused with STATUS_FLT_DO_NOT_DETACH (0xC01C0010)",
+        ),
+        (
+            &["--no-service-stop"],
+            "a service stop is not to be supported, and FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP is not set",
+        ),
+    ] {
+        let report = report(&sys, arguments);
+        assert_eq!(rules(&report, "findings"), ["unload-policy"], "{report:#}");
+        assert_eq!(report["findings"][0]["seen"], says);
+    }
+}
+
+#[test]
+fn the_page_stands_on_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("verdict.html");
+    let sys = build(&folder, "KEEPS_A_CONTEXT");
+    let output = verify(&sys, &["--report", page.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = fs::read_to_string(page).unwrap();
+    assert!(text.starts_with("<!DOCTYPE html>"), "{text}");
+    assert!(text.contains("context-released"), "{text}");
+    for link in ["http://", "https://", "src=", "<link"] {
+        assert!(!text.contains(link), "{link}");
+    }
+}

@@ -1,0 +1,475 @@
+/*
+ * A small minifilter in C, for the test bench: a driver that this project did not emit.
+ *
+ * As it stands it keeps every rule. Each test defines one of the names below (#ifdef), which breaks
+ * one thing, and names the rule that must see it.
+ */
+#include <fltKernel.h>
+
+#define TAG 'tseT'
+
+typedef struct _INSTANCE_CONTEXT {
+    ULONG Operations;
+} INSTANCE_CONTEXT, *PINSTANCE_CONTEXT;
+
+typedef struct _ENTRY {
+    PFLT_FILE_NAME_INFORMATION Name;
+} ENTRY, *PENTRY;
+
+static PFLT_FILTER Filter;
+static PFLT_PORT ServerPort;
+static PFLT_PORT ClientPort;
+static PDEVICE_OBJECT Device;
+static NPAGED_LOOKASIDE_LIST Entries;
+static ERESOURCE Lock;
+static KSPIN_LOCK Counting;
+static volatile LONG Reads;
+static PULONG Settings;
+
+DRIVER_INITIALIZE DriverEntry;
+
+/* --- What the headers of the WDK inline ---------------------------------------------------- */
+
+static KIRQL CurrentIrql(void)
+{
+    ULONG64 Value;
+    __asm__ volatile("movq %%cr8, %0" : "=r"(Value));
+    return (KIRQL)Value;
+}
+
+static ULONG64 Ticks(void)
+{
+    return *(volatile ULONG64 *)0xFFFFF78000000320;
+}
+
+static PVOID Thread(void)
+{
+    PVOID Value;
+    __asm__ volatile("movq %%gs:0x188, %0" : "=r"(Value));
+    return Value;
+}
+
+/* --- Operations ---------------------------------------------------------------------------- */
+
+#ifdef PAGEABLE_CODE_AT_DISPATCH
+__attribute__((section("PAGE"), noinline))
+#endif
+static void CountRead(void)
+{
+    InterlockedIncrement(&Reads);
+}
+
+static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
+{
+    PENTRY Entry;
+    NTSTATUS Status;
+
+    UNREFERENCED_PARAMETER(Objects);
+    if (CurrentIrql() != PASSIVE_LEVEL || Ticks() == 0 || Thread() != KeGetCurrentThread()) {
+        return 99;
+    }
+    KeEnterCriticalRegion();
+    ExAcquireResourceSharedLite(&Lock, TRUE);
+    Entry = *Settings == 1 ? ExAllocateFromNPagedLookasideList(&Entries) : NULL;
+    ExReleaseResourceLite(&Lock);
+    KeLeaveCriticalRegion();
+    if (Entry == NULL) {
+        return FLT_PREOP_SUCCESS_NO_CALLBACK;
+    }
+    Status = FltGetFileNameInformation(
+        Data, FLT_FILE_NAME_NORMALIZED | FLT_FILE_NAME_QUERY_DEFAULT, &Entry->Name);
+    if (!NT_SUCCESS(Status)) {
+        ExFreeToNPagedLookasideList(&Entries, Entry);
+        return FLT_PREOP_SUCCESS_NO_CALLBACK;
+    }
+    *Context = Entry;
+#ifdef SYNCHRONIZES_FAST_IO_ONLY
+    return FLT_PREOP_DISALLOW_FASTIO;
+#else
+    return FLT_PREOP_SUCCESS_WITH_CALLBACK;
+#endif
+}
+
+static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID Context, FLT_POST_OPERATION_FLAGS Flags)
+{
+    PENTRY Entry = Context;
+    PINSTANCE_CONTEXT Instance;
+
+#ifndef IGNORES_DRAINING
+    if (!FlagOn(Flags, FLTFL_POST_OPERATION_DRAINING))
+#endif
+    {
+        if (NT_SUCCESS(FltParseFileNameInformation(Entry->Name)) && Entry->Name->FinalComponent.Length != 0
+            && NT_SUCCESS(FltGetInstanceContext(Objects->Instance, (PFLT_CONTEXT *)&Instance))) {
+            Instance->Operations++;
+#ifndef KEEPS_A_CONTEXT
+            FltReleaseContext(Instance);
+#endif
+#ifdef RELEASES_A_CONTEXT_TWICE
+            FltReleaseContext(Instance);
+#endif
+        }
+    }
+    FltReleaseFileNameInformation(Entry->Name);
+#ifndef LOSES_AN_ENTRY
+    ExFreeToNPagedLookasideList(&Entries, Entry);
+#endif
+#ifdef LOOKS_INTO_A_HANDLE
+    if (*(volatile ULONG *)Objects->Instance == 7) {
+        return FLT_POSTOP_MORE_PROCESSING_REQUIRED;
+    }
+#endif
+    UNREFERENCED_PARAMETER(Data);
+    UNREFERENCED_PARAMETER(Flags);
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static FLT_PREOP_CALLBACK_STATUS FLTAPI PreRead(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
+{
+    UNREFERENCED_PARAMETER(Data);
+    UNREFERENCED_PARAMETER(Objects);
+    UNREFERENCED_PARAMETER(Context);
+    return FLT_PREOP_SUCCESS_WITH_CALLBACK;
+}
+
+static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostRead(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID Context, FLT_POST_OPERATION_FLAGS Flags)
+{
+    KIRQL Irql;
+
+    UNREFERENCED_PARAMETER(Data);
+    UNREFERENCED_PARAMETER(Objects);
+    UNREFERENCED_PARAMETER(Context);
+    if (FlagOn(Flags, FLTFL_POST_OPERATION_DRAINING)) {
+        return FLT_POSTOP_FINISHED_PROCESSING;
+    }
+    KeAcquireSpinLock(&Counting, &Irql);
+    CountRead();
+#ifdef TAKES_A_LOCK_TWICE
+    KeAcquireSpinLock(&Counting, &Irql);
+#endif
+#ifdef KEEPS_A_SPIN_LOCK
+    return FLT_POSTOP_FINISHED_PROCESSING;
+#endif
+    KeReleaseSpinLock(&Counting, Irql);
+    return FLT_POSTOP_FINISHED_PROCESSING;
+}
+
+static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCleanup(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
+{
+    UNREFERENCED_PARAMETER(Data);
+    UNREFERENCED_PARAMETER(Objects);
+    UNREFERENCED_PARAMETER(Context);
+#ifdef WAITS_FOR_NOBODY
+    {
+        KEVENT Event;
+        KeInitializeEvent(&Event, NotificationEvent, FALSE);
+        KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);
+    }
+#endif
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
+static CONST FLT_OPERATION_REGISTRATION Operations[] = {
+    { IRP_MJ_CREATE, 0, PreCreate, PostCreate },
+    { IRP_MJ_READ, FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO, PreRead, PostRead },
+    { IRP_MJ_CLEANUP, 0, PreCleanup, NULL },
+    { IRP_MJ_OPERATION_END },
+};
+
+/* --- Instances ----------------------------------------------------------------------------- */
+
+static VOID FLTAPI InstanceContextCleanup(PFLT_CONTEXT Context, FLT_CONTEXT_TYPE Type)
+{
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Type);
+    InterlockedIncrement((volatile LONG *)Settings);
+    InterlockedDecrement((volatile LONG *)Settings);
+}
+
+static CONST FLT_CONTEXT_REGISTRATION Contexts[] = {
+    { FLT_INSTANCE_CONTEXT, 0, InstanceContextCleanup, sizeof(INSTANCE_CONTEXT), TAG },
+    { FLT_CONTEXT_END },
+};
+
+static NTSTATUS FLTAPI InstanceSetup(
+    PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_SETUP_FLAGS Flags, DEVICE_TYPE Type, FLT_FILESYSTEM_TYPE FileSystem)
+{
+    PINSTANCE_CONTEXT Context;
+    NTSTATUS Status;
+
+    UNREFERENCED_PARAMETER(Flags);
+    UNREFERENCED_PARAMETER(FileSystem);
+    if (Type == FILE_DEVICE_NETWORK_FILE_SYSTEM) {
+        return STATUS_FLT_DO_NOT_ATTACH;
+    }
+    Status = FltAllocateContext(Filter, FLT_INSTANCE_CONTEXT, sizeof(*Context), NonPagedPool, (PFLT_CONTEXT *)&Context);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Context->Operations = 0;
+    Status = FltSetInstanceContext(Objects->Instance, FLT_SET_CONTEXT_KEEP_IF_EXISTS, Context, NULL);
+    FltReleaseContext(Context);
+    return Status;
+}
+
+static NTSTATUS FLTAPI InstanceQueryTeardown(PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags)
+{
+    UNREFERENCED_PARAMETER(Objects);
+    UNREFERENCED_PARAMETER(Flags);
+    return STATUS_SUCCESS;
+}
+
+/* --- The port ------------------------------------------------------------------------------ */
+
+static NTSTATUS FLTAPI Connect(PFLT_PORT Port, PVOID Server, PVOID Data, ULONG Length, PVOID *Cookie)
+{
+    UNREFERENCED_PARAMETER(Server);
+    UNREFERENCED_PARAMETER(Data);
+    UNREFERENCED_PARAMETER(Length);
+    UNREFERENCED_PARAMETER(Cookie);
+    ClientPort = Port;
+    return STATUS_SUCCESS;
+}
+
+static VOID FLTAPI Disconnect(PVOID Cookie)
+{
+    UNREFERENCED_PARAMETER(Cookie);
+    FltCloseClientPort(Filter, &ClientPort);
+}
+
+static NTSTATUS FLTAPI Message(PVOID Cookie, PVOID In, ULONG InLength, PVOID Out, ULONG OutLength, PULONG Returned)
+{
+    UNREFERENCED_PARAMETER(Cookie);
+    UNREFERENCED_PARAMETER(In);
+    *Returned = 0;
+#ifndef TRUSTS_A_MESSAGE
+    if (InLength < sizeof(ULONG) || OutLength < sizeof(LONG)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+#endif
+    *(LONG *)Out = Reads;
+    *Returned = sizeof(LONG);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS OpenPort(void)
+{
+    OBJECT_ATTRIBUTES Attributes;
+    PSECURITY_DESCRIPTOR Descriptor;
+    UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\TestPort");
+    NTSTATUS Status = FltBuildDefaultSecurityDescriptor(&Descriptor, FLT_PORT_ALL_ACCESS);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    InitializeObjectAttributes(&Attributes, &Name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, Descriptor);
+    Status = FltCreateCommunicationPort(Filter, &ServerPort, &Attributes, NULL, Connect, Disconnect, Message, 1);
+#ifdef KEEPS_A_DESCRIPTOR
+    if (NT_SUCCESS(Status)) {
+        return Status;
+    }
+#endif
+    FltFreeSecurityDescriptor(Descriptor);
+    return Status;
+}
+
+/* --- The control device -------------------------------------------------------------------- */
+
+static NTSTATUS NTAPI Dispatch(PDEVICE_OBJECT Target, PIRP Irp)
+{
+    UNREFERENCED_PARAMETER(Target);
+    Irp->IoStatus.Status = STATUS_SUCCESS;
+    Irp->IoStatus.Information = 0;
+#ifndef FORGETS_A_REQUEST
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+#endif
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS MakeDevice(PDRIVER_OBJECT Driver)
+{
+    UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\FileSystem\\Filters\\Test");
+    NTSTATUS Status = IoCreateDevice(
+        Driver, 0, &Name, FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_SECURE_OPEN, FALSE, &Device);
+
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    Status = IoRegisterShutdownNotification(Device);
+    if (!NT_SUCCESS(Status)) {
+        IoDeleteDevice(Device);
+        Device = NULL;
+        return Status;
+    }
+    Driver->MajorFunction[IRP_MJ_CREATE] = Dispatch;
+    Driver->MajorFunction[IRP_MJ_CLEANUP] = Dispatch;
+    Driver->MajorFunction[IRP_MJ_CLOSE] = Dispatch;
+    Driver->MajorFunction[IRP_MJ_FLUSH_BUFFERS] = Dispatch;
+    Driver->MajorFunction[IRP_MJ_SHUTDOWN] = Dispatch;
+    return Status;
+}
+
+static void DropDevice(PDRIVER_OBJECT Driver)
+{
+#ifdef DELETES_THE_DEVICE_FIRST
+    PDEVICE_OBJECT Deleted = Device;
+    IoDeleteDevice(Device);
+    IoUnregisterShutdownNotification(Deleted);
+#else
+    IoUnregisterShutdownNotification(Device);
+    IoDeleteDevice(Device);
+#endif
+    Device = NULL;
+    Driver->MajorFunction[IRP_MJ_FLUSH_BUFFERS] = NULL;
+    Driver->MajorFunction[IRP_MJ_SHUTDOWN] = NULL;
+}
+
+/* --- The error log ------------------------------------------------------------------------- */
+
+static void Log(PDRIVER_OBJECT Driver, ULONG Step, NTSTATUS Status)
+{
+    static const WCHAR Text[] = L"DriverEntry";
+    UCHAR Size = sizeof(IO_ERROR_LOG_PACKET) + sizeof(Text);
+    PIO_ERROR_LOG_PACKET Packet = IoAllocateErrorLogEntry(Driver, Size);
+
+    if (Packet == NULL) {
+        return;
+    }
+    RtlZeroMemory(Packet, Size);
+    Packet->ErrorCode = (NTSTATUS)0xC0040004; /* IO_ERR_DRIVER_ERROR */
+    Packet->UniqueErrorValue = Step;
+    Packet->FinalStatus = Status;
+    Packet->NumberOfStrings = 1;
+    Packet->StringOffset = sizeof(IO_ERROR_LOG_PACKET);
+#ifdef LOGS_AN_ODD_OFFSET
+    Packet->StringOffset = sizeof(IO_ERROR_LOG_PACKET) + 1;
+#endif
+    RtlCopyMemory((PUCHAR)Packet + sizeof(IO_ERROR_LOG_PACKET), Text, sizeof(Text));
+    IoWriteErrorLogEntry(Packet);
+}
+
+/* --- Unloading and loading ----------------------------------------------------------------- */
+
+#ifdef QUEUES_WORK_AND_GOES
+static WORK_QUEUE_ITEM Item;
+
+static VOID NTAPI Work(PVOID Parameter)
+{
+    UNREFERENCED_PARAMETER(Parameter);
+    InterlockedIncrement(&Reads);
+}
+#endif
+
+static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
+{
+    PDRIVER_OBJECT Driver = Device->DriverObject;
+
+    if (!FlagOn(Flags, FLTFL_FILTER_UNLOAD_MANDATORY)) {
+        return STATUS_FLT_DO_NOT_DETACH;
+    }
+    DropDevice(Driver);
+    FltCloseCommunicationPort(ServerPort);
+#ifdef FREES_GLOBALS_FIRST
+    ExFreePoolWithTag(Settings, TAG);
+    FltUnregisterFilter(Filter);
+#elif defined(DELETES_A_LOCK_FIRST)
+    ExDeleteResourceLite(&Lock);
+    FltUnregisterFilter(Filter);
+    ExFreePoolWithTag(Settings, TAG);
+#elif defined(HOLDS_A_LOCK_WHILE_UNREGISTERING)
+    ExAcquireResourceExclusiveLite(&Lock, TRUE);
+    FltUnregisterFilter(Filter);
+    ExReleaseResourceLite(&Lock);
+    ExFreePoolWithTag(Settings, TAG);
+#else
+    FltUnregisterFilter(Filter);
+    ExFreePoolWithTag(Settings, TAG);
+#endif
+#ifndef DELETES_A_LOCK_FIRST
+    ExDeleteResourceLite(&Lock);
+#endif
+    ExDeleteNPagedLookasideList(&Entries);
+#ifdef QUEUES_WORK_AND_GOES
+    ExInitializeWorkItem(&Item, Work, NULL);
+    ExQueueWorkItem(&Item, DelayedWorkQueue);
+#endif
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
+{
+    static FLT_REGISTRATION Registration = {
+        sizeof(FLT_REGISTRATION),
+        FLT_REGISTRATION_VERSION,
+        0,
+        Contexts,
+        Operations,
+        Unload,
+        InstanceSetup,
+        InstanceQueryTeardown,
+    };
+    ULONG Step = 1;
+    NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
+
+    UNREFERENCED_PARAMETER(Path);
+#ifdef REGISTERS_DATA_AS_CODE
+    Registration.InstanceQueryTeardownCallback = (PFLT_INSTANCE_QUERY_TEARDOWN_CALLBACK)&Reads;
+#endif
+#ifdef HAS_NO_END_OF_CONTEXTS
+    {
+        static CONST FLT_CONTEXT_REGISTRATION Endless[2] = {
+            { FLT_INSTANCE_CONTEXT, 0, NULL, sizeof(INSTANCE_CONTEXT), TAG },
+            { 0x33 },
+        };
+        Registration.ContextRegistration = Endless;
+    }
+#endif
+    ExInitializeNPagedLookasideList(&Entries, NULL, NULL, 0, sizeof(ENTRY), TAG, 0);
+    ExInitializeResourceLite(&Lock);
+    KeInitializeSpinLock(&Counting);
+    Settings = ExAllocatePoolWithTag(NonPagedPool, sizeof(ULONG), TAG);
+    if (Settings == NULL) {
+        goto FreeLists;
+    }
+    *Settings = 1;
+    Step = 2;
+    Status = FltRegisterFilter(Driver, &Registration, &Filter);
+    if (!NT_SUCCESS(Status)) {
+        goto FreeSettings;
+    }
+    Step = 3;
+    Status = OpenPort();
+    if (!NT_SUCCESS(Status)) {
+        goto Unregister;
+    }
+    Step = 4;
+    Status = MakeDevice(Driver);
+    if (!NT_SUCCESS(Status)) {
+        goto ClosePort;
+    }
+    Step = 5;
+    Status = FltStartFiltering(Filter);
+    if (!NT_SUCCESS(Status)) {
+        goto DeleteDevice;
+    }
+    return STATUS_SUCCESS;
+
+DeleteDevice:
+    DropDevice(Driver);
+ClosePort:
+    FltCloseCommunicationPort(ServerPort);
+Unregister:
+    FltUnregisterFilter(Filter);
+FreeSettings:
+    ExFreePoolWithTag(Settings, TAG);
+FreeLists:
+    ExDeleteResourceLite(&Lock);
+    ExDeleteNPagedLookasideList(&Entries);
+    Log(Driver, Step, Status);
+    return Status;
+}
