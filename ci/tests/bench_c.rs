@@ -4,7 +4,8 @@
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::Value;
@@ -119,6 +120,11 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "entered at PASSIVE_LEVEL returned at DISPATCH_LEVEL",
     ),
     (
+        "NEVER_RETURNS",
+        "hang",
+        "the pre-operation callback of IRP_MJ_CLEANUP did not return within",
+    ),
+    (
         "WAITS_FOR_NOBODY",
         "hang",
         "it waits for an object that nobody signals any more",
@@ -128,11 +134,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "crash",
         "MessageNotifyCallback writes address 0x0, a NULL pointer",
     ),
-    (
-        "KEEPS_A_DESCRIPTOR",
-        "unload-leak",
-        "security descriptor",
-    ),
+    ("KEEPS_A_DESCRIPTOR", "unload-leak", "security descriptor"),
     (
         "FORGETS_A_REQUEST",
         "lock-balance",
@@ -277,6 +279,50 @@ fn a_policy_that_is_not_kept_is_a_finding() {
         assert_eq!(rules(&report, "findings"), ["unload-policy"], "{report:#}");
         assert_eq!(report["findings"][0]["seen"], says);
     }
+}
+
+fn wait_until(what: &str, done: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if done() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{what} did not come about");
+}
+
+#[test]
+fn a_killed_bench_leaves_no_worker_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build(&folder, "NEVER_RETURNS");
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["verify", "--json"])
+        .arg(&sys)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The workers are children of the thread that started them.
+    let workers = |bench: u32| -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{bench}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        tasks
+            .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+            .flat_map(|text| {
+                text.split_whitespace()
+                    .filter_map(|child| child.parse().ok())
+                    .collect::<Vec<u32>>()
+            })
+            .collect()
+    };
+    wait_until("a worker", || !workers(bench.id()).is_empty());
+    let worker = workers(bench.id())[0];
+    bench.kill().unwrap();
+    bench.wait().unwrap();
+    wait_until("the end of the worker", || {
+        !Path::new(&format!("/proc/{worker}")).exists()
+    });
 }
 
 #[test]

@@ -164,6 +164,10 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCleanup(
     UNREFERENCED_PARAMETER(Data);
     UNREFERENCED_PARAMETER(Objects);
     UNREFERENCED_PARAMETER(Context);
+#ifdef NEVER_RETURNS
+    while (Reads >= 0) {
+    }
+#endif
 #ifdef WAITS_FOR_NOBODY
     {
         KEVENT Event;
