@@ -1,6 +1,6 @@
 //! NTSTATUS values and their names.
 //!
-//! Document: "Using NTSTATUS Values".
+//! Document: "Use NTSTATUS Values".
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Contexts: reference-counted blocks that the filter hangs onto objects.
 //!
-//! Documents: "Managing Contexts", "Registering Contexts", "Referencing Contexts", "Releasing
+//! Documents: "Managing Minifilter Contexts", "Registering Context Types", "Referencing Contexts", "Releasing
 //! Contexts", "`FLT_CONTEXT_REGISTRATION` structure (fltkernel.h)". Each of allocate, get, reference
 //! and a returned old context costs one `FltReleaseContext`. `ContextAllocateCallback` and
 //! `ContextFreeCallback` are not called: the bench allocates itself, to see what happens to a block.

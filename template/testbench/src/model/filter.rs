@@ -1,7 +1,7 @@
 //! The filter manager: registration, start, unload.
 //!
 //! Documents: "Registering the Minifilter Driver", "Initiating Filtering", "When the
-//! `FilterUnloadCallback` Routine Is Called", "Unregistering the Minifilter Driver",
+//! `FilterUnloadCallback` Routine Is Called", "Unregistering the Minifilter",
 //! "`FLT_REGISTRATION` structure (fltkernel.h)", "`FLT_OPERATION_REGISTRATION` structure
 //! (fltkernel.h)".
 

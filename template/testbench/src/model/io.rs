@@ -1,6 +1,6 @@
 //! Files that the filter opens itself, and operations that it starts itself.
 //!
-//! Documents: "Opening Files in a Minifilter Driver" and the functions' own pages. A file reads as
+//! Documents: "`FltCreateFile` function (fltkernel.h)" and the functions' own pages. A file reads as
 //! zeroes and accepts every write; nothing is kept.
 
 use super::layout::callback_data;

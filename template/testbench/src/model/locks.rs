@@ -1,6 +1,6 @@
 //! Locks, events, IRQL.
 //!
-//! Documents: "Introduction to Spin Locks", "Introduction to ERESOURCE Routines", "Fast Mutexes and
+//! Documents: "Introduction to Spin Locks", "ERESOURCE Structure and Routines", "Fast Mutexes and
 //! Guarded Mutexes", "Introduction to Kernel Dispatcher Objects", "Managing Hardware Priorities".
 //! A lock that is never released to whoever waits for it is a hang, and is named at once.
 

@@ -32,6 +32,7 @@ pub mod process;
 pub mod registry;
 pub mod runtime;
 pub mod strings;
+pub mod text;
 pub mod volumes;
 pub mod work;
 
@@ -153,12 +154,14 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         locks::NTIFS_LOCKS,
         work::WORK,
         work::FLT_WORK,
+        work::QUEUES,
         devices::DEVICES,
         devices::NTDDK_DEVICES,
         errorlog::ERROR_LOG,
         registry::REGISTRY,
         strings::STRINGS,
         strings::NTDDK_STRINGS,
+        text::TEXT,
         debug::DEBUG,
         process::PROCESS,
         process::FLT_PROCESS,

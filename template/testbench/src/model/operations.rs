@@ -1,8 +1,8 @@
 //! Operations: what is delivered to the callbacks, and how their answers are understood.
 //!
-//! Documents: "Writing Preoperation Callback Routines", "Writing Postoperation Callback Routines",
-//! "Returning Status from Preoperation Callback Routines", "`PFLT_POST_OPERATION_CALLBACK` callback
-//! function (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" with its member pages.
+//! Documents: "Writing Preoperation and Postoperation Callback Routines", "Writing Postoperation
+//! Callback Routines", "`PFLT_POST_OPERATION_CALLBACK` callback function (fltkernel.h)",
+//! "`FLT_PARAMETERS` union (fltkernel.h)" with its member pages.
 
 use super::filter::OperationCallbacks;
 use super::layout::{callback_data as data_at, file_object, iopb as iopb_at};
@@ -780,6 +780,15 @@ fn finish(flight: InFlight, draining: bool) -> bool {
         swapped,
         ..
     } = flight;
+    if callbacks.post == 0 {
+        // It was pended and completed with no wish to see the result.
+        free_swapped(swapped);
+        must(memory::free(data, false));
+        if own_file {
+            close_file(&file);
+        }
+        return true;
+    }
     let operation = operation(&file, spec);
     let result = if draining {
         status::FLT_POST_OPERATION_CLEANUP

@@ -1,6 +1,6 @@
 //! Communication ports, and the client that talks to them.
 //!
-//! Documents: "Communication Between User Mode and Kernel Mode", "Closing the Communication Server
+//! Documents: "Communication Between User-mode and Minifilters", "Closing the Communication Server
 //! Port", "`PFLT_CONNECT_NOTIFY` callback function (fltkernel.h)" and its siblings.
 
 use super::{

@@ -161,6 +161,19 @@ functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
         guest::write(out, 1_u32);
         status::SUCCESS
     }
+    /// The next extra create parameter: there is none.
+    [APC, Fails::Never]
+    fn FltGetNextExtraCreateParameter(_filter: u64, _list: u64, _current: u64, _kind: u64, _next: u64, _size: u64) -> Status {
+        status::NOT_FOUND
+    }
+    /// An extra create parameter by its kind: there is none.
+    [APC, Fails::Never]
+    fn FltFindExtraCreateParameter(_filter: u64, _list: u64, _kind: u64, _parameter: u64, _size: u64) -> Status {
+        status::NOT_FOUND
+    }
+    /// Whether an extra create parameter comes from a program.
+    [APC, Fails::Never]
+    fn FltIsEcpFromUserMode(_filter: u64, _parameter: u64) -> u8 { 0 }
     /// The extra create parameters: there are none.
     [APC, Fails::Never]
     fn FltGetEcpListFromCallbackData(_filter: u64, _data: u64, out: u64) -> Status {

@@ -1,6 +1,6 @@
 //! The registry: the service's key as an INF leaves it.
 //!
-//! Documents: "Using the Registry in a Driver", "Creating an INF File for a Minifilter Driver".
+//! Documents: "Accessing Registry Keys Safely", "Creating an INF File for a Minifilter Driver".
 
 use super::{
     Fails, PASSIVE, acquire, bad_handle, functions, held_once, misuse, must_release, with,

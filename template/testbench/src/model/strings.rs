@@ -1,6 +1,6 @@
 //! Counted strings.
 //!
-//! Documents: "Using Safe Unicode String Functions" and the functions' own pages. Case is that of
+//! Documents: the functions' own pages. Case is that of
 //! Rust's `char`, close enough to the kernel's table for file names.
 
 use super::{ANY, APC, Fails, PASSIVE, functions, pool};

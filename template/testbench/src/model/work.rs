@@ -1,9 +1,9 @@
 //! Work that runs later: work items, timers.
 //!
-//! Documents: "System Worker Threads", "Timer Objects and DPCs", "`FltQueueGenericWorkItem` function
-//! (fltkernel.h)". An item of the filter manager or of the I/O manager holds the filter or the
-//! device back until it ran; an executive work item and a timer hold nothing back, and run after the
-//! unload if the driver does not wait for them.
+//! Documents: "System Worker Threads", "`KeXxxTimer` Routines, KTIMER Objects, and DPCs",
+//! "`FltQueueGenericWorkItem` function (fltkernel.h)". An item of the filter manager or of the I/O
+//! manager holds the filter or the device back until it ran; an executive work item and a timer hold
+//! nothing back, and run after the unload if the driver does not wait for them.
 
 use super::{
     DISPATCH, Fails, PASSIVE, acquire, bad_handle, enter, functions, memory, must_release,
@@ -19,6 +19,19 @@ pub struct Work {
     queue: Vec<Item>,
     /// Operations whose post-operation callback was completed later.
     pub completed: Vec<u64>,
+    queues: Vec<Queue>,
+}
+
+/// A callback data queue: its address and the driver's routines for it.
+#[derive(Debug, Clone, Copy)]
+struct Queue {
+    address: u64,
+    insert: u64,
+    remove: u64,
+    peek: u64,
+    acquire: u64,
+    release: u64,
+    enabled: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -115,6 +128,94 @@ functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
         queue("PFLT_DEFERRED_IO_WORKITEM_ROUTINE", routine, [item, data, context, 0], PASSIVE, true, item);
         status::SUCCESS
     }
+}
+
+functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
+    /// Sets up a queue of operations that the driver pended. Nobody cancels one.
+    [super::APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn FltCbdqInitialize(
+        _instance: u64, address: u64, insert: u64, remove: u64, peek: u64, acquire: u64, release: u64, _cancel: u64,
+    ) -> Status {
+        with(|state| {
+            state.work.queues.retain(|queue| queue.address != address);
+            state.work.queues.push(Queue { address, insert, remove, peek, acquire, release, enabled: true });
+        });
+        status::SUCCESS
+    }
+    /// Lets operations in again.
+    [super::APC, Fails::Never]
+    fn FltCbdqEnable(address: u64) { enable(address, true); }
+    /// Lets no more operations in.
+    [super::APC, Fails::Never]
+    fn FltCbdqDisable(address: u64) { enable(address, false); }
+    /// Puts an operation into the queue.
+    [DISPATCH, Fails::With(&[status::FLT_CBDQ_DISABLED])]
+    fn FltCbdqInsertIo(address: u64, data: u64, context: u64, insert_context: u64) -> Status {
+        let queue = queue_at(address);
+        if !queue.enabled {
+            return status::FLT_CBDQ_DISABLED;
+        }
+        // FLT_CALLBACK_DATA_QUEUE_IO_CONTEXT remembers the operation.
+        if context != 0 {
+            guest::write(context, data);
+        }
+        locked(queue, || Status(guest::call(queue.insert, &[address, data, insert_context]) as u32))
+    }
+    /// Takes the next operation out of the queue.
+    [DISPATCH, Fails::Never]
+    fn FltCbdqRemoveNextIo(address: u64, peek_context: u64) -> u64 {
+        let queue = queue_at(address);
+        locked(queue, || {
+            let data = guest::call(queue.peek, &[address, 0, peek_context]);
+            if data != 0 {
+                let _ = guest::call(queue.remove, &[address, data]);
+            }
+            data
+        })
+    }
+    /// Takes one operation out of the queue.
+    [DISPATCH, Fails::Never]
+    fn FltCbdqRemoveIo(address: u64, context: u64) -> u64 {
+        let queue = queue_at(address);
+        let data = guest::read::<u64>(context);
+        locked(queue, || {
+            if data != 0 {
+                let _ = guest::call(queue.remove, &[address, data]);
+                guest::write(context, 0_u64);
+            }
+            data
+        })
+    }
+}
+
+fn queue_at(address: u64) -> Queue {
+    let queue = with(|state| {
+        let mut queues = state.work.queues.iter();
+        queues.find(|queue| queue.address == address).copied()
+    });
+    queue.unwrap_or_else(|| bad_handle("callback data queue", address))
+}
+
+fn enable(address: u64, enabled: bool) {
+    let _ = queue_at(address);
+    with(|state| {
+        for queue in &mut state.work.queues {
+            if queue.address == address {
+                queue.enabled = enabled;
+            }
+        }
+    });
+}
+
+/// Does something while the driver's own lock for the queue is held.
+fn locked<T>(queue: Queue, action: impl FnOnce() -> T) -> T {
+    let irql = super::system_block(8, "the IRQL of a queue's lock");
+    let _ = guest::call(queue.acquire, &[queue.address, irql]);
+    let result = action();
+    let old = u64::from(guest::read::<u8>(irql));
+    let _ = guest::call(queue.release, &[queue.address, old]);
+    super::must(memory::free(irql, false));
+    result
 }
 
 fn new_item(by: &str) -> u64 {

@@ -221,7 +221,7 @@ rules! {
         "What was acquired in order is given back in reverse." load::undo_in_reverse;
     "original-status" Must [RETURNING, RETURN_VALUES]
         "DriverEntry returns the status of the call that failed." load::original_status;
-    "success-is-exact" Must [RETURNING, "Using NTSTATUS Values"]
+    "success-is-exact" Must [RETURNING, "Use NTSTATUS Values"]
         "A status that is not negative is a success: DriverEntry goes on, keeps everything and returns STATUS_SUCCESS." load::success_is_exact;
     "dispatch-reset" Must [RETURN_VALUES]
         "A DriverEntry that fails resets the dispatch entries for IRP_MJ_FLUSH_BUFFERS and IRP_MJ_SHUTDOWN that it had set." load::dispatch_reset;
@@ -239,13 +239,13 @@ rules! {
     "expected-operations" Must [OPERATION_REGISTRATION]
         "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
     // Operations
-    "with-callback-needs-post" Must [PRE]
+    "with-callback-needs-post" Must [PRE, "Bug Check 0xF5 FLTMGR_FILE_SYSTEM"]
         "FLT_PREOP_SUCCESS_WITH_CALLBACK and FLT_PREOP_SYNCHRONIZE are answered only where a post-operation callback is registered (bug check 0xF5, 0x66)." endings::with_callback_needs_post;
-    "callback-status" Must [PRE, "Returning Status from Preoperation Callback Routines", POST]
+    "callback-status" Must [PRE, "Writing Preoperation and Postoperation Callback Routines", POST]
         "A callback answers with a status that exists for this kind of operation." operations::callback_status;
     "draining-only-frees" Must [POST]
         "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback left, and answers FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
-    "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP (IFS)", "IRP_MJ_CLOSE (IFS)"]
+    "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE"]
         "IRP_MJ_CLEANUP and IRP_MJ_CLOSE do not fail." operations::never_fail_cleanup_close;
     "irql" Must ["Managing Hardware Priorities"]
         "A function is called at an IRQL that its document allows; pageable code and data are not touched at DISPATCH_LEVEL." operations::irql;
@@ -260,7 +260,7 @@ rules! {
         "The server port is closed before FltUnregisterFilter is called, or the system may hang." unload::port_closed_before_unregister;
     "notification-before-device" Must ["IoUnregisterShutdownNotification function (wdm.h)"]
         "A shutdown notification is unregistered before its device is deleted." unload::notification_before_device;
-    "filter-outlives-globals" Must [CLEANUP, "Unregistering the Minifilter Driver"]
+    "filter-outlives-globals" Must [CLEANUP, "Unregistering the Minifilter"]
         "What callbacks use is freed after FltUnregisterFilter returned, since they run until then." unload::filter_outlives_globals;
     "mandatory-unload-tears-down" Must [UNLOAD_CALLED, UNLOAD_STATUS]
         "A mandatory unload cannot be refused: the callback unregisters the filter, or its code is gone while it is still called." unload::mandatory_unload_tears_down;
@@ -273,23 +273,23 @@ rules! {
     "unload-policy" Must [UNLOAD_CALLED, REGISTRATION]
         "Requests to unload are answered as the driver's expectations say." unload::unload_policy;
     // What ends a scenario
-    "late-call" Must ["DriverEntry for File System Filter Drivers", CLEANUP]
+    "late-call" Must ["Making Drivers Pageable", CLEANUP]
         "Code that Windows has discarded is not run: the INIT section after DriverEntry, the image after the unload." endings::late_call;
-    "released-once" Must ["Memory Allocation for Windows Drivers"]
+    "released-once" Must ["Bug Check 0xC2 BAD_POOL_CALLER"]
         "What was given back is not given back again." endings::released_once;
-    "use-after-free" Must ["Memory Allocation for Windows Drivers", "DRIVER_INITIALIZE callback function (wdm.h)"]
+    "use-after-free" Must ["Bug Check 0xCC PAGE_FAULT_IN_FREED_SPECIAL_POOL", "DRIVER_INITIALIZE callback function (wdm.h)"]
         "Memory that was freed is not touched; the registry path is freed when DriverEntry returns." endings::use_after_free;
-    "pool-overrun" Must ["Memory Allocation for Windows Drivers"]
+    "pool-overrun" Must ["Bug Check 0x19 BAD_POOL_HEADER"]
         "Only the bytes of a block are touched." endings::pool_overrun;
-    "bad-handle" Must ["FltRegisterFilter function (fltkernel.h)", "Opaque Windows Kernel Structures"]
+    "bad-handle" Must ["Windows Kernel Opaque Structures"]
         "A function gets the kind of object it takes, set up and not yet given back; what is opaque is not looked into." endings::bad_handle;
-    "lock-balance" Must ["Introduction to Spin Locks", "Introduction to ERESOURCE Routines"]
+    "lock-balance" Must ["Introduction to Spin Locks", "ERESOURCE Structure and Routines"]
         "Locks are released by who holds them, requests completed, and the IRQL is as it was when a routine returns." endings::lock_balance;
-    "crash" Must ["Bug Check 0x7E: SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
+    "crash" Must ["Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
         "The driver touches memory that is there." endings::crash;
     "bugcheck" Must ["KeBugCheckEx function (wdm.h)"]
         "The driver does not stop the system." endings::bugcheck;
-    "fail-fast" Must ["__fastfail", "Bug Check 0x139: KERNEL_SECURITY_CHECK_FAILURE"]
+    "fail-fast" Must ["Bug Check 0x139 KERNEL_SECURITY_CHECK_FAILURE"]
         "The driver's own security checks pass." endings::fail_fast;
     "hang" Must ["FltUnregisterFilter function (fltkernel.h)"]
         "Every call comes to an end." endings::hang;
