@@ -26,6 +26,8 @@ const MOST_SCENARIOS: usize = 2000;
 const MOST_REPEATS: usize = 3;
 /// Scenarios that do not end in time before the bench stops trying.
 const MOST_TIMEOUTS: usize = 3;
+/// How long a worker that took too long may take to say what it was doing.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A driver on the bench.
 pub struct Bench<'a> {
@@ -566,34 +568,29 @@ fn play_one(bench: &Bench, scenario: Scenario) -> Result<Trace, Refusal> {
     let reader = thread::spawn(move || {
         let lines = stdout
             .into_iter()
-            .flat_map(|stdout| BufReader::new(stdout).lines());
-        for line in lines.map_while(Result::ok) {
-            // What is no event was printed by something else.
-            if let Ok(event) = serde_json::from_str::<Event>(&line)
-                && sender.send(event).is_err()
-            {
-                return;
-            }
-        }
+            .flat_map(|stdout| BufReader::with_capacity(1 << 16, stdout).lines());
+        // What is no event was printed by something else.
+        let events = lines
+            .map_while(Result::ok)
+            .filter_map(|line| serde_json::from_str::<Event>(&line).ok())
+            .collect::<Vec<_>>();
+        let _ = sender.send(());
+        events
     });
-    let begin = Instant::now();
-    let mut trace = Trace::default();
-    let mut timeout = false;
-    loop {
-        let left = bench.limit.saturating_sub(begin.elapsed());
-        match receiver.recv_timeout(left) {
-            Ok(event) => trace.events.push(event),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                timeout = true;
-                let _ = child.kill();
-                break;
-            }
+    let timeout = receiver.recv_timeout(bench.limit) == Err(mpsc::RecvTimeoutError::Timeout);
+    if timeout {
+        // It hands over what it has; one that cannot do even that is ended.
+        if let Some(stdin) = &mut stdin {
+            let _ = writeln!(stdin);
+        }
+        if receiver.recv_timeout(LAST_WORDS) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = child.kill();
         }
     }
-    drop(receiver);
     let status = child.wait();
-    let _ = reader.join();
+    let mut trace = Trace {
+        events: reader.join().unwrap_or_default(),
+    };
     if trace.ending().is_none() {
         let ending = if timeout {
             Ending::Timeout {

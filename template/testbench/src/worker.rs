@@ -1,7 +1,8 @@
 //! The worker: a process that plays one scenario and ends.
 //!
 //! The bench starts its worker with the job as one JSON line on standard input, and reads the events
-//! from standard output. A worker whose parent is gone ends: its standard input ends then.
+//! from standard output. A worker whose parent is gone ends: its standard input ends then. One that
+//! takes too long is sent another line, and ends with what it has.
 
 use std::io::{BufRead as _, Read as _};
 use std::path::PathBuf;
@@ -47,9 +48,10 @@ pub fn run() -> ExitCode {
     };
     std::panic::set_hook(Box::new(|panic| crate::model::internal(panic.to_string())));
     std::thread::spawn(|| {
-        // Nothing more is sent; the end of the stream is the end of the parent.
-        let mut rest = Vec::new();
-        let _ = std::io::stdin().lock().read_to_end(&mut rest);
+        // The next thing to come is the parent's end, or its wish to have what there is.
+        let mut rest = [0];
+        let _ = std::io::stdin().lock().read(&mut rest);
+        crate::model::flush();
         std::process::exit(3);
     });
     match Image::open(&job.driver) {

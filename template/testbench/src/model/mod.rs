@@ -39,6 +39,7 @@ pub mod work;
 use std::cell::RefCell;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::image::Import;
 use crate::memory::{self, Purpose};
@@ -340,8 +341,14 @@ pub fn emit(event: &Event) {
         return;
     };
     line.push(b'\n');
-    // A parent that is gone needs no events.
-    let _ = std::io::stdout().write_all(&line);
+    {
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.append(&mut line);
+        // On Windows a fast fail ends the process before anything can be said.
+        if cfg!(windows) || waiting.len() > ENOUGH {
+            write_out(&mut waiting);
+        }
+    }
     if matches!(event, Event::End { .. }) {
         return;
     }
@@ -360,10 +367,27 @@ pub fn emit(event: &Event) {
     }
 }
 
+/// Events that are not written yet: writing each by itself takes longer than all the rest.
+static WAITING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// So many bytes are written at once.
+const ENOUGH: usize = 1 << 14;
+
+fn write_out(waiting: &mut Vec<u8>) {
+    let mut out = std::io::stdout();
+    // A parent that is gone needs no events.
+    let _ = out.write_all(waiting).and_then(|()| out.flush());
+    waiting.clear();
+}
+
+/// Writes whatever is not written yet.
+pub fn flush() {
+    write_out(&mut WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
 /// Ends the scenario.
 pub fn end(ending: Ending) -> ! {
     emit(&Event::End { ending });
-    let _ = std::io::stdout().flush();
+    flush();
     std::process::exit(0)
 }
 
