@@ -120,6 +120,11 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "entered at PASSIVE_LEVEL returned at DISPATCH_LEVEL",
     ),
     (
+        "FAILS_WITHOUT_A_REASON",
+        "clean-load",
+        "DriverEntry returns STATUS_INVALID_PARAMETER (0xC000000D) although no call failed",
+    ),
+    (
         "NEVER_RETURNS",
         "hang",
         "the pre-operation callback of IRP_MJ_CLEANUP did not return within",

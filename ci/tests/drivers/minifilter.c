@@ -433,6 +433,12 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
         Registration.ContextRegistration = Endless;
     }
 #endif
+#ifdef FAILS_WITHOUT_A_REASON
+    if (Path->Length != 0) {
+        Log(Driver, Step, STATUS_INVALID_PARAMETER);
+        return STATUS_INVALID_PARAMETER;
+    }
+#endif
     ExInitializeNPagedLookasideList(&Entries, NULL, NULL, 0, sizeof(ENTRY), TAG, 0);
     ExInitializeResourceLite(&Lock);
     KeInitializeSpinLock(&Counting);
