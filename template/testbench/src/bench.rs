@@ -492,8 +492,14 @@ fn ways(function: &str, in_load: bool) -> Vec<Injected> {
         Some(Fails::With(statuses)) => {
             let mut ways: Vec<Injected> = statuses.iter().copied().map(Injected::Status).collect();
             if in_load {
-                // A warning is a failure too, and an informational status is none.
-                ways.push(Injected::Status(status::BUFFER_OVERFLOW));
+                // A warning is a failure too, and an informational status is none. A query means
+                // something by STATUS_BUFFER_OVERFLOW, so it gets another warning.
+                let is_query = function.contains("Query") || function.contains("Get");
+                ways.push(Injected::Status(if is_query {
+                    status::DEVICE_BUSY
+                } else {
+                    status::BUFFER_OVERFLOW
+                }));
                 ways.push(Injected::Status(status::OBJECT_NAME_EXISTS));
             } else {
                 ways.truncate(1);
