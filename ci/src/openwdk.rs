@@ -94,10 +94,6 @@ impl OpenWdk {
         Ok(())
     }
 
-    fn include_directories(&self) -> [PathBuf; 3] {
-        root::include_directories(&self.root)
-    }
-
     fn library(&self, name: &str) -> PathBuf {
         root::library_directory(&self.root).join(name)
     }

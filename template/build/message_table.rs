@@ -14,7 +14,7 @@ const MESSAGE_RESOURCE_UNICODE: u16 = 1;
 /// Writes the table to `out_dir` and returns its line of the resource script (11 is
 /// `RT_MESSAGETABLE`).
 pub fn generate(out_dir: &Path) -> Result<String, Box<dyn Error>> {
-    fs::write(out_dir.join("messages.bin"), table(&MESSAGES)?)?;
+    fs::write(out_dir.join("messages.bin"), table(MESSAGES)?)?;
     Ok("1 11 \"messages.bin\"\n".into())
 }
 

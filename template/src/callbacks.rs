@@ -107,7 +107,7 @@ impl PreAnswer for () {
 }
 
 /// Sets the result of an operation that ends here.
-const fn complete(io_status: &mut IO_STATUS_BLOCK, status: NTSTATUS) {
+pub const fn complete(io_status: &mut IO_STATUS_BLOCK, status: NTSTATUS) {
     const { assert!(offset_of!(IO_STATUS_BLOCK, Information) == size_of::<PVOID>()) }
     io_status.Information = 0;
     // SAFETY: the status is the first thing in the block, in a union with a pointer.

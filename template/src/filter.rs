@@ -21,10 +21,22 @@ const SIZE: u16 = size_of::<FLT_REGISTRATION>() as u16;
 const VERSION: u16 = FLT_REGISTRATION_VERSION as u16;
 {% if service_stop -%}
 /// `sc stop` unloads the driver.
-const FLAGS: FLT_REGISTRATION_FLAGS = 0;
+const SERVICE_STOP: FLT_REGISTRATION_FLAGS = 0;
 {%- else -%}
 /// `sc stop` fails and the unload callback is not called for it.
-const FLAGS: FLT_REGISTRATION_FLAGS = crate::fltmgr::FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP;
+const SERVICE_STOP: FLT_REGISTRATION_FLAGS =
+    crate::fltmgr::FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP;
+{%- endif %}
+{% if sees_data -%}
+/// Volumes in persistent memory (DAX) are left out: what is mapped there is read and written without
+/// any operation, not even paging I/O, so a filter of reads or writes does not see it. Named pipes
+/// and mailslots are left out: the filter has no callback for creating them.
+const VOLUMES: FLT_REGISTRATION_FLAGS = 0;
+{%- else -%}
+/// Volumes in persistent memory (DAX) are filtered, too: only reads and writes are different there,
+/// and the filter sees neither. Named pipes and mailslots are left out: it has no callback for
+/// creating them.
+const VOLUMES: FLT_REGISTRATION_FLAGS = crate::fltmgr::FLTFL_REGISTRATION_SUPPORT_DAX_VOLUME;
 {%- endif %}
 
 /// The registered filter; dropping it unregisters it.
@@ -34,7 +46,7 @@ pub struct Filter {
 
 /// The filter manager's name for a registered filter.
 #[derive(Clone, Copy)]
-pub struct Handle(PFLT_FILTER);
+pub struct Handle(pub PFLT_FILTER);
 
 // SAFETY: it names an object of the filter manager, which may be used from any thread.
 unsafe impl Send for Handle {}
@@ -53,7 +65,7 @@ impl Filter {
         let registration = FLT_REGISTRATION {
             Size: SIZE,
             Version: VERSION,
-            Flags: FLAGS,
+            Flags: SERVICE_STOP | VOLUMES,
             OperationRegistration: OPERATIONS.as_ptr(),
             FilterUnloadCallback: unload::CALLBACK,
             InstanceSetupCallback: Some(instance::setup),

@@ -23,7 +23,7 @@ const fn attaches_to(file_system: FLT_FILESYSTEM_TYPE) -> bool {
 pub unsafe extern "C" fn setup(
     _objects: PCFLT_RELATED_OBJECTS,
     _flags: FLT_INSTANCE_SETUP_FLAGS,
-    _device_type: ULONG,
+    {% unless parameters %}_{% endunless %}device_type: ULONG,
     file_system: FLT_FILESYSTEM_TYPE,
 ) -> NTSTATUS {
     if !attaches_to(file_system) {
@@ -31,7 +31,13 @@ pub unsafe extern "C" fn setup(
     }
     // SAFETY: a callback of the registered filter, and the reference ends with it.
     if let Some(state) = unsafe { STATE.get() } {
+{%- if parameters %}
+        if !state.parameters.attach_to(device_type) || !state.instance_attaches() {
+            return STATUS_FLT_DO_NOT_ATTACH;
+        }
+{%- else %}
         state.instance_attached();
+{%- endif %}
     }
     STATUS_SUCCESS
 }

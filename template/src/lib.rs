@@ -7,25 +7,49 @@
 //! | which operations does it see, and what does it do then? | `operations.rs`, `operations/` |
 //! | which volumes does it attach to? | `instance.rs` |
 //! | who may unload it? | `unload.rs` |
+{%- if control_device %}
+//! | what can programs open, and who hears of a shutdown? | `control_device.rs` |
+{%- endif %}
+{%- if parameters %}
+//! | which settings does it have? | `parameters.rs` |
+{%- endif %}
+{%- if reinitialize %}
+//! | what happens when the other drivers have started? | `reinitialize.rs` |
+{%- endif %}
 //! | what do the callbacks share? | `state.rs` |
 //! | what is logged when a start fails? | `error_log.rs` |
 
 #![no_std]
 
 mod callbacks;
+{%- if control_device %}
+mod control_device;
+{%- endif %}
 mod driver;
 mod error_log;
 mod filter;
 mod fltmgr;
 mod instance;
+{%- if kernel_handles %}
+mod kernel_handle;
+{%- endif %}
 {%- if event_log %}
 #[expect(dead_code, reason = "the texts are for the build script")]
 mod messages;
 {%- endif %}
 mod operations;
+{%- if parameters %}
+mod parameters;
+{%- endif %}
 mod published;
+{%- if reinitialize %}
+mod reinitialize;
+{%- endif %}
 mod state;
 mod step;
+{%- if unicode_strings %}
+mod unicode;
+{%- endif %}
 mod unload;
 
 // The panic handler. Nothing in this driver panics; it is there because a Rust binary needs one.

@@ -3,8 +3,8 @@
 
 /// An event log message.
 pub struct Message {
-    /// The `ErrorCode` of the entry, laid out as an `NTSTATUS`: severity error, customer bit,
-    /// facility, code.
+    /// The `ErrorCode` of the entry, laid out as an `NTSTATUS`: severity, customer bit, facility,
+    /// code.
     pub id: u32,
     /// What Event Viewer shows. `%1` is the driver's name, from the I/O manager; `%2` and on are
     /// the entry's strings.
@@ -12,10 +12,18 @@ pub struct Message {
 }
 
 /// All of them, for the table.
-pub const MESSAGES: [Message; 1] = [LOAD_FAILED];
+pub const MESSAGES: &[Message] = &[{% if parameters %}PARAMETER_REFUSED, {% endif %}LOAD_FAILED];
 
 /// `DriverEntry` failed: `%2` is the step, `%3` its status.
 pub const LOAD_FAILED: Message = Message {
     id: 0xE004_0001,
     text: "{{crate_name}} was not loaded: %2 failed with status %3. What had been set up has been undone.",
 };
+{%- if parameters %}
+
+/// A setting cannot be meant: `%2` is its name, `%3` why.
+pub const PARAMETER_REFUSED: Message = Message {
+    id: 0xA004_0002,
+    text: "{{crate_name}} uses its default for %2: the value in the Parameters key was refused with status %3 (0xC0000024: it is no REG_DWORD; 0xC000000D: it is outside the limits).",
+};
+{%- endif %}

@@ -1,8 +1,8 @@
 //! What the callbacks share.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{% if reinitialize %}{AtomicBool, AtomicU32, Ordering}{% else %}{AtomicU32, Ordering}{% endif %};
 
-use crate::published::Published;
+use crate::{% if parameters %}{parameters::Parameters, published::Published}{% else %}published::Published{% endif %};
 
 /// The state that every callback is given. It is made before the filter is registered and dropped
 /// after it is unregistered, so a callback never finds it missing. Callbacks run at the same time
@@ -11,6 +11,14 @@ use crate::published::Published;
 pub struct State {
     /// How many instances are attached now; `fltmc instances` shows the same ones.
     attached: AtomicU32,
+{%- if parameters %}
+    /// The settings.
+    pub parameters: Parameters,
+{%- endif %}
+{%- if reinitialize %}
+    /// Whether files can be opened: not yet, while the system starts.
+    files_reachable: AtomicBool,
+{%- endif %}
 }
 
 /// The state of the loaded driver.
@@ -18,19 +26,51 @@ pub static STATE: Published<State> = Published::empty();
 
 impl State {
     /// The state of a driver that has not attached to anything yet.
-    pub const fn new() -> Self {
+    pub const fn new({% if parameters %}parameters: Parameters{% endif %}) -> Self {
         Self {
             attached: AtomicU32::new(0),
+{%- if parameters %}
+            parameters,
+{%- endif %}
+{%- if reinitialize %}
+            files_reachable: AtomicBool::new(false),
+{%- endif %}
         }
     }
+{%- if parameters %}
+
+    /// Counts an instance that is to attach, unless there are as many already as may be; tells
+    /// whether it may.
+    pub fn instance_attaches(&self) -> bool {
+        self.attached
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |attached| {
+                (attached < self.parameters.maximum_instances).then_some(attached.wrapping_add(1))
+            })
+            .is_ok()
+    }
+{%- else %}
 
     /// Counts an instance that attached.
     pub fn instance_attached(&self) {
         self.attached.fetch_add(1, Ordering::Relaxed);
     }
+{%- endif %}
 
     /// Counts an instance that is gone.
     pub fn instance_detached(&self) {
         self.attached.fetch_sub(1, Ordering::Relaxed);
     }
+{%- if reinitialize %}
+
+    /// Notes that files can be opened from now on.
+    pub fn files_are_reachable(&self) {
+        self.files_reachable.store(true, Ordering::Release);
+    }
+
+    /// Whether files can be opened; a callback that opens one asks first.
+    #[expect(dead_code, reason = "for your callbacks")]
+    pub fn can_open_files(&self) -> bool {
+        self.files_reachable.load(Ordering::Acquire)
+    }
+{%- endif %}
 }

@@ -12,6 +12,24 @@ pub enum Step {
     RegisterFilter = 1,
     /// `FltStartFiltering`.
     StartFiltering = 2,
+{%- if parameters %}
+    /// `IoOpenDriverRegistryKey`.
+    OpenParameters = 3,
+    /// `ZwQueryValueKey`.
+    QueryParameter = 4,
+{%- endif %}
+{%- if control_device %}
+    /// `IoCreateDeviceSecure`.
+    CreateDevice = 5,
+    /// `IoCreateSymbolicLink`.
+    CreateSymbolicLink = 6,
+    /// `IoRegisterShutdownNotification`.
+    RegisterShutdownNotification = 7,
+{%- endif %}
+{%- if reinitialize %}
+    /// `FltObjectReference`.
+    ReferenceFilter = 8,
+{%- endif %}
 }
 
 /// A step that failed, with its own status: the one that `DriverEntry` returns.
@@ -28,6 +46,18 @@ impl Step {
         match self {
             Self::RegisterFilter => c"FltRegisterFilter",
             Self::StartFiltering => c"FltStartFiltering",
+{%- if parameters %}
+            Self::OpenParameters => c"IoOpenDriverRegistryKey",
+            Self::QueryParameter => c"ZwQueryValueKey",
+{%- endif %}
+{%- if control_device %}
+            Self::CreateDevice => c"IoCreateDeviceSecure",
+            Self::CreateSymbolicLink => c"IoCreateSymbolicLink",
+            Self::RegisterShutdownNotification => c"IoRegisterShutdownNotification",
+{%- endif %}
+{%- if reinitialize %}
+            Self::ReferenceFilter => c"FltObjectReference",
+{%- endif %}
         }
     }
 

@@ -5,7 +5,7 @@
 //! | `Include/…/km/crt` | `ci/openwdk/include`: our own headers; searched first, they pass on to those below |
 //! | `Include/…/km` | mingw-w64's ddk headers, with the edits of `ci/openwdk/edits.toml` |
 //! | `Include/…/shared` | mingw-w64's other headers |
-//! | `Lib/…/km/x64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib` |
+//! | `Lib/…/km/x64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib`; static ones, from the C there |
 //!
 //! It lies in ci/target, under a name made of everything that goes into it, so a change makes a new one.
 
@@ -237,7 +237,8 @@ fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
     }
     // Link lines name it in either spelling.
     link(&directory.join("fltMgr.lib"), &directory.join("fltmgr.lib"))?;
-    empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm)
+    empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm)?;
+    static_library(root, "wdmsec", llvm)
 }
 
 fn mingw_library(mingw: &Mingw, library: &str) -> PathBuf {
@@ -332,9 +333,24 @@ fn empty_library(library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
         .args(["--target=x86_64-pc-windows-msvc", "-c", "-o"])
         .arg(&object)
         .arg(&source))?;
+    archive(&object, library, llvm)
+}
+
+/// A library whose code becomes a part of the driver, from our own source of the same name.
+fn static_library(root: &Path, name: &str, llvm: &Llvm) -> anyhow::Result<()> {
+    let library = library_directory(root).join(format!("{name}.lib"));
+    let object = library.with_extension("obj");
+    run(super::c::clang(llvm, root)
+        .args(["-O1", "-c", "-o"])
+        .arg(&object)
+        .arg(super::data().join("lib").join(format!("{name}.c"))))?;
+    archive(&object, &library, llvm)
+}
+
+fn archive(object: &Path, library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
     let mut out = std::ffi::OsString::from("/out:");
     out.push(library);
-    run(Command::new(llvm.program("llvm-lib")).arg(out).arg(&object))
+    run(Command::new(llvm.program("llvm-lib")).arg(out).arg(object))
 }
 
 /// Runs a tool, silently unless it fails.

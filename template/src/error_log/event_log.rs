@@ -7,7 +7,17 @@ use wdk_sys::{
     ntddk::{IoAllocateErrorLogEntry, IoWriteErrorLogEntry},
 };
 
-use crate::{messages::LOAD_FAILED, step::Failure};
+{% if parameters -%}
+use crate::{
+    messages::{LOAD_FAILED, Message, PARAMETER_REFUSED},
+    step::{Failure, Step},
+};
+{%- else -%}
+use crate::{
+    messages::{LOAD_FAILED, Message},
+    step::Failure,
+};
+{%- endif %}
 
 /// `ERROR_LOG_MAXIMUM_SIZE` on 64-bit Windows: a macro with a `sizeof`, which bindgen does not see.
 const ERROR_LOG_MAXIMUM_SIZE: usize = 240;
@@ -25,19 +35,48 @@ const _: () = {
 const STRINGS_OFFSET: usize = size_of::<IO_ERROR_LOG_PACKET>();
 /// `0x` and eight digits.
 const STATUS_LENGTH: usize = 10;
-/// What the step's name may have so that the entry fits.
+/// What a name may have so that the entry fits.
 const NAME_LENGTH: usize =
     (ERROR_LOG_MAXIMUM_SIZE - STRINGS_OFFSET) / size_of::<u16>() - STATUS_LENGTH - 2;
 
 /// Writes the entry "Logging Errors" asks for: the message, the step's number, its status, and both
 /// as strings.
-///
+pub fn load_failed(driver_object: &mut DRIVER_OBJECT, failure: &Failure) {
+    let name = failure.step.name().to_bytes().iter().copied();
+    let place = failure.step as u32;
+    write(
+        driver_object,
+        &LOAD_FAILED,
+        place,
+        failure.status,
+        name.map(u16::from),
+    );
+}
+{%- if parameters %}
+
+/// Writes which setting has a value that cannot be meant, and why.
+pub fn parameter_refused(
+    driver_object: &mut DRIVER_OBJECT,
+    name: &'static [u16],
+    status: NTSTATUS,
+) {
+    let name = name.iter().copied().take_while(|&unit| unit != 0);
+    let place = Step::QueryParameter as u32;
+    write(driver_object, &PARAMETER_REFUSED, place, status, name);
+}
+{%- endif %}
+
 /// Wraps `IoAllocateErrorLogEntry` and `IoWriteErrorLogEntry`; IRQL <= `DISPATCH_LEVEL`. Where no
 /// entry is to be had, nothing is logged: that is no failure of its own.
-pub fn load_failed(driver_object: &mut DRIVER_OBJECT, failure: &Failure) {
-    let name = failure.step.name().to_bytes();
-    let name = name.get(..NAME_LENGTH).unwrap_or(name);
-    let units = name.len() + STATUS_LENGTH + 2;
+fn write(
+    driver_object: &mut DRIVER_OBJECT,
+    message: &Message,
+    place: u32,
+    status: NTSTATUS,
+    name: impl Iterator<Item = u16> + Clone,
+) {
+    let name = name.take(NAME_LENGTH);
+    let units = name.clone().count() + STATUS_LENGTH + 2;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "at most ERROR_LOG_MAXIMUM_SIZE, by NAME_LENGTH"
@@ -55,22 +94,16 @@ pub fn load_failed(driver_object: &mut DRIVER_OBJECT, failure: &Failure) {
             reason = "the size of a small structure"
         )]
         StringOffset: STRINGS_OFFSET as u16,
-        ErrorCode: LOAD_FAILED.id.cast_signed(),
-        UniqueErrorValue: failure.step as u32,
-        FinalStatus: failure.status,
+        ErrorCode: message.id.cast_signed(),
+        UniqueErrorValue: place,
+        FinalStatus: status,
         ..IO_ERROR_LOG_PACKET::default()
     };
     // SAFETY: the entry begins with the packet and is aligned for it.
     unsafe { entry.cast::<IO_ERROR_LOG_PACKET>().write(packet) };
     // SAFETY: the strings begin inside the entry, where the packet ends.
     let strings = unsafe { entry.byte_add(STRINGS_OFFSET) }.cast::<u16>();
-    let text = name
-        .iter()
-        .copied()
-        .map(u16::from)
-        .chain([0])
-        .chain(hexadecimal(failure.status))
-        .chain([0]);
+    let text = name.chain([0]).chain(hexadecimal(status)).chain([0]);
     for (index, unit) in text.enumerate() {
         let place = strings.wrapping_add(index);
         // SAFETY: the text has `units` units, and the entry was allocated with room for them.

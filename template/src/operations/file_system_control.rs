@@ -21,7 +21,8 @@ impl PreOperation for FileSystemControl {
     /// Your code for the time before the operation goes here.
     ///
     /// Runs at `PASSIVE_LEVEL`. Mounts do not come this way: the instance setup callback tells of
-    /// them.
+    /// them. Offloaded copies do (`FSCTL_OFFLOAD_READ`, `FSCTL_OFFLOAD_WRITE`), and requests for
+    /// `BypassIO` (`FSCTL_MANAGE_BYPASS_IO`).
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -20,7 +20,8 @@ pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Read>();
 impl PreOperation for Read {
     const MAJOR_FUNCTION: u32 = IRP_MJ_READ;
     // Paging reads resolve page faults and fill the cache: a filter that does not transform data
-    // has nothing to do there, and little is allowed.
+    // has nothing to do there, and little is allowed. Cached reads are not skipped: they are what
+    // most programs do.
     const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
     type Answer = Answer;
 

@@ -20,7 +20,8 @@ pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Write>();
 impl PreOperation for Write {
     const MAJOR_FUNCTION: u32 = IRP_MJ_WRITE;
     // Paging writes carry what reached the cache or a mapping earlier, in threads of the memory
-    // manager: a filter that does not transform data has seen the write itself already.
+    // manager: a filter that does not transform data has seen the write itself already. Cached
+    // writes are not skipped: they are that write.
     const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
     type Answer = Answer;
 
