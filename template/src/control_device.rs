@@ -53,8 +53,10 @@ const LINK_NAME: &[u16] = &utf16!(r"\DosDevices\{{crate_name}}");
 const SECURITY: &[u16] = &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)");
 /// The device's setup class, where an administrator may set another security. It is this driver's
 /// own, made from the project's name.
-const CLASS: GUID = GUID {
-    {{device_class_guid}}
+static CLASS: GUID = GUID {
+{%- for field in device_class %}
+    {{field}}
+{%- endfor %}
 };
 
 // What the driver writes to or reads from, as documented for 64-bit Windows.
@@ -68,8 +70,8 @@ mod wdmsec {
     //! What the driver needs of wdmsec.h, which `wdk-sys` does not have.
 
     use wdk_sys::{
-        BOOLEAN, DEVICE_TYPE, GUID, NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT,
-        PUNICODE_STRING, ULONG,
+        BOOLEAN, GUID, NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT, PUNICODE_STRING,
+        ULONG,
     };
 
     // A library that becomes a part of the driver, not an export of the kernel.
@@ -81,7 +83,7 @@ mod wdmsec {
             driver_object: PDRIVER_OBJECT,
             device_extension_size: ULONG,
             device_name: PUNICODE_STRING,
-            device_type: DEVICE_TYPE,
+            device_type: ULONG,
             device_characteristics: ULONG,
             exclusive: BOOLEAN,
             default_sddl_string: PCUNICODE_STRING,

@@ -125,11 +125,7 @@ fn open(driver_object: &mut DRIVER_OBJECT) -> Result<Option<KernelHandle>, Failu
 
 impl Setting {
     /// Reads the value, or the default where there is none or a wrong one.
-    fn read(
-        &self,
-        key: &KernelHandle,
-        driver_object: &mut DRIVER_OBJECT,
-    ) -> Result<u32, Failure> {
+    fn read(&self, key: &KernelHandle, driver_object: &mut DRIVER_OBJECT) -> Result<u32, Failure> {
         match self.judge(query(key, self.name)?) {
             Ok(number) => Ok(number),
             Err(status) => {
