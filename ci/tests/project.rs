@@ -27,19 +27,39 @@ const PROJECTS: &[&[(&str, &str)]] = &[
         ("service_stop", "false"),
         ("error_log", "debugger"),
         ("operations", "shutdown"),
+        ("control_device", "true"),
+        ("parameters", "true"),
     ],
     &[
         ("unload_policy", "refuse-non-mandatory"),
         ("license", "proprietary"),
+        ("control_device", "true"),
     ],
     &[
         ("unload_policy", "refuse-non-mandatory"),
         ("service_stop", "false"),
         ("attach", "manual"),
         ("operations", "cleanup,network-query-open"),
+        ("parameters", "true"),
+        ("testbench", "false"),
     ],
-    &[("unload_policy", "never"), ("operations", ALL_OPERATIONS)],
-    &[("unload_policy", "never"), ("service_stop", "false")],
+    &[
+        ("unload_policy", "never"),
+        ("operations", ALL_OPERATIONS),
+        ("control_device", "true"),
+        ("reinitialize", "true"),
+        ("parameters", "true"),
+    ],
+    &[
+        ("unload_policy", "never"),
+        ("service_stop", "false"),
+        ("reinitialize", "true"),
+    ],
+    &[
+        ("control_device", "true"),
+        ("reinitialize", "true"),
+        ("parameters", "true"),
+    ],
 ];
 
 /// Stands for every value that the option has.

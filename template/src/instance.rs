@@ -30,15 +30,17 @@ pub unsafe extern "C" fn setup(
         return STATUS_FLT_DO_NOT_ATTACH;
     }
     // SAFETY: a callback of the registered filter, and the reference ends with it.
-    if let Some(state) = unsafe { STATE.get() } {
 {%- if parameters %}
-        if !state.parameters.attach_to(device_type) || !state.instance_attaches() {
-            return STATUS_FLT_DO_NOT_ATTACH;
-        }
-{%- else %}
-        state.instance_attached();
-{%- endif %}
+    if let Some(state) = unsafe { STATE.get() }
+        && !state.instance_attaches(device_type)
+    {
+        return STATUS_FLT_DO_NOT_ATTACH;
     }
+{%- else %}
+    if let Some(state) = unsafe { STATE.get() } {
+        state.instance_attached();
+    }
+{%- endif %}
     STATUS_SUCCESS
 }
 

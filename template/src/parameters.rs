@@ -59,13 +59,10 @@ impl Parameters {
     /// What the registry answers, other than that the key or a value is not there.
     pub fn read(driver_object: &mut DRIVER_OBJECT) -> Result<Self, Failure> {
         let key = open(driver_object)?;
-        let mut number = |setting: Setting| match &key {
-            Some(key) => setting.read(key, driver_object),
-            None => Ok(setting.default),
-        };
+        let key = key.as_ref();
         Ok(Self {
-            attach_to_network: number(ATTACH_TO_NETWORK)? != 0,
-            maximum_instances: number(MAXIMUM_INSTANCES)?,
+            attach_to_network: ATTACH_TO_NETWORK.read(key, driver_object)? != 0,
+            maximum_instances: MAXIMUM_INSTANCES.read(key, driver_object)?,
         })
     }
 
@@ -125,8 +122,15 @@ fn open(driver_object: &mut DRIVER_OBJECT) -> Result<Option<KernelHandle>, Failu
 
 impl Setting {
     /// Reads the value, or the default where there is none or a wrong one.
-    fn read(&self, key: &KernelHandle, driver_object: &mut DRIVER_OBJECT) -> Result<u32, Failure> {
-        match self.judge(query(key, self.name)?) {
+    fn read(
+        &self,
+        key: Option<&KernelHandle>,
+        driver_object: &mut DRIVER_OBJECT,
+    ) -> Result<u32, Failure> {
+        let Some(key) = key else {
+            return Ok(self.default);
+        };
+        match self.judge(&query(key, self.name)?) {
             Ok(number) => Ok(number),
             Err(status) => {
                 error_log::parameter_refused(driver_object, self.name, status);
@@ -136,8 +140,8 @@ impl Setting {
     }
 
     /// The number to use, or why what was found is refused.
-    fn judge(&self, found: Found) -> Result<u32, NTSTATUS> {
-        match found {
+    fn judge(&self, found: &Found) -> Result<u32, NTSTATUS> {
+        match *found {
             Found::Nothing => Ok(self.default),
             Found::Number(number) if (self.least..=self.most).contains(&number) => Ok(number),
             Found::Number(_) => Err(STATUS_INVALID_PARAMETER),

@@ -2,6 +2,10 @@
 
 use core::sync::atomic::{% if reinitialize %}{AtomicBool, AtomicU32, Ordering}{% else %}{AtomicU32, Ordering}{% endif %};
 
+{% if parameters -%}
+use wdk_sys::ULONG;
+
+{% endif -%}
 use crate::{% if parameters %}{parameters::Parameters, published::Published}{% else %}published::Published{% endif %};
 
 /// The state that every callback is given. It is made before the filter is registered and dropped
@@ -13,7 +17,7 @@ pub struct State {
     attached: AtomicU32,
 {%- if parameters %}
     /// The settings.
-    pub parameters: Parameters,
+    parameters: Parameters,
 {%- endif %}
 {%- if reinitialize %}
     /// Whether files can be opened: not yet, while the system starts.
@@ -39,14 +43,16 @@ impl State {
     }
 {%- if parameters %}
 
-    /// Counts an instance that is to attach, unless there are as many already as may be; tells
-    /// whether it may.
-    pub fn instance_attaches(&self) -> bool {
-        self.attached
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |attached| {
-                (attached < self.parameters.maximum_instances).then_some(attached.wrapping_add(1))
-            })
-            .is_ok()
+    /// Whether an instance on this type of device may attach; counts it then.
+    pub fn instance_attaches(&self, device_type: ULONG) -> bool {
+        let room = |attached: u32| {
+            (attached < self.parameters.maximum_instances).then_some(attached.wrapping_add(1))
+        };
+        self.parameters.attach_to(device_type)
+            && self
+                .attached
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
+                .is_ok()
     }
 {%- else %}
 

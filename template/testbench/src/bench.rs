@@ -205,6 +205,9 @@ impl Run<'_, '_> {
             scenarios.truncate(1);
             return Ok((scenarios.into_iter().zip(first).collect(), Trace::default()));
         }
+        if let Some(life) = first.first() {
+            scenarios.retain(|scenario| scenario.story.concerns(life));
+        }
         scenarios.push(quiet.clone());
         let mut traces = self.play(&scenarios[1..])?;
         scenarios.pop();

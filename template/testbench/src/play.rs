@@ -29,6 +29,7 @@ pub fn play(image: Image, scenario: &Scenario) -> ! {
     }
     stage(Stage::Late);
     must(memory::unload());
+    devices::reinitialize();
     work::run_all();
     if loaded {
         // One that asked to be called again is called when the next drivers have started.
@@ -75,7 +76,9 @@ fn live(scenario: &Scenario) {
     if scenario.quiet_start && with(|state| state.filter.started) {
         filter::start();
     }
-    devices::reinitialize();
+    if scenario.story != Story::EarlyUnload {
+        devices::reinitialize();
+    }
     match scenario.story {
         Story::Life => life(),
         Story::ServiceStop => {
@@ -93,6 +96,20 @@ fn live(scenario: &Scenario) {
             operations::shutdown();
             // The system ends here; nothing is unloaded.
             end(Ending::Completed);
+        }
+        Story::DeviceInUse => device_in_use(),
+        Story::EarlyUnload => {
+            if !unload(false) {
+                devices::reinitialize();
+                unload(true);
+            }
+        }
+        Story::OddSettings => {
+            stage(Stage::Operations);
+            operations::probe();
+            if !unload(false) {
+                unload(true);
+            }
         }
     }
 }
@@ -113,6 +130,23 @@ fn life() {
     }
     stage(Stage::Again);
     operations::probe();
+    unload(true);
+}
+
+/// A program has the control device open when `fltmc unload` comes. Where that is refused the program
+/// closes it before the service is stopped: the I/O manager holds a service stop back until then.
+fn device_in_use() {
+    let Some(open) = devices::open() else { return };
+    stage(Stage::Before);
+    operations::probe();
+    if unload(false) {
+        // What becomes of the open handle is not documented for this case.
+        end(Ending::Completed);
+    }
+    stage(Stage::Again);
+    operations::probe();
+    open.flush();
+    open.close();
     unload(true);
 }
 

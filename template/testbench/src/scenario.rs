@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
+use crate::trace::{Event, Kind, Trace};
 
 /// What is done with the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,11 +17,42 @@ pub enum Story {
     ServiceStop,
     /// Load, a few operations, shutdown of the system, which unloads nothing.
     Shutdown,
+    /// Load, a program opens the control device, `fltmc unload`, the program closes it, `sc stop`.
+    DeviceInUse,
+    /// Load, and `fltmc unload` before the reinitialization routine had its turn.
+    EarlyUnload,
+    /// Load with settings in the registry that cannot be meant, `fltmc unload`.
+    OddSettings,
 }
 
 impl Story {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Story; 3] = [Story::Life, Story::ServiceStop, Story::Shutdown];
+    pub const ALL: [Story; 6] = [
+        Story::Life,
+        Story::ServiceStop,
+        Story::Shutdown,
+        Story::DeviceInUse,
+        Story::EarlyUnload,
+        Story::OddSettings,
+    ];
+
+    /// Whether it is worth telling of a driver that did this in its [`Story::Life`].
+    #[must_use]
+    pub fn concerns(self, life: &Trace) -> bool {
+        let acquired = |wanted: Kind| {
+            life.events
+                .iter()
+                .any(|event| matches!(event, Event::Acquire { kind, .. } if *kind == wanted))
+        };
+        match self {
+            Story::Life | Story::ServiceStop | Story::Shutdown => true,
+            Story::DeviceInUse => acquired(Kind::Device),
+            Story::EarlyUnload => acquired(Kind::Reinitialization),
+            Story::OddSettings => life.events.iter().any(
+                |event| matches!(event, Event::Call { function, .. } if function == "ZwQueryValueKey"),
+            ),
+        }
+    }
 }
 
 impl fmt::Display for Story {
@@ -29,6 +61,9 @@ impl fmt::Display for Story {
             Story::Life => "load, operations, fltmc unload",
             Story::ServiceStop => "load, sc stop",
             Story::Shutdown => "load, system shutdown",
+            Story::DeviceInUse => "load, fltmc unload while the control device is open",
+            Story::EarlyUnload => "load, fltmc unload before the reinitialization",
+            Story::OddSettings => "load with odd settings in the registry, fltmc unload",
         })
     }
 }

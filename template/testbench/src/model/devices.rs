@@ -3,11 +3,14 @@
 //! Documents: "Creating a Device Object", "`IoRegisterShutdownNotification` function (wdm.h)",
 //! "`IoRegisterDriverReinitialization` function (ntddk.h)", "`DriverEntry` return values".
 
+use std::collections::VecDeque;
+
 use super::layout::{device_object, driver_object, irp};
 use super::{
-    APC, DISPATCH, Fails, PASSIVE, acquire, bad_handle, enter, functions, holds, misuse, must,
-    must_release, new_thread, release, system_block, with,
+    APC, DISPATCH, Fails, PASSIVE, acquire, bad_handle, enter, functions, hang, holds, misuse,
+    must, must_release, new_thread, release, system_block, with,
 };
+use crate::scenario::Story;
 use crate::status::{self, Status};
 use crate::trace::{Kind, Misuse, Routine};
 use crate::{guest, memory};
@@ -17,7 +20,8 @@ use crate::{guest, memory};
 pub struct Devices {
     made: Vec<u64>,
     links: Vec<(String, u64)>,
-    reinitialize: Vec<(u64, u64)>,
+    reinitialize: VecDeque<(u64, u64)>,
+    rounds: u32,
     count: u32,
 }
 
@@ -78,7 +82,10 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn IofCompleteRequest(irp: u64, _boost: u32) {
         match memory::block_at(irp) {
-            Some(block) if !block.freed && block.what == "an IRP" => guest::write(irp + irp::SIZE as u64 + 0x100, 1_u8),
+            Some(block) if !block.freed && block.what == "an IRP" => {
+                guest::write(irp + COMPLETED, 1_u8);
+                guest::copy(irp + COMPLETED_WITH, irp + irp::STATUS, 4);
+            }
             _ => bad_handle("IRP", irp),
         }
     }
@@ -93,6 +100,13 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     fn ObfReferenceObject(object: u64) -> i64 {
         acquire(Kind::Reference, object, memory::handle_name(object).unwrap_or_else(|| "an object".to_owned()));
         0
+    }
+    /// A handle to an object.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
+    fn ObOpenObjectByPointer(object: u64, _attributes: u32, _state: u64, _access: u32, _kind: u64, _mode: u8, out: u64) -> Status {
+        let what = if holds(Kind::Device, object) { "to the device" } else { "to an object" };
+        guest::write(out, super::registry::new_handle(Kind::Handle, what));
+        status::SUCCESS
     }
     /// The object behind a handle; referenced.
     [PASSIVE, Fails::With(&[status::INVALID_HANDLE])]
@@ -183,7 +197,7 @@ fn reinitialize_later(driver: u64, routine: u64, context: u64) {
     if driver == 0 || with(|state| state.filter.driver) != driver {
         bad_handle("driver object", driver);
     }
-    with(|state| state.devices.reinitialize.push((routine, context)));
+    with(|state| state.devices.reinitialize.push_back((routine, context)));
     acquire(
         Kind::Reinitialization,
         routine,
@@ -191,22 +205,50 @@ fn reinitialize_later(driver: u64, routine: u64, context: u64) {
     );
 }
 
-/// After `DriverEntry` succeeded: the reinitialization routines run, once each.
+/// More rounds than any driver needs to find what it waits for.
+const MOST_ROUNDS: u32 = 1000;
+
+/// After `DriverEntry` succeeded: the reinitialization routines run, until none is queued any more.
 pub fn reinitialize() {
-    let (driver, waiting) = with(|state| {
-        (
-            state.filter.driver,
-            std::mem::take(&mut state.devices.reinitialize),
-        )
-    });
-    for (count, (routine, context)) in waiting.into_iter().enumerate() {
-        let name = Routine::Other {
-            routine: "DRIVER_REINITIALIZE".to_owned(),
-        };
+    while let Some((routine, context)) = with(|state| state.devices.reinitialize.pop_front()) {
+        let (driver, count) = with(|state| {
+            state.devices.rounds += 1;
+            (state.filter.driver, state.devices.rounds)
+        });
+        if count > MOST_ROUNDS {
+            hang(format!(
+                "the reinitialization routine queued itself {MOST_ROUNDS} times: the system waits for it to be done"
+            ));
+        }
         let _ = release(Kind::Reinitialization, routine);
-        let arguments = [driver, context, count as u64 + 1];
-        let _ = enter(name, PASSIVE, 1, routine, &arguments);
+        let arguments = [driver, context, u64::from(count)];
+        let _ = enter(
+            reinitialization(),
+            PASSIVE,
+            new_thread(),
+            routine,
+            &arguments,
+        );
     }
+}
+
+/// The routine that `IoRegisterDriverReinitialization` queues.
+#[must_use]
+pub fn reinitialization() -> Routine {
+    Routine::Other {
+        routine: "DRIVER_REINITIALIZE".to_owned(),
+    }
+}
+
+/// Whether files can be opened. A driver that has a reinitialization routine may be waiting for that: in
+/// one story it has to wait for three rounds, in another for ever.
+#[must_use]
+pub fn files_are_up() -> bool {
+    with(|state| match state.scenario.story {
+        Story::ServiceStop => !(1..=3).contains(&state.devices.rounds),
+        Story::Shutdown => state.devices.rounds == 0,
+        _ => true,
+    })
 }
 
 thread_local! {
@@ -227,15 +269,52 @@ pub fn volume_device(kind: u32) -> u64 {
     })
 }
 
-/// A program opens the driver's device, tries a control code and closes it.
+/// A handle of a program to the driver's device.
+#[derive(Debug)]
+pub struct Open {
+    device: u64,
+    file: u64,
+}
+
+/// A program opens the driver's first device.
+#[must_use]
+pub fn open() -> Option<Open> {
+    let device = with(|state| state.devices.made.first().copied())?;
+    let open = Open {
+        device,
+        file: new_file(device),
+    };
+    if open.send(0x00).is_success() {
+        return Some(open);
+    }
+    must(memory::free(open.file, false));
+    None
+}
+
+impl Open {
+    /// `FlushFileBuffers`.
+    pub fn flush(&self) {
+        let _ = self.send(0x09);
+    }
+
+    /// `CloseHandle`.
+    pub fn close(self) {
+        let _ = self.send(0x12);
+        let _ = self.send(0x02);
+        must(memory::free(self.file, false));
+    }
+
+    fn send(&self, major: u8) -> Status {
+        send(self.device, self.file, major)
+    }
+}
+
+/// A program opens the driver's device, tries a control code, flushes and closes it.
 pub fn use_device() {
-    let device = with(|state| state.devices.made.first().copied());
-    let Some(device) = device else { return };
-    if send(device, 0x00).is_success() {
-        let _ = send(device, 0x0E);
-        let _ = send(device, 0x09);
-        let _ = send(device, 0x12);
-        let _ = send(device, 0x02);
+    if let Some(open) = open() {
+        let _ = open.send(0x0E);
+        open.flush();
+        open.close();
     }
 }
 
@@ -244,24 +323,34 @@ pub fn shutdown() {
     let devices = with(|state| state.devices.made.clone());
     for device in devices {
         if holds(Kind::ShutdownNotification, device) {
-            let _ = send(device, 0x10);
+            let file = new_file(device);
+            let _ = send(device, file, 0x10);
+            must(memory::free(file, false));
         }
     }
 }
 
+fn new_file(device: u64) -> u64 {
+    let file = system_block(0xD8, "the file object of the control device");
+    guest::write(file, 0x00D8_0005_u32);
+    guest::write(file + 8, device);
+    file
+}
+
+/// Behind the IRP, out of the driver's sight: whether it was completed, and with what.
+const COMPLETED: u64 = irp::SIZE as u64 + 0x100;
+const COMPLETED_WITH: u64 = COMPLETED + 4;
+
 /// Sends an IRP to the driver's dispatch routine.
-fn send(device: u64, major: u8) -> Status {
+fn send(device: u64, file: u64, major: u8) -> Status {
     let driver = with(|state| state.filter.driver);
     let dispatch = guest::read::<u64>(driver + driver_object::MAJOR + 8 * u64::from(major));
     if !memory::is_code(dispatch) {
         return status::INVALID_DEVICE_REQUEST;
     }
-    let size = irp::SIZE + 0x140;
-    let request = system_block(size, "an IRP");
+    let name = super::operations::major_name(major);
+    let request = system_block(irp::SIZE + 0x140, "an IRP");
     let stack = request + irp::SIZE as u64 + 0x40;
-    let file = system_block(0xD8, "the file object of the control device");
-    guest::write(file, 0x00D8_0005_u32);
-    guest::write(file + 8, device);
     guest::write(request + irp::HEAD, 0x00D0_0006_u32);
     guest::write(request + irp::MODE, 1_u8);
     guest::write(request + irp::LOCATION, 0x0101_u16);
@@ -272,25 +361,37 @@ fn send(device: u64, major: u8) -> Status {
     if major == 0x0E {
         guest::write(stack + 0x18, 0x0022_FFFC_u32);
     }
-    let routine = Routine::Other {
+    let routine = dispatch_routine(major);
+    let answer = Status(enter(routine, PASSIVE, new_thread(), dispatch, &[device, request]) as u32);
+    let completed = guest::read::<u8>(request + COMPLETED) == 1;
+    let with = Status(guest::read(request + COMPLETED_WITH));
+    let problem = match completed {
+        false if answer != status::PENDING => {
+            Some(format!("returned {answer} without IoCompleteRequest"))
+        }
+        true if answer != status::PENDING && answer != with => {
+            Some(format!("returned {answer}, and IoStatus.Status is {with}"))
+        }
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        misuse(Misuse::Lock {
+            problem: format!("the dispatch routine of {name} {problem}"),
+        });
+    }
+    must(memory::free(request, false));
+    answer
+}
+
+/// A dispatch routine of the driver's.
+#[must_use]
+pub fn dispatch_routine(major: u8) -> Routine {
+    Routine::Other {
         routine: format!(
             "dispatch routine of {}",
             super::operations::major_name(major)
         ),
-    };
-    let answer = Status(enter(routine, PASSIVE, new_thread(), dispatch, &[device, request]) as u32);
-    let completed = guest::read::<u8>(request + irp::SIZE as u64 + 0x100) == 1;
-    if !completed && answer != status::PENDING {
-        misuse(Misuse::Lock {
-            problem: format!(
-                "the dispatch routine of {} returned {answer} without IoCompleteRequest",
-                super::operations::major_name(major)
-            ),
-        });
     }
-    must(memory::free(request, false));
-    must(memory::free(file, false));
-    answer
 }
 
 /// Whether a dispatch entry is the driver's own.

@@ -355,6 +355,10 @@ fn unregister() {
     contexts::filter_is_gone();
     work::run_generic();
     ports::filter_is_gone();
+    if with(|state| !state.filter.references.is_empty()) {
+        // While this thread waits, the one that starts drivers goes on.
+        super::devices::reinitialize();
+    }
     if let Some((_, what)) = with(|state| state.filter.references.first().cloned()) {
         hang(format!(
             "FltUnregisterFilter waits for a reference to {what} that was never taken back (FltObjectDereference)"

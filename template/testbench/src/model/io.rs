@@ -164,6 +164,30 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     }
 }
 
+functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
+    /// Opens a file, through all filters.
+    [PASSIVE, OPEN_FAILS]
+    fn ZwOpenFile(handle: u64, _access: u32, attributes: u64, io_status: u64) -> Status {
+        open_by_name(handle, attributes, io_status)
+    }
+    /// Opens a file or makes it, through all filters.
+    [PASSIVE, OPEN_FAILS]
+    fn ZwCreateFile(handle: u64, _access: u32, attributes: u64, io_status: u64) -> Status {
+        open_by_name(handle, attributes, io_status)
+    }
+}
+
+fn open_by_name(handle: u64, attributes: u64, io_status: u64) -> Status {
+    if guest::read::<u64>(attributes + 0x10) == 0 {
+        return status::INVALID_PARAMETER;
+    }
+    if super::devices::files_are_up() {
+        open(handle, 0, io_status)
+    } else {
+        status::OBJECT_NAME_NOT_FOUND
+    }
+}
+
 fn check(instance: u64, file: u64) {
     if volumes::by_instance(instance).is_none() {
         bad_handle("instance handle", instance);

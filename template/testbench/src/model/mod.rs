@@ -31,6 +31,7 @@ pub mod ports;
 pub mod process;
 pub mod registry;
 pub mod runtime;
+pub mod security;
 pub mod strings;
 pub mod text;
 pub mod volumes;
@@ -148,6 +149,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         names::NAMES,
         ports::PORTS,
         io::FILES,
+        io::NT_FILES,
         pool::POOL,
         pool::MDL,
         locks::LOCKS,
@@ -160,6 +162,8 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         devices::NTDDK_DEVICES,
         errorlog::ERROR_LOG,
         registry::REGISTRY,
+        security::SECURITY,
+        security::WDM_SECURITY,
         strings::STRINGS,
         strings::NTDDK_STRINGS,
         text::TEXT,

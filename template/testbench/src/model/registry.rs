@@ -6,6 +6,7 @@ use super::{
     Fails, PASSIVE, acquire, bad_handle, functions, held_once, misuse, must_release, with,
 };
 use crate::guest;
+use crate::scenario::Story;
 use crate::status::{self, Status};
 use crate::trace::{Kind, Misuse};
 
@@ -15,6 +16,7 @@ pub struct Registry {
     keys: Vec<Key>,
     open: Vec<(u64, String)>,
     next: u64,
+    odd: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -73,6 +75,7 @@ impl Registry {
             ],
             open: Vec::new(),
             next: 0x8000_0000,
+            odd: 0,
         }
     }
 }
@@ -94,7 +97,7 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
         open(out, attributes, true)
     }
     /// Opens a key of the driver's own.
-    [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED, status::OBJECT_NAME_NOT_FOUND])]
     fn IoOpenDriverRegistryKey(driver: u64, kind: u32, _access: u32, _flags: u32, out: u64) -> Status {
         if driver == 0 || with(|state| state.filter.driver) != driver {
             bad_handle("driver object", driver);
@@ -108,7 +111,7 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
         status::SUCCESS
     }
     /// Reads a value.
-    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_NOT_FOUND])]
     fn ZwQueryValueKey(key: u64, name: u64, class: u32, buffer: u64, length: u32, returned: u64) -> Status {
         query(key, name, class, buffer, length as usize, returned)
     }
@@ -214,6 +217,21 @@ fn open(out: u64, attributes: u64, make: bool) -> Status {
     }
 }
 
+/// In the story of odd settings a value that an INF would not have put there: a number that nobody means, a
+/// text where a number is wanted, or a number of the wrong size, in turn.
+fn odd_setting(name: &str) -> Option<(String, u32, Vec<u8>)> {
+    let turn = with(|state| {
+        state.registry.odd += 1;
+        (state.scenario.story == Story::OddSettings).then_some(state.registry.odd)
+    })?;
+    let (kind, data) = match turn % 3 {
+        1 => (STRING, "o\0d\0d\0\0\0".bytes().collect()),
+        2 => (DWORD, u32::MAX.to_le_bytes().to_vec()),
+        _ => (DWORD, vec![1, 0]),
+    };
+    Some((name.to_owned(), kind, data))
+}
+
 fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: u64) -> Status {
     let path = checked(key);
     let name = guest::unicode(name);
@@ -224,7 +242,7 @@ fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: 
             .find(|(known, _, _)| known.eq_ignore_ascii_case(&name))
             .cloned()
     });
-    let Some((name, kind, data)) = found else {
+    let Some((name, kind, data)) = found.or_else(|| odd_setting(&name)) else {
         return status::OBJECT_NAME_NOT_FOUND;
     };
     // KeyValueFullInformation or KeyValuePartialInformation

@@ -58,6 +58,7 @@ pub(super) fn late_call(case: &Case) -> Vec<Seen> {
                 during(case)
             ),
         ),
+        Target::Unloaded if super::device::is_reinitialized_late(case) => return Vec::new(),
         Target::Unloaded => Seen::new(
             "unloaded",
             format!(

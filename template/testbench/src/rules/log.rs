@@ -2,7 +2,7 @@
 
 use super::{Case, Seen, load};
 use crate::expect::ErrorLog;
-use crate::scenario::Injected;
+use crate::scenario::{Injected, Story as Told};
 use crate::trace::{Event, LogEntry};
 
 fn entries<'a>(case: &Case<'a>) -> impl Iterator<Item = (usize, &'a LogEntry)> {
@@ -52,6 +52,35 @@ pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
     ]
 }
 
+pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
+    if case.scenario.story != Told::OddSettings || !case.is_clean() {
+        return Vec::new();
+    }
+    if let Some((_, status)) = load::failed(case) {
+        return vec![Seen::new(
+            "failed",
+            format!("DriverEntry returns {status} where a value in the registry cannot be meant"),
+        )];
+    }
+    let queried = case
+        .view
+        .load_calls()
+        .find(|call| call.function == "ZwQueryValueKey");
+    let logged = case.view.load_calls().any(|call| {
+        call.function == "IoAllocateErrorLogEntry" || call.function.contains("DbgPrint")
+    });
+    match queried {
+        Some(call) if !logged => vec![
+            Seen::new(
+                "silent",
+                "the registry has values that cannot be meant, and DriverEntry says nothing of it",
+            )
+            .called(call.function, call.site),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
     let mut seen: Vec<Seen> = entries(case)
         .flat_map(|(_, entry)| &entry.problems)
@@ -69,7 +98,10 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         }
     }
     let failures = case.view.load_failures();
-    let Some((call, Injected::Status(original))) = failures.first() else {
+    // A driver that loads all the same logs something else.
+    let Some((call, Injected::Status(original))) =
+        failures.first().filter(|_| load::failed(case).is_some())
+    else {
         return seen;
     };
     let statuses: Vec<_> = failures

@@ -4,6 +4,7 @@
 //! seen by one rule: what follows from it (a leak after a crash, a late call after a teardown that
 //! did not happen) is left out.
 
+mod device;
 mod endings;
 mod load;
 mod log;
@@ -233,6 +234,10 @@ rules! {
         "An error log packet is whole: its size, strings and dump data fit, and its code has a message." log::error_packet;
     "error-log-failure-tolerated" Must ["IoAllocateErrorLogEntry function (wdm.h)"]
         "IoAllocateErrorLogEntry may return NULL, and nothing else changes then." NO_JUDGE;
+    "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
+        "A value in the registry that cannot be meant is logged, and the driver starts without it." log::odd_setting_logged;
+    "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
+        "A device with a name is given its security when it is made, as IoCreateDeviceSecure does." device::device_secured;
     // Registration
     "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
         "The registration has its version and size, terminated lists, and only what can be registered." registration::registration_valid;
@@ -270,6 +275,10 @@ rules! {
         "A FilterUnloadCallback that refuses leaves everything as it was, and the filter goes on." unload::refusal_keeps_filtering;
     "unload-leak" Must [CLEANUP]
         "An unloaded driver holds nothing any more." unload::unload_leak;
+    "device-in-use" Should ["Unload Routine Environment", UNLOAD_STATUS]
+        "While a handle to the driver's device is open, an unload that may be refused is refused." device::device_in_use;
+    "reinitialization-holds-unload" Should ["IoRegisterDriverReinitialization function (ntddk.h)", "DRIVER_REINITIALIZE callback function (ntddk.h)"]
+        "No call takes a reinitialization routine off its queue, so an unload waits until it has had its turn." device::reinitialization_holds_unload;
     "unload-policy" Must [UNLOAD_CALLED, REGISTRATION]
         "Requests to unload are answered as the driver's expectations say." unload::unload_policy;
     // What ends a scenario

@@ -1,0 +1,160 @@
+//! Rules about the control device and the reinitialization routine.
+
+use super::{Case, Seen};
+use crate::model::devices;
+use crate::scenario::Story;
+use crate::trace::{Ending, Event, Fault, Kind, Target, Unload};
+
+pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
+    let Some((loaded, status)) = case.view.driver_entry() else {
+        return Vec::new();
+    };
+    if !case.is_clean() || !status.is_success() {
+        return Vec::new();
+    }
+    case.view
+        .held_at(loaded)
+        .filter(|resource| resource.kind == Kind::Device && !resource.what.is_empty())
+        .filter(|resource| {
+            !case.view.load_calls().any(|call| {
+                call.at > resource.acquired
+                    && matches!(
+                        call.function,
+                        "ZwSetSecurityObject" | "ObSetSecurityObjectByPointer"
+                    )
+            })
+        })
+        .filter_map(|resource| {
+            let at = case.view.enclosing(resource.acquired).next()?;
+            let Event::Call { function, site, .. } = &case.view.events[at] else {
+                return None;
+            };
+            let seen = format!(
+                "{resource} is made by {function} and keeps the security that its type has by default"
+            );
+            Some(Seen::new(resource.what, seen).called(function, *site))
+        })
+        .collect()
+}
+
+pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
+    if case.scenario.story != Story::DeviceInUse {
+        return Vec::new();
+    }
+    let opened = case.trace.events.iter().any(
+        |event| matches!(event, Event::Enter { routine, .. } if *routine == devices::dispatch_routine(0)),
+    );
+    let agreed = case.trace.events.iter().find_map(|event| match event {
+        Event::Unload {
+            mandatory: false,
+            outcome: Unload::Called { status, .. },
+        } if status.is_success() => Some(status),
+        _ => None,
+    });
+    match agreed {
+        Some(status) if opened => vec![Seen::new(
+            "agreed",
+            format!("fltmc unload is answered with {status} while a program has the device open"),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// The reinitialization routine is called when the image is gone.
+pub(super) fn is_reinitialized_late(case: &Case) -> bool {
+    let Some(Ending::Fault {
+        fault: Fault::Memory {
+            target: Target::Unloaded,
+            ..
+        },
+        ..
+    }) = case.trace.ending()
+    else {
+        return false;
+    };
+    let last = case.trace.events.len().saturating_sub(1);
+    case.view.routine(last) == Some(&devices::reinitialization())
+}
+
+pub(super) fn reinitialization_holds_unload(case: &Case) -> Vec<Seen> {
+    if is_reinitialized_late(case) {
+        vec![Seen::new(
+            "late",
+            "the driver agrees to an unload while its reinitialization routine is queued, and the routine is called when the image is gone",
+        )]
+    } else {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+    use crate::scenario::Scenario;
+    use crate::status::{self, Status};
+    use crate::trace::{Place, Routine, Stage, Trace};
+
+    fn named(device: testing::Story) -> Vec<Seen> {
+        let trace = device.leave(status::SUCCESS).done();
+        device_secured(&Case::new(&Scenario::clean(Story::Life), &trace))
+    }
+
+    #[test]
+    fn a_device_without_security_of_its_own_is_seen() {
+        let made = || {
+            testing::Story::new()
+                .enter(Routine::DriverEntry)
+                .acquires("IoCreateDevice", Kind::Device)
+        };
+        assert_eq!(named(made()).len(), 1);
+        assert!(named(made().call("ZwSetSecurityObject", status::SUCCESS)).is_empty());
+    }
+
+    #[test]
+    fn an_unload_with_the_device_open_is_refused() {
+        let told = |status: Status| {
+            let trace = testing::Story::new()
+                .enter(devices::dispatch_routine(0))
+                .leave(status::SUCCESS)
+                .event(Event::Unload {
+                    mandatory: false,
+                    outcome: Unload::Called {
+                        status,
+                        registered: !status.is_success(),
+                    },
+                })
+                .done();
+            device_in_use(&Case::new(&Scenario::clean(Story::DeviceInUse), &trace)).len()
+        };
+        assert_eq!(told(status::SUCCESS), 1);
+        assert_eq!(told(status::FLT_DO_NOT_DETACH), 0);
+    }
+
+    fn called_late(routine: Routine) -> Trace {
+        testing::Story::new()
+            .stage(Stage::Late)
+            .enter(routine)
+            .ends(Ending::Fault {
+                at: Place::default(),
+                fault: Fault::Memory {
+                    how: crate::os::Use::Execute,
+                    address: 0x1000,
+                    target: Target::Unloaded,
+                },
+            })
+    }
+
+    #[test]
+    fn a_reinitialization_after_the_unload_is_told_from_other_late_calls() {
+        let scenario = Scenario::clean(Story::EarlyUnload);
+        let trace = called_late(devices::reinitialization());
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(testing::names(&case), ["reinitialization-holds-unload"]);
+        let trace = called_late(Routine::Other {
+            routine: "WORKER_THREAD_ROUTINE".to_owned(),
+        });
+        let case = Case::new(&scenario, &trace);
+        assert_eq!(testing::names(&case), ["late-call"]);
+    }
+}
