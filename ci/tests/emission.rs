@@ -13,7 +13,7 @@ use emitting::{
 };
 
 /// Answers, none of which is a default.
-const OTHERWISE: [&str; 11] = [
+const OTHERWISE: [&str; 15] = [
     "description=Not the default",
     "provider=A \"B\" & 100% Co; [x] {y}",
     "license=proprietary",
@@ -24,7 +24,11 @@ const OTHERWISE: [&str; 11] = [
     "unload_policy=refuse-non-mandatory",
     "service_stop=false",
     "operations=write,query-ea,read,acquire-for-section-synchronization,network-query-open",
+    "control_device=true",
+    "reinitialize=true",
+    "parameters=true",
     "error_log=debugger",
+    "testbench=false",
 ];
 
 fn git(folder: &Path, arguments: &[&str]) {

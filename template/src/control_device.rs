@@ -272,6 +272,7 @@ static USES: AtomicU32 = AtomicU32::new(0);
 
 /// The bit of [`USES`] that lets nobody in.
 const NO_MORE: u32 = 1 << 31;
+{%- if policy_always %}
 
 /// Lets nobody in any more, unless somebody is in now; tells whether it did. One step: no open gets
 /// in between the question and the answer.
@@ -279,6 +280,7 @@ pub fn close_unless_in_use() -> bool {
     USES.compare_exchange(0, NO_MORE, Ordering::AcqRel, Ordering::Acquire)
         .is_ok()
 }
+{%- endif %}
 
 /// Somebody who is in; dropping it is leaving.
 struct Use;
@@ -295,9 +297,9 @@ impl Use {
     /// Runs the author's part of a request, unless the device is going away.
     fn with_state<T>(request: impl FnOnce(&State) -> T) -> Option<T> {
         let _use = Self::begin()?;
-        // SAFETY: the reference ends before the use does. Without a mandatory unload the state
-        // outlives every use, see close_unless_in_use; a mandatory one comes when no request is
-        // outstanding ("Unload Routine Environment").
+        // SAFETY: the reference ends before the use does, and the state outlives the use: an unload
+        // that may be refused is refused while the device is in use, and a mandatory one comes when
+        // no request is outstanding ("Unload Routine Environment").
         unsafe { STATE.get() }.map(request)
     }
 }
