@@ -29,10 +29,9 @@ pub fn play(image: Image, scenario: &Scenario) -> ! {
     }
     stage(Stage::Late);
     must(memory::unload());
-    devices::reinitialize();
     work::run_all();
     if loaded {
-        // One that asked to be called again is called when the next drivers have started.
+        // A routine that is still queued is called when the next drivers have started.
         devices::reinitialize();
     }
     end(Ending::Completed)

@@ -142,6 +142,7 @@ mod tests {
                     address: 0x1000,
                     target: Target::Unloaded,
                 },
+                guarded: false,
             })
     }
 
