@@ -361,7 +361,7 @@ fn an_operation_that_does_not_exist_is_refused() {
 }
 
 const OPTIONS: &str = "The options are description, provider, license, load_order_group, altitude, attach, start_type, \
-     unload_policy, service_stop, operations and error_log";
+     unload_policy, service_stop, operations, control_device, reinitialize, parameters, error_log and testbench";
 
 #[test]
 fn an_option_that_does_not_exist_is_refused() {

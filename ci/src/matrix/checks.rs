@@ -27,7 +27,7 @@ const NAME: &str = "my-filter";
 struct Files {
     always: BTreeSet<String>,
     each: BTreeMap<String, String>,
-    when: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    when: BTreeMap<String, Vec<BTreeMap<String, Vec<String>>>>,
 }
 
 impl Files {
@@ -46,13 +46,15 @@ impl Files {
                 .flat_map(|list| list.split(','));
             files.extend(items.map(|item| pattern.replace("{}", &item.replace('-', "_"))));
         }
-        for (file, conditions) in self.when {
-            let holds = conditions.iter().all(|(option, values)| {
-                answers
-                    .get(option.as_str())
-                    .is_some_and(|answer| values.iter().any(|it| it == answer))
-            });
-            if holds {
+        for (file, alternatives) in self.when {
+            let holds = |conditions: &BTreeMap<String, Vec<String>>| {
+                conditions.iter().all(|(option, values)| {
+                    answers
+                        .get(option.as_str())
+                        .is_some_and(|answer| values.iter().any(|it| it == answer))
+                })
+            };
+            if alternatives.iter().any(holds) {
                 files.insert(file);
             }
         }
@@ -237,7 +239,13 @@ impl Workshop {
             String::from_utf8_lossy(&clippy.stderr)
         );
         let sys = build::build(&self.project, Profile::Release)?;
-        let expectations = Expectations::read(&self.project.join("testbench.toml"))?;
+        let expectations = self.project.join("testbench.toml");
+        let expectations = if expectations.is_file() {
+            Expectations::read(&expectations)?
+        } else {
+            // A project without a bench keeps the rules all the same.
+            Expectations::default()
+        };
         let report = Bench::open(&sys)?
             .expect(expectations)
             .worker(crate::program()?)

@@ -1,0 +1,176 @@
+//! An option that is off leaves no trace: no file, no line, no name, whatever else is on.
+
+mod emitting;
+
+use emitting::{Tree, emit, tree};
+use xtask::options::{self, Kind};
+
+/// An option that adds something, and what is only there with it, as it may be written in any file.
+struct Part {
+    option: &'static str,
+    on: &'static str,
+    off: &'static str,
+    names: &'static [&'static str],
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        option: "control_device",
+        on: "true",
+        off: "false",
+        names: &[
+            "control_device",
+            "control device",
+            "ControlDevice",
+            "DispatchEntries",
+            "IoCreateSymbolicLink",
+            "IoRegisterShutdownNotification",
+            "MajorFunction[",
+            "wdmsec",
+            r"\Device\",
+        ],
+    },
+    Part {
+        option: "reinitialize",
+        on: "true",
+        off: "false",
+        names: &[
+            "reinitializ",
+            "Reinitializ",
+            "FltObjectReference",
+            "files_reachable",
+            r"\SystemRoot",
+        ],
+    },
+    Part {
+        option: "parameters",
+        on: "true",
+        off: "false",
+        names: &[
+            "parameters.rs",
+            "mod parameters",
+            "Parameters::",
+            "parameter_refused",
+            "PARAMETER_REFUSED",
+            "IoOpenDriverRegistryKey",
+            "ZwQueryValueKey",
+            "AttachToNetwork",
+            "MaximumInstances",
+        ],
+    },
+    Part {
+        option: "error_log",
+        on: "event-log",
+        off: "debugger",
+        names: &[
+            "messages.rs",
+            "message_table",
+            "IoAllocateErrorLogEntry",
+            "EventMessageFile",
+            "event log",
+            "wevtutil",
+        ],
+    },
+    Part {
+        option: "error_log",
+        on: "debugger",
+        off: "event-log",
+        names: &["DbgPrintEx"],
+    },
+    Part {
+        option: "service_stop",
+        on: "false",
+        off: "true",
+        names: &["DO_NOT_SUPPORT_SERVICE_STOP"],
+    },
+    Part {
+        option: "testbench",
+        on: "true",
+        off: "false",
+        names: &["testbench", "test bench"],
+    },
+];
+
+/// The project with everything on, but for one option.
+fn everything_but(option: &str, value: &str) -> Tree {
+    let declared = options::declared().unwrap();
+    let answers: Vec<(String, String)> = declared
+        .iter()
+        .map(|declared| {
+            let answer = match &declared.kind {
+                _ if declared.name == option => value.to_owned(),
+                Kind::Flag => "true".to_owned(),
+                Kind::List(choices) => {
+                    let all: Vec<_> = choices.iter().map(|choice| choice.value.as_str()).collect();
+                    all.join(",")
+                }
+                _ => declared.default.clone(),
+            };
+            (declared.name.clone(), answer)
+        })
+        .collect();
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let (_folder, project) = emit(&answers);
+    let mut files = tree(&project);
+    // The bench is the same in every project, and knows of everything.
+    files.retain(|name, _| !name.starts_with("testbench/"));
+    files
+}
+
+/// The files, and lines of files, that have the name.
+fn places(files: &Tree, name: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for (file, bytes) in files {
+        if file.contains(name) {
+            places.push(file.clone());
+        }
+        for (number, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
+            if line.contains(name) {
+                places.push(format!("{file}:{}: {line}", number + 1));
+            }
+        }
+    }
+    places
+}
+
+#[test]
+fn an_option_that_is_off_leaves_no_trace() {
+    for part in PARTS {
+        let (with, without) = (
+            everything_but(part.option, part.on),
+            everything_but(part.option, part.off),
+        );
+        for name in part.names {
+            assert!(
+                !places(&with, name).is_empty(),
+                "{}={} has no {name:?}: look for something else",
+                part.option,
+                part.on
+            );
+            let left = places(&without, name);
+            assert!(
+                left.is_empty(),
+                "{}={} leaves:\n{}",
+                part.option,
+                part.off,
+                left.join("\n")
+            );
+        }
+    }
+}
+
+/// An option that is added tomorrow is to be looked for, too.
+#[test]
+fn every_flag_is_looked_for() {
+    for option in options::declared().unwrap() {
+        assert!(
+            !matches!(option.kind, Kind::Flag)
+                || PARTS.iter().any(|part| part.option == option.name),
+            "{} has no line in PARTS",
+            option.name
+        );
+    }
+}
