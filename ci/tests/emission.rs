@@ -234,10 +234,31 @@ fn whole_files_are_chosen() {
                 .keys()
                 .any(|name| name.starts_with(&to.replace(".rs", "/")))
         );
-        let source = read(&xtask::repository().join("template"), from)
-            .replace("{{crate_name}}", "my_filter");
-        assert_eq!(read(&project, to), source, "{to}");
+        assert_eq!(first_line(&project, to), first_line_in_template(from));
     }
+}
+
+#[test]
+fn a_control_device_has_a_say_only_where_an_unload_would_be_agreed_to() {
+    for (policy, file) in [
+        ("always", "always_unless_in_use"),
+        ("refuse-non-mandatory", "refuse_non_mandatory"),
+        ("never", "never"),
+    ] {
+        let (_place, project) = emit(&[("control_device", "true"), ("unload_policy", policy)]);
+        assert_eq!(
+            first_line(&project, "src/unload.rs"),
+            first_line_in_template(&format!("src/unload/{file}.rs"))
+        );
+    }
+}
+
+fn first_line(folder: &Path, file: &str) -> String {
+    read(folder, file).lines().next().unwrap().to_owned()
+}
+
+fn first_line_in_template(file: &str) -> String {
+    first_line(&xtask::repository().join("template"), file)
 }
 
 #[test]

@@ -322,6 +322,37 @@ fn every_section_and_every_string_is_used() {
 }
 
 #[test]
+fn settings_are_below_parameters_in_both_layouts() {
+    let inf = inf(&[("parameters", "true")]);
+    for service in services(&inf) {
+        let values = registry(&inf, &service);
+        for (name, default) in [("AttachToNetwork", "1"), ("MaximumInstances", "1024")] {
+            let expected = ["Parameters", name, "0x00010001", default];
+            assert!(values.iter().any(|value| *value == expected), "{values:?}");
+        }
+    }
+}
+
+/// An offloaded copy is a pair of file-system controls: who filters reads or writes and not those does not see it.
+#[test]
+fn features_follow_from_the_operations() {
+    for (operations, features) in [
+        ("create", "0x3"),
+        ("read", "0x2"),
+        ("write", "0x1"),
+        ("read,write", "0x0"),
+        ("read,write,file-system-control", "0x3"),
+    ] {
+        let inf = inf(&[("operations", operations)]);
+        for service in services(&inf) {
+            let values = registry(&inf, &service);
+            let declared = values.iter().find(|value| value[1] == "SupportedFeatures");
+            assert_eq!(declared.unwrap()[3], features, "{operations}");
+        }
+    }
+}
+
+#[test]
 fn instances_are_where_the_filter_manager_of_the_version_looks() {
     for (attach, flags) in [("automatic", "0x0"), ("manual", "0x1")] {
         let inf = inf(&[("attach", attach), ("altitude", "370030.5")]);

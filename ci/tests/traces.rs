@@ -25,7 +25,7 @@ const PARTS: &[Part] = &[
             "DispatchEntries",
             "IoCreateSymbolicLink",
             "IoRegisterShutdownNotification",
-            "MajorFunction[",
+            "PDRIVER_DISPATCH",
             "wdmsec",
             r"\Device\",
         ],

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use wdk::nt_success;
 use wdk_sys::NTSTATUS;
 
-/// A step of loading that can fail. Its number is the `UniqueErrorValue` of the event log entry.
+/// A step of loading that can fail.{% if event_log %} Its number is the `UniqueErrorValue` of the event log entry.{% endif %}
 #[derive(Clone, Copy)]
 pub enum Step {
     /// `FltRegisterFilter`.
