@@ -312,9 +312,9 @@ impl Drop for Use {
 
 /// `IRP_MJ_CREATE`: a handle is opened.
 unsafe extern "C" fn on_create(_device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
-    let status = Use::begin().map_or(STATUS_DELETE_PENDING, |open| {
+    let status = Use::begin().map_or(STATUS_DELETE_PENDING, |in_use| {
         // The close ends it.
-        mem::forget(open);
+        mem::forget(in_use);
         STATUS_SUCCESS
     });
     // SAFETY: the I/O manager's request, answered once.
@@ -329,6 +329,7 @@ unsafe extern "C" fn on_cleanup(_device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS 
 
 /// `IRP_MJ_CLOSE`: the open is over.
 unsafe extern "C" fn on_close(_device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
+    // The use that the create began.
     drop(Use);
     // SAFETY: the I/O manager's request, answered once.
     unsafe { answer(irp, STATUS_SUCCESS) }
