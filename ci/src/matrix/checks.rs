@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
-use testbench::{Bench, Expectations, Finding};
+use testbench::{Bench, Expectations, Finding, expect::ErrorLog};
 
 use super::combinations::Combination;
 use crate::{
@@ -243,8 +243,11 @@ impl Workshop {
         let expectations = if expectations.is_file() {
             Expectations::read(&expectations)?
         } else {
-            // A project without a bench keeps the rules all the same.
-            Expectations::default()
+            // A project without a bench keeps the rules all the same. Either way of reporting a failed start will do.
+            Expectations {
+                error_log: Some(ErrorLog::Debugger),
+                ..Expectations::default()
+            }
         };
         let report = Bench::open(&sys)?
             .expect(expectations)
