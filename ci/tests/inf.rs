@@ -5,10 +5,12 @@ mod emitting;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use emitting::inf::Inf;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
+use tempfile::TempDir;
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation as classes;
 use windows_sys::core::GUID;
 
@@ -501,12 +503,8 @@ fn wine_installs_it_as_it_is_meant() {
             ("attach", "manual"),
         ]);
         let inx = read(&project, "my_filter.inx");
-        // What stampinf does.
-        let stamped = inx
-            .replace("$ARCH$", "amd64")
-            .replace("DriverVer   =", "DriverVer   = 11/20/2026,1.0.0.0");
         let inf = project.join("my_filter.inf");
-        fs::write(&inf, stamped).unwrap();
+        fs::write(&inf, stamped(&inx)).unwrap();
         fs::write(project.join("my_filter.sys"), "").unwrap();
 
         wine.run(&[
@@ -516,7 +514,8 @@ fn wine_installs_it_as_it_is_meant() {
             "132",
             &Wine::path(&inf),
         ]);
-        let service = wine.run(&["reg", "query", KEY, "/s"]);
+        // The service control manager writes some of it in its own time; the altitude's entry comes last.
+        let service = wine.query(|said| said.contains("    Altitude    "));
         for expected in [
             format!("    Description    REG_SZ    {text}"),
             "    DisplayName    REG_SZ    my_filter".to_owned(),
@@ -547,57 +546,135 @@ fn wine_installs_it_as_it_is_meant() {
             "132",
             &Wine::path(&inf),
         ]);
-        let gone = wine.run(&["reg", "query", KEY]);
+        let gone = wine.query(|said| !said.contains("Description"));
         assert!(!gone.contains("Description"), "{gone}");
     }
 }
 
+/// A smoke test: Wine's filter manager is a stub, where registering and starting always succeed.
+#[test]
+fn wine_starts_the_installed_driver() {
+    let wine = Wine::new();
+    let (_place, project) = emit(&[]);
+    let inf = project.join("my_filter.inf");
+    fs::write(&inf, stamped(&read(&project, "my_filter.inx"))).unwrap();
+    let sys = project.join("my_filter.sys");
+    let install = [
+        "rundll32",
+        "setupapi,InstallHinfSection",
+        "DefaultInstall",
+        "132",
+    ];
+    // What is no driver does not start.
+    let built = xtask::build::build(&project, xtask::build::Profile::Release).unwrap();
+    for (bytes, state) in [
+        (b"no driver".to_vec(), "STOPPED"),
+        (fs::read(built).unwrap(), "RUNNING"),
+    ] {
+        fs::write(&sys, bytes).unwrap();
+        wine.run(&[&install[..], &[&Wine::path(&inf)]].concat());
+        wine.query(|said| said.contains("    Altitude    "));
+        let said = wine.run(&["cmd", "/c", "sc start my_filter & sc query my_filter"]);
+        let last = said
+            .lines()
+            .filter(|line| line.contains("STATE"))
+            .next_back()
+            .unwrap_or_default();
+        assert!(last.contains(state), "{said}");
+    }
+}
+
+/// What stampinf does.
+fn stamped(inx: &str) -> String {
+    inx.replace("$ARCH$", "amd64")
+        .replace("DriverVer   =", "DriverVer   = 11/20/2026,1.0.0.0")
+}
+
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\my_filter";
 
-/// Wine, with a folder of its own that is made once.
+/// Wine, with a folder of its own that goes with it.
 struct Wine {
     program: PathBuf,
-    prefix: PathBuf,
+    prefix: TempDir,
 }
 
 impl Wine {
     fn new() -> Self {
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let program = env::split_paths(&folders)
-            .flat_map(|folder| ["wine64", "wine"].map(|name| folder.join(name)))
-            .chain([PathBuf::from("/usr/lib/wine/wine64")])
-            .find(|path| path.is_file())
-            .expect("Wine is not installed: run cargo xtask setup");
-        let prefix = xtask::repository().join("ci/target/wine-inf");
-        let wine = Self { program, prefix };
-        if !wine.prefix.join("system.reg").is_file() {
-            fs::create_dir_all(&wine.prefix).unwrap();
-            wine.run(&["wineboot", "--init"]);
-        }
+        let wine = Self {
+            program: program(&["wine64", "wine"]),
+            prefix: TempDir::new().unwrap(),
+        };
+        wine.run(&["wineboot", "--init"]);
+        // A new prefix is settled when its first server has ended: before that, what is uninstalled stays.
+        wine.command(&program(&["wineserver64", "wineserver"]))
+            .arg("--wait")
+            .status()
+            .unwrap();
         wine
+    }
+
+    /// The registry's word on the service, as soon as it is as `settled` says, or after a time.
+    fn query(&self, settled: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let said = self.run(&["reg", "query", KEY, "/s"]);
+            if settled(&said) || start.elapsed() > Duration::from_secs(60) {
+                return said;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Runs a program there and returns what it said. Into a file: Wine's own services, which stay for a while,
     /// would hold a pipe open.
     fn run(&self, arguments: &[&str]) -> String {
-        let said = self.prefix.join("said.txt");
-        Command::new(&self.program)
+        let said = self.prefix.path().join("said.txt");
+        self.command(&self.program)
             .args(arguments)
-            .env("WINEPREFIX", &self.prefix)
-            .env("WINEARCH", "win64")
-            .env("WINEDEBUG", "-all")
-            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
-            .env_remove("DISPLAY")
-            .stdin(Stdio::null())
             .stdout(fs::File::create(&said).unwrap())
-            .stderr(Stdio::null())
             .status()
             .unwrap();
         fs::read_to_string(said).unwrap().replace('\r', "")
     }
 
+    /// A program of Wine's, for this prefix.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("WINEPREFIX", self.prefix.path())
+            .env("WINEARCH", "win64")
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            .env_remove("DISPLAY")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
     /// A path as Windows programs see it there.
     fn path(path: &Path) -> String {
         format!("Z:{}", path.display()).replace('/', r"\")
+    }
+}
+
+/// One of Wine's programs, by one of its names.
+fn program(names: &[&str]) -> PathBuf {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders)
+        .chain([PathBuf::from("/usr/lib/wine")])
+        .flat_map(|folder| {
+            names
+                .iter()
+                .map(move |name| folder.join(name))
+                .collect::<Vec<_>>()
+        })
+        .find(|path| path.is_file())
+        .expect("Wine is not installed: run cargo xtask setup")
+}
+
+impl Drop for Wine {
+    /// Ends Wine's own services, which would write to the folder while it is removed.
+    fn drop(&mut self) {
+        self.run(&["wineboot", "--kill"]);
     }
 }
