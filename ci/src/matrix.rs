@@ -36,7 +36,7 @@ use crate::{options, setup};
 ///   cargo xtask matrix                             what CI runs
 ///   cargo xtask matrix --shard 2/4                 the second quarter of it
 ///   cargo xtask matrix --full                      besides, all combinations that differ in code
-///   cargo xtask matrix -d unload_policy=never      this one combination
+///   cargo xtask matrix -d attach=manual            this one combination
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -186,10 +186,13 @@ fn command(axes: &[Axis], combination: &Combination) -> String {
         let quote = if value.contains(' ') { "'" } else { "" };
         let _ = write!(command, " -d {quote}{name}={value}{quote}");
     }
-    if command.ends_with("matrix") {
-        if let Some((name, value)) = combination.answers.first() {
-            let _ = write!(command, " -d '{name}={value}'");
-        }
+    // Without any answer the verb would try all of them.
+    if let Some((name, value)) = combination
+        .answers
+        .first()
+        .filter(|_| command.ends_with("matrix"))
+    {
+        let _ = write!(command, " -d '{name}={value}'");
     }
     command
 }
