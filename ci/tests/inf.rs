@@ -577,8 +577,7 @@ fn wine_starts_the_installed_driver() {
         let said = wine.run(&["cmd", "/c", "sc start my_filter & sc query my_filter"]);
         let last = said
             .lines()
-            .filter(|line| line.contains("STATE"))
-            .next_back()
+            .rfind(|line| line.contains("STATE"))
             .unwrap_or_default();
         assert!(last.contains(state), "{said}");
     }
@@ -618,7 +617,7 @@ impl Wine {
         let start = Instant::now();
         loop {
             let said = self.run(&["reg", "query", KEY, "/s"]);
-            if settled(&said) || start.elapsed() > Duration::from_secs(60) {
+            if settled(&said) || start.elapsed() > Duration::from_mins(1) {
                 return said;
             }
             std::thread::sleep(Duration::from_millis(200));
