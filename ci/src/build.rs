@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::{
     openwdk::{self, OpenWdk, TARGET},
-    setup,
+    package, setup,
 };
 
 /// Build an emitted project here; the last line on stdout is the path of the .sys.
@@ -31,6 +31,10 @@ pub struct Args {
     /// Build what ships: optimised, and without debug assertions.
     #[arg(long)]
     release: bool,
+
+    /// Make a package too: .sys and .inf under the version of Cargo.toml, test-signed; the last line is its folder.
+    #[arg(long)]
+    package: bool,
 
     /// Install nothing: only say what is missing.
     #[arg(long)]
@@ -74,7 +78,11 @@ impl Profile {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Project::open(&args.dir)?;
     if !cfg!(windows) {
-        setup::ensure(&[setup::Group::Build], !args.no_setup)?;
+        let mut groups = vec![setup::Group::Build];
+        if args.package {
+            groups.push(setup::Group::Package);
+        }
+        setup::ensure(&groups, !args.no_setup)?;
     }
     let profile = if args.release {
         Profile::Release
@@ -83,6 +91,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let sys = build(&args.dir, profile)?;
     println!("{}", sys.display());
+    if args.package {
+        let folder = package::make(&args.dir.canonicalize()?, &sys, profile)?;
+        println!("{}", folder.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

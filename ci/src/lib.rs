@@ -16,6 +16,7 @@ pub mod matrix;
 pub mod new;
 pub mod openwdk;
 pub mod options;
+pub mod package;
 pub mod setup;
 pub mod test;
 pub mod tools;

@@ -34,6 +34,15 @@ pub enum Group {
     Build,
     /// A second opinion of the INF and of the start of the driver.
     Wine,
+    /// Signing a package.
+    Package,
+    /// Judging what is emitted beside the driver.
+    Lint,
+}
+
+impl Group {
+    /// Everything that building and testing here needs.
+    pub const ALL: [Self; 4] = [Self::Build, Self::Wine, Self::Package, Self::Lint];
 }
 
 /// Something that must be there.
@@ -55,7 +64,7 @@ enum Source {
     RustTarget(&'static str),
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 7] = [
     Need {
         group: Group::Build,
         name: "LLVM",
@@ -96,6 +105,30 @@ const NEEDS: [Need; 5] = [
         },
         source: Source::Packages(&["wine64", "libwine"]),
     },
+    Need {
+        group: Group::Package,
+        name: "openssl, osslsigncode and sbsigntool",
+        why: "one makes a test certificate, one signs the driver of a package with it, one verifies the signature",
+        found: || {
+            ["openssl", "osslsigncode", "sbverify"]
+                .iter()
+                .all(|program| Path::new("/usr/bin").join(program).is_file())
+        },
+        source: Source::Packages(&["openssl", "osslsigncode", "sbsigntool"]),
+    },
+    Need {
+        group: Group::Lint,
+        name: "Python's venv",
+        why: "the linters of the emitted pipelines come from PyPI",
+        found: || {
+            Command::new("python3")
+                .args(["-c", "import ensurepip, venv"])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        },
+        source: Source::Packages(&["python3-venv"]),
+    },
 ];
 
 /// Runs the verb.
@@ -104,7 +137,7 @@ const NEEDS: [Need; 5] = [
 ///
 /// A sentence that says what is wrong and what to do.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    ensure(&[Group::Build, Group::Wine], !args.check)?;
+    ensure(&Group::ALL, !args.check)?;
     println!("Everything is there.");
     Ok(ExitCode::SUCCESS)
 }

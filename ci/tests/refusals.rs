@@ -208,6 +208,11 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
         ),
         ("service_stop", "no", "write true or false"),
         ("error_log", "", "The choices are event-log and debugger"),
+        (
+            "pipeline",
+            "gitlab",
+            "The choices are github, azure and none",
+        ),
     ] {
         refused.push((
             option,
@@ -361,7 +366,7 @@ fn an_operation_that_does_not_exist_is_refused() {
 }
 
 const OPTIONS: &str = "The options are description, provider, license, load_order_group, altitude, attach, start_type, \
-     unload_policy, service_stop, operations, control_device, reinitialize, parameters, error_log and testbench";
+     unload_policy, service_stop, operations, control_device, reinitialize, parameters, error_log, testbench and pipeline";
 
 #[test]
 fn an_option_that_does_not_exist_is_refused() {
