@@ -7,6 +7,7 @@
 mod answers;
 mod ask;
 mod generator;
+mod source;
 mod workspace;
 
 use std::fs;
@@ -17,6 +18,7 @@ use anyhow::{Context, bail};
 use heck::{ToKebabCase, ToSnakeCase};
 
 pub use generator::serve_as_generator;
+pub use source::staged;
 use workspace::refuse_membership;
 
 /// Emit a new minifilter project.

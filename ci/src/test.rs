@@ -167,7 +167,12 @@ fn run_stage(stage: &Stage) -> anyhow::Result<bool> {
     if !folder.is_dir() {
         bail!("{} is missing: is this a complete clone?", folder.display());
     }
-    let status = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    if stage.folder.starts_with("template/") {
+        // Nothing is left in the template: emitting a project from a folder copies all of it.
+        command.env("CARGO_TARGET_DIR", repository().join("ci/target/testbench"));
+    }
+    let status = command
         .args(stage.cargo)
         .current_dir(&folder)
         .status()

@@ -130,6 +130,7 @@ fn a_values_file_and_the_environment_answer_like_arguments() {
     .unwrap();
     let shown = file.to_str().unwrap();
     let mut trees = Vec::new();
+    let source = xtask::new::staged().unwrap();
     for released in [false, true] {
         let destination = place.path().join(released.to_string());
         fs::create_dir(&destination).unwrap();
@@ -137,7 +138,7 @@ fn a_values_file_and_the_environment_answer_like_arguments() {
             let mut command = Command::new(xtask::tools::ensure_cargo_generate().unwrap());
             command
                 .args(["generate", "template", "--name", "my-filter", "--path"])
-                .arg(xtask::repository());
+                .arg(source.path());
             command
         } else {
             let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));

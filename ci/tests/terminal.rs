@@ -36,11 +36,11 @@ fn xtask(destination: &Path) -> PtySession {
 }
 
 /// The released program, which is not told a name.
-fn released(destination: &Path) -> PtySession {
+fn released(source: &Path, destination: &Path) -> PtySession {
     let mut command = Command::new(xtask::tools::ensure_cargo_generate().unwrap());
     command
         .args(["generate", "template", "--path"])
-        .arg(xtask::repository())
+        .arg(source)
         .arg("--destination")
         .arg(destination)
         .env("USER", "tester")
@@ -89,7 +89,8 @@ fn enter_through_every_question_takes_the_defaults() {
 #[test]
 fn enter_through_every_question_of_the_released_program_too() {
     let destination = folder();
-    let mut session = released(destination.path());
+    let source = xtask::new::staged().unwrap();
+    let mut session = released(source.path(), destination.path());
     session.exp_string("Project name").unwrap();
     enter(&mut session);
     for prompt in prompts() {
@@ -146,7 +147,8 @@ fn a_wrong_answer_is_corrected() {
 #[test]
 fn a_wrong_answer_to_the_released_program_is_corrected() {
     let destination = folder();
-    let mut session = released(destination.path());
+    let source = xtask::new::staged().unwrap();
+    let mut session = released(source.path(), destination.path());
     session.exp_string("Project name").unwrap();
     answer(&mut session, "con");
     session

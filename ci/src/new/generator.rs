@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
+use super::{answers::Answers, source::staged};
 
 /// Holds an [`Order`] in the child's environment; not set means that this process is no child.
 const ROLE: &str = "XTASK_GENERATE";
@@ -140,6 +140,10 @@ pub fn serve_as_generator() -> Option<ExitCode> {
 }
 
 fn emit(order: Order) -> Outcome {
+    let source = match staged() {
+        Ok(source) => source,
+        Err(error) => return Outcome::Failed(format!("{error:#}")),
+    };
     let define = order
         .answers
         .iter()
@@ -148,7 +152,7 @@ fn emit(order: Order) -> Outcome {
     let result = cargo_generate::generate(GenerateArgs {
         template_path: TemplatePath {
             auto_path: Some("template".to_owned()),
-            path: Some(crate::repository().display().to_string()),
+            path: Some(source.path().display().to_string()),
             ..TemplatePath::default()
         },
         name: Some(order.name),

@@ -59,8 +59,8 @@ pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
 
 /// The released `cargo generate` on this repository, with `--silent`.
 pub fn cargo_generate(name: &str, arguments: &[&str], destination: &Path) -> Output {
-    let repository = xtask::repository();
-    let from = ["--path", repository.to_str().unwrap()];
+    let source = xtask::new::staged().unwrap();
+    let from = ["--path", source.path().to_str().unwrap()];
     cargo_generate_from(&from, name, arguments, destination)
 }
 
