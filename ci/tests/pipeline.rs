@@ -281,7 +281,7 @@ fn what_runs_here_passes_as_written() {
             // The crates of the bench are compiled once for all tests.
             .env(
                 "CARGO_TARGET_DIR",
-                xtask::repository().join("template/testbench/target"),
+                xtask::repository().join("ci/target/testbench"),
             )
             .output()
             .unwrap();

@@ -210,7 +210,7 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
         ("error_log", "", "The choices are event-log and debugger"),
         (
             "pipeline",
-            "gitlab",
+            "jenkins",
             "The choices are github, azure and none",
         ),
     ] {
