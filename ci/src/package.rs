@@ -82,7 +82,7 @@ pub fn make(project: &Path, sys: &Path, profile: Profile) -> anyhow::Result<Path
     let signed = folder.join(format!("{krate}.sys"));
     certificate.sign(sys, &signed)?;
     certificate.verify(&signed)?;
-    fs::copy(&certificate.public, folder.join("TestCertificate.cer"))?;
+    fs::copy(&certificate.der, folder.join("TestCertificate.cer"))?;
     for script in ["Test-Driver.ps1", "Test-Driver.psd1"] {
         let from = project.join("scripts").join(script);
         if from.is_file() {
@@ -153,7 +153,7 @@ pub fn stamp(
         };
         match (value, content.split_once('=')) {
             (Some(value), Some((key, _))) => {
-                inf += &format!("{key}= {value}{}", &line[content.len()..]);
+                inf.extend([key, "= ", &value, &line[content.len()..]]);
             }
             _ => inf += &line.replace("$ARCH$", arch),
         }
@@ -168,10 +168,9 @@ pub fn stamp(
 /// where it is needed, and lies where git does not look.
 struct Certificate {
     key: PathBuf,
-    /// As PEM.
-    certificate: PathBuf,
-    /// The same as DER, for Windows.
-    public: PathBuf,
+    pem: PathBuf,
+    /// The same for Windows.
+    der: PathBuf,
 }
 
 impl Certificate {
@@ -179,10 +178,10 @@ impl Certificate {
         let folder = crate::repository().join("ci/target/test-certificate");
         let this = Self {
             key: folder.join("key.pem"),
-            certificate: folder.join("certificate.pem"),
-            public: folder.join("certificate.cer"),
+            pem: folder.join("certificate.pem"),
+            der: folder.join("certificate.cer"),
         };
-        if [&this.key, &this.certificate, &this.public]
+        if [&this.key, &this.pem, &this.der]
             .iter()
             .all(|path| path.is_file())
         {
@@ -213,7 +212,7 @@ impl Certificate {
                 let _ = draft.keep();
             }
             // Another process was faster.
-            Err(_) if this.public.is_file() => {}
+            Err(_) if this.der.is_file() => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot create {}", folder.display()));
             }
@@ -226,7 +225,7 @@ impl Certificate {
         tool(
             Command::new("osslsigncode")
                 .args(["sign", "-h", "sha256", "-certs"])
-                .arg(&self.certificate)
+                .arg(&self.pem)
                 .arg("-key")
                 .arg(&self.key)
                 .arg("-in")
@@ -241,7 +240,7 @@ impl Certificate {
         tool(
             Command::new("sbverify")
                 .arg("--cert")
-                .arg(&self.certificate)
+                .arg(&self.pem)
                 .arg(signed),
         )
     }
