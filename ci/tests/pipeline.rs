@@ -114,13 +114,15 @@ fn lint_azure(file: &Path) -> Output {
 
 #[test]
 fn the_linters_have_nothing_to_say() {
-    let (_place, github) = emit(&[]);
-    for root in [&github, &xtask::repository()] {
-        lint_workflows(root).iter().for_each(must_pass);
-        must_pass(&lint_dependabot(&root.join(DEPENDABOT)));
+    for testbench in ["true", "false"] {
+        let (_place, github) = emit(&[("testbench", testbench)]);
+        for root in [&github, &xtask::repository()] {
+            lint_workflows(root).iter().for_each(must_pass);
+            must_pass(&lint_dependabot(&root.join(DEPENDABOT)));
+        }
+        let (_place, azure) = emit(&[("pipeline", "azure"), ("testbench", testbench)]);
+        must_pass(&lint_azure(&azure.join(AZURE)));
     }
-    let (_place, azure) = emit(&[("pipeline", "azure")]);
-    must_pass(&lint_azure(&azure.join(AZURE)));
 }
 
 /// The linters find what they are there for.
@@ -236,10 +238,10 @@ fn steps(job: &Value) -> Vec<Step> {
 }
 
 /// The commands of both pipelines: those on Linux, and those on Windows.
-fn commands() -> [[Vec<Step>; 2]; 2] {
-    let (_place, github) = emit(&[]);
+fn commands(testbench: &str) -> [[Vec<Step>; 2]; 2] {
+    let (_place, github) = emit(&[("testbench", testbench)]);
     let workflow = yaml(&github.join(WORKFLOW));
-    let (_place, azure) = emit(&[("pipeline", "azure")]);
+    let (_place, azure) = emit(&[("pipeline", "azure"), ("testbench", testbench)]);
     let azure = yaml(&azure.join(AZURE));
     [
         [
@@ -252,8 +254,12 @@ fn commands() -> [[Vec<Step>; 2]; 2] {
 
 #[test]
 fn both_pipelines_run_the_same_commands() {
-    let [github, azure] = commands();
-    assert_eq!(github, azure);
+    let of_bench = |step: &&Step| step.folder == "testbench";
+    for (testbench, steps) in [("true", 4), ("false", 0)] {
+        let [github, azure] = commands(testbench);
+        assert_eq!(github, azure);
+        assert_eq!(github.iter().flatten().filter(of_bench).count(), steps);
+    }
 }
 
 /// What runs on Linux, exactly as it is written. Not run: what changes this machine's toolchain, and what asks a server
@@ -264,7 +270,7 @@ fn what_runs_here_passes_as_written() {
     let tools = tools::ensure_cargo_deny().unwrap();
     let mut path = vec![tools.parent().unwrap().to_owned()];
     path.extend(env::split_paths(&env::var_os("PATH").unwrap()));
-    let [[host, driver], _] = commands();
+    let [[host, driver], _] = commands("true");
     let mut left_out = BTreeSet::new();
     for step in &host {
         if step.command.starts_with("rustup ")
@@ -534,7 +540,7 @@ fn the_powershell_calls_what_exists() {
 fn the_scripts_take_what_the_pipelines_give() {
     let call = Regex::new(r"^\./(scripts/[\w-]+\.ps1)(.*)$").unwrap();
     let parameter = Regex::new(r" -(\w+)").unwrap();
-    let [[_, driver], _] = commands();
+    let [[_, driver], _] = commands("true");
     let windows = yaml(&xtask::repository().join(".github/workflows/windows.yml"));
     let mut calls = 0;
     for step in driver
