@@ -18,7 +18,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::{
-    openwdk::{self, OpenWdk, TARGET},
+    openwdk::{self, OpenWdk, TARGET, TARGET_ARM64},
     package, setup,
 };
 
@@ -32,6 +32,10 @@ pub struct Args {
     #[arg(long)]
     release: bool,
 
+    /// The processor that the driver is for.
+    #[arg(long, value_enum, default_value_t)]
+    target_arch: Arch,
+
     /// Make a package too: .sys and .inf under the version of Cargo.toml, test-signed; the last line is its folder.
     #[arg(long)]
     package: bool,
@@ -39,6 +43,36 @@ pub struct Args {
     /// Install nothing: only say what is missing.
     #[arg(long)]
     no_setup: bool,
+}
+
+/// The processor that a driver is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Arch {
+    /// x64: what the bench runs.
+    #[default]
+    Amd64,
+    /// ARM64: compiled and linked, and run nowhere here.
+    Arm64,
+}
+
+impl Arch {
+    /// Its name in INFs and to cargo-wdk.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Rust's target.
+    #[must_use]
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Amd64 => TARGET,
+            Self::Arm64 => TARGET_ARM64,
+        }
+    }
 }
 
 /// How a project is built.
@@ -89,10 +123,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         Profile::Dev
     };
-    let sys = build(&args.dir, profile)?;
+    let sys = build_for(&args.dir, profile, args.target_arch)?;
     println!("{}", sys.display());
     if args.package {
-        let folder = package::make(&args.dir.canonicalize()?, &sys, profile)?;
+        let folder = package::make(&args.dir.canonicalize()?, &sys, profile, args.target_arch)?;
         println!("{}", folder.display());
     }
     Ok(ExitCode::SUCCESS)
@@ -104,11 +138,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 ///
 /// The folder is no driver project, a tool is missing, or the build failed.
 pub fn build(dir: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
+    build_for(dir, profile, Arch::Amd64)
+}
+
+/// The same, for a processor.
+///
+/// # Errors
+///
+/// As those of [`build`].
+pub fn build_for(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     let project = Project::open(dir)?;
     if cfg!(windows) {
-        project.build_with_cargo_wdk(profile)
+        project.build_with_cargo_wdk(profile, arch)
     } else {
-        project.build_with_open_wdk(profile)
+        project.build_with_open_wdk(profile, arch)
     }
 }
 
@@ -188,13 +231,13 @@ impl Project {
         self.dir.join("target")
     }
 
-    fn build_with_open_wdk(&self, profile: Profile) -> anyhow::Result<PathBuf> {
+    fn build_with_open_wdk(&self, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
         let mut cargo = Cargo::new(self)?;
         cargo.args([
             "build",
             "--locked",
             "--target",
-            TARGET,
+            arch.target(),
             "--profile",
             profile.name(),
         ]);
@@ -204,7 +247,7 @@ impl Project {
                 self.dir.display()
             );
         }
-        let folder = self.target().join(TARGET).join(profile.folder());
+        let folder = self.target().join(arch.target()).join(profile.folder());
         let sys = folder.join(self.krate()).with_extension("sys");
         fs::copy(sys.with_extension("dll"), &sys).with_context(|| {
             format!("the build made no {}", sys.with_extension("dll").display())
@@ -212,7 +255,7 @@ impl Project {
         Ok(sys)
     }
 
-    fn build_with_cargo_wdk(&self, profile: Profile) -> anyhow::Result<PathBuf> {
+    fn build_with_cargo_wdk(&self, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
         let there = Command::new("cargo")
             .args(["wdk", "--version"])
             .stdout(Stdio::null())
@@ -225,6 +268,7 @@ impl Project {
         }
         let status = Command::new("cargo")
             .args(["wdk", "build", "--locked", "--profile", profile.name()])
+            .args(["--target-arch", arch.name()])
             .current_dir(&self.dir)
             // What it says is progress here: stdout ends with the path.
             .stdout(std::io::stderr())
@@ -237,7 +281,7 @@ impl Project {
             );
         }
         let krate = self.krate();
-        let folder = self.target().join(profile.folder());
+        let folder = self.target().join(arch.target()).join(profile.folder());
         let sys = folder
             .join(format!("{krate}_package"))
             .join(format!("{krate}.sys"));
@@ -257,11 +301,12 @@ pub struct Cargo {
 }
 
 /// Flags of the caller's own would replace those of the project, and wdk-build refuses a driver without its crt-static.
-const FLAGS: [&str; 4] = [
+const FLAGS: [&str; 5] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS",
+    "CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS",
 ];
 
 impl Cargo {
@@ -431,7 +476,7 @@ impl Shared {
 
     fn forget(&self, package: &str) -> anyhow::Result<()> {
         let prefix = format!("{package}-");
-        for target in ["", TARGET] {
+        for target in ["", TARGET, TARGET_ARM64] {
             for profile in [Profile::Dev, Profile::Release] {
                 let fingerprints = self
                     .build_directory()

@@ -28,6 +28,9 @@ pub use self::{c::compile_c, host::serve_as_rustc_wrapper};
 /// The target that drivers are built for.
 pub const TARGET: &str = "x86_64-pc-windows-msvc";
 
+/// The target of ARM64. A driver is compiled and linked for it here; the bench runs drivers of x64 only.
+pub const TARGET_ARM64: &str = "aarch64-pc-windows-msvc";
+
 /// Where the open WDK's own files lie.
 fn data() -> PathBuf {
     crate::repository().join("ci/openwdk")
@@ -74,14 +77,18 @@ impl OpenWdk {
             .env_remove("Version_Number")
             .env("RUSTC_WRAPPER", crate::program()?)
             .env(host::ROLE, "1")
-            .env(
-                "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER",
-                self.llvm.program("lld-link"),
-            )
             // bindgen reads the headers; embed-resource has clang preprocess the resource script for llvm-rc.
             .env("LIBCLANG_PATH", &self.llvm.libclang)
-            .env("CC_x86_64_pc_windows_msvc", self.llvm.program("clang"))
             .env("PATH", env::join_paths(path)?);
+        for target in [TARGET, TARGET_ARM64] {
+            let name = target.replace('-', "_");
+            command
+                .env(
+                    format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
+                    self.llvm.program("lld-link"),
+                )
+                .env(format!("CC_{name}"), self.llvm.program("clang"));
+        }
         // Build scripts that carry bindgen: 14 MB each without debug information, and 89 MB with.
         for profile in ["DEV", "RELEASE"] {
             command

@@ -13,7 +13,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use time::{Date, OffsetDateTime};
 
-use crate::build::Profile;
+use crate::build::{Arch, Profile};
 
 /// What a project's Cargo.toml says of its package.
 #[derive(Deserialize)]
@@ -46,19 +46,20 @@ impl Package {
 /// # Errors
 ///
 /// A tool is missing or fails, or the INX lacks what is to be filled in.
-pub fn make(project: &Path, sys: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
+pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     let manifest = project.join("Cargo.toml");
     let Manifest { package } = toml::from_str(&fs::read_to_string(&manifest)?)
         .with_context(|| format!("{} is no valid Cargo.toml", manifest.display()))?;
     let krate = package.krate();
     let result = project.join("target/package").join(format!(
-        "{}-{}-amd64-{}",
+        "{}-{}-{}-{}",
         package.name,
         package.version,
+        arch.name(),
         profile.name()
     ));
     if cfg!(windows) {
-        make_with_script(project, profile)?;
+        make_with_script(project, profile, arch)?;
         return Ok(result);
     }
 
@@ -71,7 +72,7 @@ pub fn make(project: &Path, sys: &Path, profile: Profile) -> anyhow::Result<Path
     let text =
         fs::read_to_string(&inx).with_context(|| format!("cannot read {}", inx.display()))?;
     let today = OffsetDateTime::now_utc().date();
-    let inf = stamp(&text, &package.numbers(), today, "amd64", &krate)
+    let inf = stamp(&text, &package.numbers(), today, arch.name(), &krate)
         .with_context(|| format!("{} cannot be stamped", inx.display()))?;
     fs::write(folder.join(format!("{krate}.inf")), inf)?;
     let pdb = sys.with_extension("pdb");
@@ -95,11 +96,11 @@ pub fn make(project: &Path, sys: &Path, profile: Profile) -> anyhow::Result<Path
     Ok(result)
 }
 
-fn make_with_script(project: &Path, profile: Profile) -> anyhow::Result<()> {
+fn make_with_script(project: &Path, profile: Profile, arch: Arch) -> anyhow::Result<()> {
     let status = Command::new("powershell")
         .args(["-NoProfile", "-ExecutionPolicy", "Bypass", "-File"])
         .arg(project.join("scripts/New-Package.ps1"))
-        .args(["-CargoProfile", profile.name()])
+        .args(["-CargoProfile", profile.name(), "-Arch", arch.name()])
         .stdout(std::io::stderr())
         .status()
         .context("PowerShell cannot be started")?;

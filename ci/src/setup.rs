@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 
 use crate::openwdk::{
-    TARGET,
+    TARGET, TARGET_ARM64,
     toolchain::{Llvm, Mingw},
 };
 
@@ -64,7 +64,7 @@ enum Source {
     RustTarget(&'static str),
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         group: Group::Build,
         name: "LLVM",
@@ -93,6 +93,13 @@ const NEEDS: [Need; 7] = [
         why: "core, compiled for the driver's target",
         found: || rust_target_is_there(TARGET),
         source: Source::RustTarget(TARGET),
+    },
+    Need {
+        group: Group::Build,
+        name: "Rust for Windows on ARM64",
+        why: "the same; an emitted project's rust-toolchain.toml names both",
+        found: || rust_target_is_there(TARGET_ARM64),
+        source: Source::RustTarget(TARGET_ARM64),
     },
     Need {
         group: Group::Wine,

@@ -15,8 +15,8 @@ use crate::{repository, setup, tools};
 
 /// Run everything that CI runs.
 ///
-/// Installs what is missing first (Debian packages, a rustup target, programs from crates.io, PyPI
-/// and npm) and says what and why. Then runs the stages in turn and goes on after a failure, so that
+/// Installs what is missing first (Debian packages, a rustup target, programs from crates.io,
+/// Python's index and npm) and says what and why. Then runs the stages in turn and goes on after a failure, so that
 /// one run shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
 ///
 /// Examples:

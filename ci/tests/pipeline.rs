@@ -16,7 +16,7 @@ use regex::Regex;
 use serde_json::Value;
 use tree_sitter::{Node, Parser};
 use xtask::{
-    build::{self, Profile},
+    build::{self, Arch, Profile},
     package, tools,
 };
 
@@ -636,7 +636,7 @@ static PACKAGE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
         fs::write(project.join(name), text).unwrap();
     }
     let sys = build::build(&project, Profile::Release).unwrap();
-    let package = package::make(&project, &sys, Profile::Release).unwrap();
+    let package = package::make(&project, &sys, Profile::Release, Arch::Amd64).unwrap();
     (place, package)
 });
 

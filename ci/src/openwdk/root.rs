@@ -5,7 +5,7 @@
 //! | `Include/…/km/crt` | `ci/openwdk/include`: our own headers; searched first, they pass on to those below |
 //! | `Include/…/km` | mingw-w64's ddk headers, with the edits of `ci/openwdk/edits.toml` |
 //! | `Include/…/shared` | mingw-w64's other headers |
-//! | `Lib/…/km/x64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib`; static ones, from the C there |
+//! | `Lib/…/km/x64`, `Lib/…/km/ARM64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib`; static ones, from the C there |
 //!
 //! It lies in ci/target, under a name made of everything that goes into it, so a change makes a new one.
 
@@ -28,7 +28,7 @@ use super::toolchain::{Llvm, Mingw};
 const VERSION: &str = "10.0.26100.0";
 
 /// Changed when this module makes something else of the same inputs.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// Headers that may be empty. The SIMD ones would only bring bindgen types that it cannot express.
 const EMPTY: [&str; 9] = [
@@ -226,19 +226,28 @@ fn link(_: &Path, _: &Path) -> anyhow::Result<()> {
 }
 
 fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
-    let directory = library_directory(root);
-    fs::create_dir_all(&directory)?;
-    for (library, image) in LIBRARIES {
-        let mut exports = exports_known_to_mingw(&mingw_library(mingw, library))?;
-        exports.extend(exports_listed(
-            &super::data().join("lib").join(format!("{library}.txt")),
-        )?);
-        import_library(&directory, library, image, &exports, llvm)?;
+    let x64 = library_directory(root);
+    let arm64 = x64.with_file_name("ARM64");
+    for (directory, machine, target) in [
+        (&x64, "i386:x86-64", super::TARGET),
+        (&arm64, "arm64", super::TARGET_ARM64),
+    ] {
+        fs::create_dir_all(directory)?;
+        for (library, image) in LIBRARIES {
+            let mut exports = exports_known_to_mingw(&mingw_library(mingw, library))?;
+            exports.extend(exports_listed(
+                &super::data().join("lib").join(format!("{library}.txt")),
+            )?);
+            import_library(directory, library, image, &exports, llvm, machine)?;
+        }
+        // Link lines name it in either spelling.
+        link(&directory.join("fltMgr.lib"), &directory.join("fltmgr.lib"))?;
+        empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm, target)?;
     }
-    // Link lines name it in either spelling.
-    link(&directory.join("fltMgr.lib"), &directory.join("fltmgr.lib"))?;
-    empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm)?;
-    static_library(root, "wdmsec", llvm)
+    // wdk-build links it for this processor.
+    empty_library(&arm64.join("arm64rt.lib"), llvm, super::TARGET_ARM64)?;
+    static_library(root, &x64.join("wdmsec.lib"), llvm, &[])?;
+    static_library(root, &arm64.join("wdmsec.lib"), llvm, &FOR_ARM64)
 }
 
 fn mingw_library(mingw: &Mingw, library: &str) -> PathBuf {
@@ -308,6 +317,7 @@ fn import_library(
     image: &str,
     exports: &Exports,
     llvm: &Llvm,
+    machine: &str,
 ) -> anyhow::Result<()> {
     let definition = directory.join(format!("{library}.def"));
     let mut file = File::create(&definition)?;
@@ -318,33 +328,49 @@ fn import_library(
     }
     drop(file);
     run(Command::new(llvm.program("llvm-dlltool"))
-        .args(["-m", "i386:x86-64", "-d"])
+        .args(["-m", machine, "-d"])
         .arg(&definition)
         .arg("-l")
         .arg(directory.join(format!("{library}.lib"))))
 }
 
 /// The library that checks stack cookies. What is built here has none, so it only has to exist.
-fn empty_library(library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
+fn empty_library(library: &Path, llvm: &Llvm, target: &str) -> anyhow::Result<()> {
     let object = library.with_extension("obj");
     let source = library.with_extension("c");
     fs::write(&source, "typedef int this_file_is_empty;\n")?;
     run(Command::new(llvm.program("clang"))
-        .args(["--target=x86_64-pc-windows-msvc", "-c", "-o"])
+        .args([&format!("--target={target}"), "-c", "-o"])
         .arg(&object)
         .arg(&source))?;
     archive(&object, library, llvm)
 }
 
+/// What makes of a compilation for x64 one for ARM64.
+const FOR_ARM64: [&str; 5] = [
+    "--target=aarch64-pc-windows-msvc",
+    "-U_AMD64_",
+    "-UAMD64",
+    "-D_ARM64_",
+    "-DARM64",
+];
+
 /// A library whose code becomes a part of the driver, from our own source of the same name.
-fn static_library(root: &Path, name: &str, llvm: &Llvm) -> anyhow::Result<()> {
-    let library = library_directory(root).join(format!("{name}.lib"));
+fn static_library(
+    root: &Path,
+    library: &Path,
+    llvm: &Llvm,
+    arguments: &[&str],
+) -> anyhow::Result<()> {
     let object = library.with_extension("obj");
+    let source = library.with_extension("c");
+    let source = source.file_name().context("a library has a name")?;
     run(super::c::clang(llvm, root)
+        .args(arguments)
         .args(["-O1", "-c", "-o"])
         .arg(&object)
-        .arg(super::data().join("lib").join(format!("{name}.c"))))?;
-    archive(&object, &library, llvm)
+        .arg(super::data().join("lib").join(source)))?;
+    archive(&object, library, llvm)
 }
 
 fn archive(object: &Path, library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
