@@ -5,6 +5,7 @@ mod emitting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -145,8 +146,9 @@ fn each_is_found_by_its_rule_and_no_other() {
         let found = verify(&sys, &expectations);
         let rules: Vec<_> = found.keys().collect();
         if rules != driver.rule.iter().collect::<Vec<_>>() {
-            wrong += &format!(
-                "{}: to be found by {:?}, found by {rules:?}\n{}\n",
+            let _ = writeln!(
+                wrong,
+                "{}: to be found by {:?}, found by {rules:?}\n{}",
                 driver.name,
                 driver.rule,
                 found.values().cloned().collect::<Vec<_>>().join("\n")

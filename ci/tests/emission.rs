@@ -385,7 +385,7 @@ fn markdown_texts(markdown: &str) -> Vec<String> {
 
 /// Whether a file is copied byte for byte.
 fn copied(name: &str) -> bool {
-    name.starts_with("testbench/") || name.ends_with(".ps1")
+    name.starts_with("testbench/") || Path::new(name).extension().is_some_and(|it| it == "ps1")
 }
 
 #[test]

@@ -400,7 +400,7 @@ fn parse(text: &str) -> tree_sitter::Tree {
 fn nodes<'a>(node: Node<'a>, found: &mut Vec<Node<'a>>) {
     found.push(node);
     for index in 0..node.child_count() {
-        nodes(node.child(u32::try_from(index).unwrap()).unwrap(), found);
+        nodes(node.child(index).unwrap(), found);
     }
 }
 
@@ -428,7 +428,7 @@ fn scripts() -> BTreeMap<String, String> {
             for entry in fs::read_dir(project.join("scripts")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let text = read(&project, &format!("scripts/{name}"));
-                let key = if name.ends_with(".psd1") {
+                let key = if Path::new(&name).extension().is_some_and(|it| it == "psd1") {
                     format!("{policy} {attach} {name}")
                 } else {
                     name
@@ -500,7 +500,7 @@ fn dangling(text: &str) -> Vec<String> {
     }
     for parameter in kind("script_parameter") {
         for index in 0..parameter.child_count() {
-            let child = parameter.child(u32::try_from(index).unwrap()).unwrap();
+            let child = parameter.child(index).unwrap();
             if child.kind() == "variable" {
                 set.insert(of(child).trim_start_matches('$').to_lowercase());
             }
@@ -528,7 +528,7 @@ fn dangling(text: &str) -> Vec<String> {
 #[test]
 fn the_powershell_calls_what_exists() {
     for (name, text) in scripts() {
-        if name.ends_with(".ps1") {
+        if Path::new(&name).extension().is_some_and(|it| it == "ps1") {
             assert_eq!(dangling(&text), Vec::<String>::new(), "{name}");
         }
     }
@@ -661,7 +661,7 @@ fn the_version_of_cargo_toml_is_that_of_everything() {
         .unwrap();
     let number = |at: usize| u32::from_le_bytes(sys[info + at..info + at + 4].try_into().unwrap());
     for product in [8, 16] {
-        assert_eq!(number(product), (3 << 16) | 21);
+        assert_eq!(number(product), 0x0003_0015);
         assert_eq!(number(product + 4), 4 << 16);
     }
     let text: Vec<u8> = "3.21.4-rc.5"
