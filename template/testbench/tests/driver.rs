@@ -58,6 +58,8 @@ fn look(folder: &Path, name: &str, depth: usize, found: &mut Vec<(SystemTime, Pa
             Ok(data) if data.is_file() && is_driver => {
                 found.push((data.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
             }
+            // What was built for another processor cannot be run here.
+            _ if path.ends_with("aarch64-pc-windows-msvc") => {}
             // A folder, or a link to one: a target folder may be shared.
             _ if depth > 0 && path.is_dir() => look(&path, name, depth - 1, found),
             _ => {}
