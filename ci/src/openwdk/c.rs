@@ -90,6 +90,7 @@ pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyho
         "fltMgr.lib",
         "ntoskrnl.lib",
         "hal.lib",
+        "wdmsec.lib",
         "BufferOverflowFastFailK.lib",
     ] {
         link.arg(wdk.library(library));

@@ -295,11 +295,18 @@ static NTSTATUS NTAPI Dispatch(PDEVICE_OBJECT Target, PIRP Irp)
     return STATUS_SUCCESS;
 }
 
+/* Of wdmsec.h, which calls it IoCreateDeviceSecure. */
+NTSTATUS WdmlibIoCreateDeviceSecure(
+    PDRIVER_OBJECT Driver, ULONG ExtensionSize, PUNICODE_STRING Name, ULONG Type, ULONG Characteristics,
+    BOOLEAN Exclusive, PCUNICODE_STRING Sddl, LPCGUID Class, PDEVICE_OBJECT *Result);
+
 static NTSTATUS MakeDevice(PDRIVER_OBJECT Driver)
 {
     UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\FileSystem\\Filters\\Test");
-    NTSTATUS Status = IoCreateDevice(
-        Driver, 0, &Name, FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_SECURE_OPEN, FALSE, &Device);
+    UNICODE_STRING Sddl = RTL_CONSTANT_STRING(L"D:P(A;;GA;;;SY)(A;;GA;;;BA)");
+    static const GUID Class = {0x2a9f3b51, 0x7c04, 0x4d6e, {0x9b, 0x12, 0x58, 0x3d, 0x6f, 0x0e, 0x71, 0xc4}};
+    NTSTATUS Status = WdmlibIoCreateDeviceSecure(
+        Driver, 0, &Name, FILE_DEVICE_DISK_FILE_SYSTEM, FILE_DEVICE_SECURE_OPEN, FALSE, &Sddl, &Class, &Device);
 
     if (!NT_SUCCESS(Status)) {
         return Status;
