@@ -55,10 +55,15 @@ pub struct Choice {
 ///
 /// When the file cannot be read, or declares an option in a way that is not understood.
 pub fn declared() -> anyhow::Result<Vec<Declared>> {
-    read(&crate::repository().join("cargo-generate.toml"))
+    declared_in(&crate::repository().join("cargo-generate.toml"))
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Declared>> {
+/// The options that a `cargo-generate.toml` declares, in the order in which they are asked.
+///
+/// # Errors
+///
+/// When the file cannot be read, or declares an option in a way that is not understood.
+pub fn declared_in(path: &Path) -> anyhow::Result<Vec<Declared>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: toml::Table =
