@@ -27,7 +27,7 @@ Go on after the restart, or after a crash.
 Change nothing and ask nothing: print what would be done, and what would be expected.
 
 .PARAMETER Report
-The folder for the log, the event log's entries and Driver Verifier's counters.
+The folder for the log, the System log's entries and Driver Verifier's counters.
 
 .EXAMPLE
 ./Test-Driver.ps1 -DryRun
@@ -501,7 +501,7 @@ function Invoke-Round([string] $Name, [int] $Attempts) {
 # What was logged
 
 function Save-Evidence {
-    Set-Step "Collect the event log's entries and Driver Verifier's counters in $($state.Report)"
+    Set-Step "Collect the System log's entries and Driver Verifier's counters in $($state.Report)"
     if ($DryRun) {
         return
     }
