@@ -3,7 +3,10 @@
 use std::fs;
 
 use xtask::{
-    matrix::combinations::{Axis, chosen},
+    matrix::{
+        checks::Emitted,
+        combinations::{Axis, Reason, chosen},
+    },
     options,
 };
 
@@ -55,5 +58,17 @@ fn every_combination_answers_every_option() {
             .map(|(name, _)| name.as_str())
             .collect();
         assert_eq!(answered, names);
+    }
+}
+
+/// What `cargo xtask matrix` looks through first, without the pairs: no file too many, none too few.
+#[test]
+fn each_option_alone_gives_the_files_that_it_calls_for() {
+    let axes: Vec<_> = options::declared().unwrap().iter().map(Axis::of).collect();
+    for combination in chosen(&axes) {
+        if combination.reason != Reason::Pairs {
+            let checked = Emitted::new(&combination).and_then(|it| it.check(&combination));
+            assert!(checked.is_ok(), "{:?}: {checked:?}", combination.answers);
+        }
     }
 }
