@@ -1,14 +1,12 @@
 //! Rules about what ended a scenario before its story was told.
 
 use super::{Case, Seen, load, unload};
-use crate::trace::{Ending, Fault, Misuse, Routine, Target};
+use crate::trace::{Ending, Fault, Misuse, Target};
 
 /// Where the scenario ended, for a sentence.
 fn during(case: &Case) -> String {
     let last = case.trace.events.len().saturating_sub(1);
-    case.view
-        .routine(last)
-        .map_or_else(|| "the driver".to_owned(), Routine::label)
+    case.view.routine_label(last, "the driver")
 }
 
 /// The fault that ended the scenario, unless another rule explains it.
@@ -354,6 +352,7 @@ mod tests {
     use super::*;
     use crate::os::Use;
     use crate::scenario::{self, Scenario};
+    use crate::trace::Routine;
     use crate::trace::{Operation, Place, Via};
 
     fn ended(ending: Ending) -> Vec<&'static str> {

@@ -175,10 +175,7 @@ pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
         return Vec::new();
     }
     let last = case.trace.events.len() - 1;
-    let routine = case
-        .view
-        .routine(last)
-        .map_or_else(|| "a callback".to_owned(), Routine::label);
+    let routine = case.view.routine_label(last, "a callback");
     let (what, place) = match case.trace.ending() {
         Some(Ending::Fault {
             at,

@@ -246,15 +246,8 @@ fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
         .held_at(end)
         .filter(|resource| resource.kind == kind)
         .map(|resource| {
-            let call = case.view.enclosing(resource.acquired).next();
-            let routine = case
-                .view
-                .routine(resource.acquired)
-                .map_or_else(|| "the driver".to_owned(), Routine::label);
-            let (function, site) = match call.map(|at| &case.view.events[at]) {
-                Some(Event::Call { function, site, .. }) => (function.as_str(), *site),
-                _ => ("", 0),
-            };
+            let routine = case.view.routine_label(resource.acquired, "the driver");
+            let (function, site) = case.view.acquiring_call(resource).unwrap_or(("", 0));
             let seen = Seen::new(
                 format!("{function} {site}"),
                 format!("{what} from {function} in {routine} is never released"),

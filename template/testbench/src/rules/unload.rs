@@ -97,10 +97,7 @@ pub(super) fn filter_outlives_globals(case: &Case) -> Vec<Seen> {
         return Vec::new();
     }
     let last = case.trace.events.len() - 1;
-    let routine = case
-        .view
-        .routine(last)
-        .map_or_else(|| "a callback".to_owned(), Routine::label);
+    let routine = case.view.routine_label(last, "a callback");
     let (at, what) = match case.trace.ending() {
         Some(Ending::Fault {
             at,
@@ -283,15 +280,11 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
             _ => true,
         })
         .map(|resource| {
-            let call = case.view.enclosing(resource.acquired).next();
-            let routine = case
+            let routine = case.view.routine_label(resource.acquired, "the driver");
+            let (function, site) = case
                 .view
-                .routine(resource.acquired)
-                .map_or_else(|| "the driver".to_owned(), Routine::label);
-            let (function, site) = match call.map(|at| &case.view.events[at]) {
-                Some(Event::Call { function, site, .. }) => (function.as_str(), *site),
-                _ => ("the filter manager", 0),
-            };
+                .acquiring_call(resource)
+                .unwrap_or(("the filter manager", 0));
             Seen::new(
                 format!("{function} {site}"),
                 format!(

@@ -141,6 +141,22 @@ impl<'a> View<'a> {
         })
     }
 
+    /// What that routine is called in a sentence, or `otherwise` where it was none of the driver's.
+    #[must_use]
+    pub fn routine_label(&self, at: usize, otherwise: &str) -> String {
+        self.routine(at)
+            .map_or_else(|| otherwise.to_owned(), Routine::label)
+    }
+
+    /// The call that acquired a resource, and its place in the driver; none where Windows acquired it.
+    #[must_use]
+    pub fn acquiring_call(&self, resource: &Resource) -> Option<(&'a str, u32)> {
+        match &self.events[self.enclosing(resource.acquired).next()?] {
+            Event::Call { function, site, .. } => Some((function, *site)),
+            _ => None,
+        }
+    }
+
     /// Whether an event happened while a function was running, however deep.
     #[must_use]
     pub fn is_within(&self, at: usize, name: &str) -> bool {
