@@ -3,14 +3,12 @@
 mod emitting;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::fs;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use emitting::inf::Inf;
+use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
-use tempfile::TempDir;
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation as classes;
 use windows_sys::core::GUID;
 
@@ -515,7 +513,7 @@ fn wine_installs_it_as_it_is_meant() {
             &Wine::path(&inf),
         ]);
         // The service control manager writes some of it in its own time; the altitude's entry comes last.
-        let service = wine.query(|said| said.contains("    Altitude    "));
+        let service = query(&wine, |said| said.contains("    Altitude    "));
         for expected in [
             format!("    Description    REG_SZ    {text}"),
             "    DisplayName    REG_SZ    my_filter".to_owned(),
@@ -546,7 +544,7 @@ fn wine_installs_it_as_it_is_meant() {
             "132",
             &Wine::path(&inf),
         ]);
-        let gone = wine.query(|said| !said.contains("Description"));
+        let gone = query(&wine, |said| !said.contains("Description"));
         assert!(!gone.contains("Description"), "{gone}");
     }
 }
@@ -573,7 +571,7 @@ fn wine_starts_the_installed_driver() {
     ] {
         fs::write(&sys, bytes).unwrap();
         wine.run(&[&install[..], &[&Wine::path(&inf)]].concat());
-        wine.query(|said| said.contains("    Altitude    "));
+        query(&wine, |said| said.contains("    Altitude    "));
         let said = wine.run(&["cmd", "/c", "sc start my_filter & sc query my_filter"]);
         let last = said
             .lines()
@@ -591,89 +589,14 @@ fn stamped(inx: &str) -> String {
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\my_filter";
 
-/// Wine, with a folder of its own that goes with it.
-struct Wine {
-    program: PathBuf,
-    prefix: TempDir,
-}
-
-impl Wine {
-    fn new() -> Self {
-        let wine = Self {
-            program: program(&["wine64", "wine"]),
-            prefix: TempDir::new().unwrap(),
-        };
-        wine.run(&["wineboot", "--init"]);
-        // A new prefix is settled when its first server has ended: before that, what is uninstalled stays.
-        wine.command(&program(&["wineserver64", "wineserver"]))
-            .arg("--wait")
-            .status()
-            .unwrap();
-        wine
-    }
-
-    /// The registry's word on the service, as soon as it is as `settled` says, or after a time.
-    fn query(&self, settled: impl Fn(&str) -> bool) -> String {
-        let start = Instant::now();
-        loop {
-            let said = self.run(&["reg", "query", KEY, "/s"]);
-            if settled(&said) || start.elapsed() > Duration::from_mins(1) {
-                return said;
-            }
-            std::thread::sleep(Duration::from_millis(200));
+/// The registry's word on the service, as soon as it is as `settled` says, or after a time.
+fn query(wine: &Wine, settled: impl Fn(&str) -> bool) -> String {
+    let start = Instant::now();
+    loop {
+        let said = wine.run(&["reg", "query", KEY, "/s"]);
+        if settled(&said) || start.elapsed() > Duration::from_mins(1) {
+            return said;
         }
-    }
-
-    /// Runs a program there and returns what it said. Into a file: Wine's own services, which stay for a while,
-    /// would hold a pipe open.
-    fn run(&self, arguments: &[&str]) -> String {
-        let said = self.prefix.path().join("said.txt");
-        self.command(&self.program)
-            .args(arguments)
-            .stdout(fs::File::create(&said).unwrap())
-            .status()
-            .unwrap();
-        fs::read_to_string(said).unwrap().replace('\r', "")
-    }
-
-    /// A program of Wine's, for this prefix.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env("WINEPREFIX", self.prefix.path())
-            .env("WINEARCH", "win64")
-            .env("WINEDEBUG", "-all")
-            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
-            .env_remove("DISPLAY")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null());
-        command
-    }
-
-    /// A path as Windows programs see it there.
-    fn path(path: &Path) -> String {
-        format!("Z:{}", path.display()).replace('/', r"\")
-    }
-}
-
-/// One of Wine's programs, by one of its names.
-fn program(names: &[&str]) -> PathBuf {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&folders)
-        .chain([PathBuf::from("/usr/lib/wine")])
-        .flat_map(|folder| {
-            names
-                .iter()
-                .map(move |name| folder.join(name))
-                .collect::<Vec<_>>()
-        })
-        .find(|path| path.is_file())
-        .expect("Wine is not installed: run cargo xtask setup")
-}
-
-impl Drop for Wine {
-    /// Ends Wine's own services, which would write to the folder while it is removed.
-    fn drop(&mut self) {
-        self.run(&["wineboot", "--kill"]);
+        std::thread::sleep(Duration::from_millis(200));
     }
 }

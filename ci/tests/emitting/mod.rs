@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod inf;
+pub mod wine;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,85 @@
+//! Wine, in which tests run what is meant for Windows.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// Wine, with a folder of its own that goes with it.
+pub struct Wine {
+    program: PathBuf,
+    prefix: TempDir,
+}
+
+impl Wine {
+    /// A fresh one; it takes some seconds.
+    pub fn new() -> Self {
+        let wine = Self {
+            program: program(&["wine64", "wine"]),
+            prefix: TempDir::new().unwrap(),
+        };
+        wine.run(&["wineboot", "--init"]);
+        // A new prefix is settled when its first server has ended: before that, what is uninstalled stays.
+        wine.command(&program(&["wineserver64", "wineserver"]))
+            .arg("--wait")
+            .status()
+            .unwrap();
+        wine
+    }
+
+    /// Runs a program there and returns what it said. Into a file: Wine's own services, which stay for a while,
+    /// would hold a pipe open.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let said = self.prefix.path().join("said.txt");
+        self.command(&self.program)
+            .args(arguments)
+            .stdout(fs::File::create(&said).unwrap())
+            .status()
+            .unwrap();
+        fs::read_to_string(said).unwrap().replace('\r', "")
+    }
+
+    /// A program of Wine's, for this prefix.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("WINEPREFIX", self.prefix.path())
+            .env("WINEARCH", "win64")
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            .env_remove("DISPLAY")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// A path as Windows programs see it there.
+    pub fn path(path: &Path) -> String {
+        format!("Z:{}", path.display()).replace('/', r"\")
+    }
+}
+
+/// One of Wine's programs, by one of its names.
+fn program(names: &[&str]) -> PathBuf {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders)
+        .chain([PathBuf::from("/usr/lib/wine")])
+        .flat_map(|folder| {
+            names
+                .iter()
+                .map(move |name| folder.join(name))
+                .collect::<Vec<_>>()
+        })
+        .find(|path| path.is_file())
+        .expect("Wine is not installed: run cargo xtask setup")
+}
+
+impl Drop for Wine {
+    /// Ends Wine's own services, which would write to the folder while it is removed.
+    fn drop(&mut self) {
+        self.run(&["wineboot", "--kill"]);
+    }
+}
