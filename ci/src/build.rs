@@ -155,14 +155,14 @@ pub fn build_for(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<Pat
     }
 }
 
-/// Cargo in an emitted project, with the open WDK around it: for `clippy`, `check` and the like. Pass it
-/// `--target x86_64-pc-windows-msvc`.
+/// Cargo in an emitted project, with the open WDK around it and in the dev profile: for `clippy`, `check` and the like.
+/// Pass it `--target x86_64-pc-windows-msvc`.
 ///
 /// # Errors
 ///
 /// The folder is no driver project, or a tool is missing.
 pub fn cargo(dir: &Path) -> anyhow::Result<Cargo> {
-    Cargo::new(&Project::open(dir)?)
+    Cargo::new(&Project::open(dir)?, Profile::Dev)
 }
 
 /// The part of a project's Cargo.toml that is read here.
@@ -232,7 +232,7 @@ impl Project {
     }
 
     fn build_with_open_wdk(&self, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
-        let mut cargo = Cargo::new(self)?;
+        let mut cargo = Cargo::new(self, profile)?;
         cargo.args([
             "build",
             "--locked",
@@ -298,6 +298,7 @@ pub struct Cargo {
     shared: Shared,
     project: PathBuf,
     package: String,
+    profile: Profile,
 }
 
 /// Flags of the caller's own would replace those of the project, and wdk-build refuses a driver without its crt-static.
@@ -310,7 +311,7 @@ const FLAGS: [&str; 5] = [
 ];
 
 impl Cargo {
-    fn new(project: &Project) -> anyhow::Result<Self> {
+    fn new(project: &Project, profile: Profile) -> anyhow::Result<Self> {
         let lock = project.dir.join("Cargo.lock");
         if !lock.is_file() {
             bail!(
@@ -340,6 +341,7 @@ impl Cargo {
             shared,
             project: project.dir.clone(),
             package: project.package.clone(),
+            profile,
         })
     }
 
@@ -355,13 +357,18 @@ impl Cargo {
         self
     }
 
+    fn take(&self) -> anyhow::Result<File> {
+        self.shared
+            .take_for(&self.package, &self.project, self.profile)
+    }
+
     /// Runs it; what it says goes to stderr.
     ///
     /// # Errors
     ///
     /// It cannot be started.
     pub fn status(&mut self) -> anyhow::Result<ExitStatus> {
-        let _lock = self.shared.take_for(&self.package, &self.project)?;
+        let _lock = self.take()?;
         self.command
             .stdout(std::io::stderr())
             .status()
@@ -374,7 +381,7 @@ impl Cargo {
     ///
     /// It cannot be started.
     pub fn output(&mut self) -> anyhow::Result<Output> {
-        let _lock = self.shared.take_for(&self.package, &self.project)?;
+        let _lock = self.take()?;
         self.command.output().context("cannot start cargo")
     }
 }
@@ -451,43 +458,42 @@ impl Shared {
         self.directory.join("target")
     }
 
-    /// Takes the directory for one run of cargo.
+    /// Takes the directory for one run of cargo. Like cargo's own lock, this one is the profile's alone: a project can be
+    /// linted in the one while it is built in the other.
     ///
     /// To cargo, two projects of one name are the same there: it would take the driver of the one for that of the other
     /// where its sources are older. So what it remembers of a package is forgotten when another project of that name
     /// comes.
-    fn take_for(&self, package: &str, project: &Path) -> anyhow::Result<File> {
-        let lock = File::create(self.directory.join("lock"))?;
+    fn take_for(&self, package: &str, project: &Path, profile: Profile) -> anyhow::Result<File> {
+        let lock = File::create(self.directory.join(format!("{}.lock", profile.folder())))?;
         if lock.try_lock().is_err() {
             eprintln!("waiting for another build to finish");
             lock.lock()?;
         }
-        let owners = self.directory.join("owners");
+        let owners = self.directory.join("owners").join(profile.folder());
         fs::create_dir_all(&owners)?;
         let owner = owners.join(package);
         let this = project.as_os_str().as_encoded_bytes();
         if fs::read(&owner).is_ok_and(|last| last == this) {
             return Ok(lock);
         }
-        self.forget(package)?;
+        self.forget(package, profile)?;
         fs::write(&owner, this)?;
         Ok(lock)
     }
 
-    fn forget(&self, package: &str) -> anyhow::Result<()> {
+    fn forget(&self, package: &str, profile: Profile) -> anyhow::Result<()> {
         let prefix = format!("{package}-");
         for target in ["", TARGET, TARGET_ARM64] {
-            for profile in [Profile::Dev, Profile::Release] {
-                let fingerprints = self
-                    .build_directory()
-                    .join(target)
-                    .join(profile.folder())
-                    .join(".fingerprint");
-                for entry in fs::read_dir(fingerprints).into_iter().flatten() {
-                    let entry = entry?;
-                    if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                        fs::remove_dir_all(entry.path())?;
-                    }
+            let fingerprints = self
+                .build_directory()
+                .join(target)
+                .join(profile.folder())
+                .join(".fingerprint");
+            for entry in fs::read_dir(fingerprints).into_iter().flatten() {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                    fs::remove_dir_all(entry.path())?;
                 }
             }
         }

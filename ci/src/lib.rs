@@ -11,6 +11,7 @@
 //! | which versions does a fresh project lock? | [`lock`] |
 
 pub mod build;
+mod interruption;
 pub mod lock;
 pub mod matrix;
 pub mod new;

@@ -5,12 +5,15 @@
 
 pub mod checks;
 pub mod combinations;
+pub mod snapshot;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     process::ExitCode,
     str::FromStr,
+    sync::mpsc::{Receiver, sync_channel},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -21,14 +24,16 @@ use self::{
     checks::{Code, Emitted, Proof, Workshop},
     combinations::{Axis, Combination, Reason},
 };
-use crate::{options, setup};
+use crate::{interruption, options, setup, tools};
 
 /// Try combinations of answers: emit, check, build, verify.
 ///
 /// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
 /// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted and
 /// looked through: the files it must have, nothing left of the template's language, what its INF says.
-/// Those that differ in code are formatted, linted, built and put through the bench as well.
+/// Those that differ in code are formatted, linted, built and put through the bench as well. Where an option
+/// stands alone, where everything is on and where everything is off, the released cargo-generate must give the
+/// same files, and the driver must link for ARM64 too.
 ///
 /// Exit status: 0 all passed, 1 a combination failed, 2 it could not start.
 ///
@@ -37,8 +42,13 @@ use crate::{options, setup};
 ///   cargo xtask matrix --shard 2/4                 the second quarter of it
 ///   cargo xtask matrix --full                      besides, all combinations that differ in code
 ///   cargo xtask matrix -d attach=manual            this one combination
+///   cargo xtask matrix --snapshot                  write ci/snapshot anew, for a change that is meant
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Args {
     /// Also the product of all options that change code
     #[arg(long)]
@@ -49,6 +59,9 @@ pub struct Args {
     /// Only this combination: the answers that are not the defaults
     #[arg(short, long, value_name = "OPTION=VALUE", conflicts_with_all = ["full", "shard"])]
     define: Vec<String>,
+    /// Write the project with everything on to ci/snapshot, for the next commit to show what changed, and stop
+    #[arg(long, conflicts_with_all = ["full", "shard", "define", "list"])]
+    snapshot: bool,
     /// List the combinations and stop
     #[arg(long)]
     list: bool,
@@ -98,6 +111,10 @@ impl Shard {
 /// Where the options cannot be read, something is missing, or an answer is none.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let axes: Vec<Axis> = options::declared()?.iter().map(Axis::of).collect();
+    if args.snapshot {
+        println!("{}", snapshot::write(&axes)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut combinations = if args.define.is_empty() {
         combinations::chosen(&axes)
     } else {
@@ -127,6 +144,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     setup::ensure(&[setup::Group::Build], !args.no_setup)?;
+    tools::ensure_cargo_generate()?;
+    interruption::survive()?;
     Ok(try_all(&axes, &combinations)?.report(&axes))
 }
 
@@ -202,6 +221,7 @@ fn command(axes: &[Axis], combination: &Combination) -> String {
 struct Outcome {
     tried: BTreeMap<Reason, usize>,
     built: usize,
+    linked_for_arm64: usize,
     faults: usize,
     failures: Vec<(Combination, String)>,
     time: Duration,
@@ -210,46 +230,85 @@ struct Outcome {
 fn try_all(axes: &[Axis], combinations: &[Combination]) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let workshop = Workshop::open()?;
-    let mut outcome = Outcome::default();
-    let mut proofs: BTreeMap<Code, Result<Proof, String>> = BTreeMap::new();
     let bar = ProgressBar::new(combinations.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len}, {eta} left  {wide_msg}",
     )?);
-    for combination in combinations {
-        bar.set_message(command(axes, combination));
-        *outcome.tried.entry(combination.reason).or_default() += 1;
-        if let Err(reason) = try_one(&workshop, combination, &mut proofs, &mut outcome) {
-            bar.suspend(|| eprintln!("FAILED: {}", command(axes, combination)));
-            outcome.failures.push((combination.clone(), reason));
-        }
-        bar.inc(1);
-    }
+    let mut outcome = Outcome::default();
+    thread::scope(|scope| {
+        // While cargo builds one, the next are emitted and looked through.
+        let (send, looked_through) = sync_channel(4);
+        scope.spawn(move || {
+            for combination in combinations {
+                let emitted = look_through(combination).map_err(|error| format!("{error:#}"));
+                // Nobody listens any more after Ctrl-C.
+                if send.send((combination, emitted)).is_err() {
+                    break;
+                }
+            }
+        });
+        outcome.take(axes, &workshop, looked_through, &bar)
+    })?;
     bar.finish_and_clear();
     outcome.time = start.elapsed();
     Ok(outcome)
 }
 
-/// Everything a combination must pass; what is wrong with it otherwise.
-fn try_one(
-    workshop: &Workshop,
-    combination: &Combination,
-    proofs: &mut BTreeMap<Code, Result<Proof, String>>,
-    outcome: &mut Outcome,
-) -> Result<(), String> {
-    let say = |error: anyhow::Error| format!("{error:#}");
-    let emitted = Emitted::new(combination).map_err(say)?;
-    emitted.check(combination).map_err(say)?;
-    let code = emitted.code().map_err(say)?;
-    let proof = proofs.entry(code).or_insert_with(|| {
-        outcome.built += 1;
-        let proof = workshop.prove(&emitted).map_err(say);
-        outcome.faults += proof.as_ref().map_or(0, |proof| proof.faults);
-        proof
-    });
-    proof.as_ref().map(|_| ()).map_err(Clone::clone)
+/// A combination's project, if it is as the answers call for.
+fn look_through(combination: &Combination) -> anyhow::Result<Emitted> {
+    let emitted = Emitted::new(combination)?;
+    emitted.check(combination)?;
+    if combination.reason.is_looked_at_closely() {
+        emitted.compare_with_released(combination)?;
+    }
+    Ok(emitted)
 }
 
 impl Outcome {
+    /// Takes the projects as they come, and proves those that differ in code.
+    fn take(
+        &mut self,
+        axes: &[Axis],
+        workshop: &Workshop,
+        looked_through: Receiver<(&Combination, Result<Emitted, String>)>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let mut proofs: BTreeMap<Code, Result<(), String>> = BTreeMap::new();
+        for (combination, emitted) in looked_through {
+            bar.set_message(command(axes, combination));
+            *self.tried.entry(combination.reason).or_default() += 1;
+            let verdict = emitted.and_then(|emitted| {
+                let code = emitted.code().map_err(|error| format!("{error:#}"))?;
+                if let Some(known) = proofs.get(&code) {
+                    return known.clone();
+                }
+                let closely = combination.reason.is_looked_at_closely();
+                let proof = workshop
+                    .prove(&emitted, closely)
+                    .map_err(|error| format!("{error:#}"));
+                self.count(&proof);
+                let verdict = proof.map(|_| ());
+                proofs.insert(code, verdict.clone());
+                verdict
+            });
+            // What Ctrl-C ended is no failure.
+            interruption::check()?;
+            if let Err(reason) = verdict {
+                bar.suspend(|| eprintln!("FAILED: {}", command(axes, combination)));
+                self.failures.push((combination.clone(), reason));
+            }
+            bar.inc(1);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, proof: &Result<Proof, String>) {
+        self.built += 1;
+        if let Ok(proof) = proof {
+            self.faults += proof.faults;
+            self.linked_for_arm64 += usize::from(proof.linked_for_arm64);
+        }
+    }
+
     fn report(&self, axes: &[Axis]) -> ExitCode {
         for (combination, reason) in &self.failures {
             println!("\nFAILED: {}\n{reason}", command(axes, combination));
@@ -264,6 +323,7 @@ impl Outcome {
             "{:>6}  differed in code: linted, built and verified",
             self.built
         );
+        println!("{:>6}  of them linked for ARM64 too", self.linked_for_arm64);
         println!("{:>6}  faults injected", self.faults);
         println!("{:>6}  combinations failed", self.failures.len());
         println!("{:>6}  seconds", self.time.as_secs());

@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = crate::options::declared()?;
     let mut answers = answers::given(&options, &args.define, args.values_file.as_deref())?;
     let target = target(&args.name, &args.destination)?;
-    generator::survive_interruption()?;
+    crate::interruption::survive()?;
 
     if !args.silent && ask::possible() {
         // The name and the answers given are judged before the first question, not after the last.

@@ -102,6 +102,12 @@ const STAGES: &[Stage] = &[
         folder: "ci",
         cargo: &["test", "--locked", "--no-fail-fast", "--test", "*"],
     },
+    Stage {
+        name: "matrix",
+        purpose: "every pair of answers: emitted, built where it differs in code, verified",
+        folder: "ci",
+        cargo: &["run", "--locked", "--quiet", "--", "matrix"],
+    },
 ];
 
 /// Runs the verb.

@@ -4,7 +4,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -14,8 +15,8 @@ use testbench::{Bench, Expectations, Finding, expect::ErrorLog};
 
 use super::combinations::Combination;
 use crate::{
-    build::{self, Profile},
-    new, openwdk, repository,
+    build::{self, Arch, Profile},
+    new, openwdk, repository, tools,
 };
 
 /// The name of all these projects: what depends on it is tried elsewhere.
@@ -69,7 +70,7 @@ pub struct Code(BTreeMap<PathBuf, Vec<u8>>);
 /// An emitted project, in a folder that goes when this is dropped.
 pub struct Emitted {
     project: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Emitted {
@@ -91,15 +92,58 @@ impl Emitted {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let project = new::emit(NAME, &answers, folder.path())?;
-        Ok(Self {
-            project,
-            _folder: folder,
-        })
+        Ok(Self { project, folder })
     }
 
     /// The files of the project, without those of the test bench, which are the same in all.
-    fn files(&self) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    ///
+    /// # Errors
+    ///
+    /// Where one cannot be read.
+    pub fn files(&self) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
         files_of(&self.project)
+    }
+
+    /// Emits it once more with the released `cargo generate`, and compares.
+    ///
+    /// # Errors
+    ///
+    /// The file in which the two differ.
+    pub fn compare_with_released(&self, combination: &Combination) -> anyhow::Result<()> {
+        let source = new::staged()?;
+        let destination = self.folder.path().join("released");
+        fs::create_dir(&destination)?;
+        let mut released = Command::new(tools::ensure_cargo_generate()?);
+        released
+            .arg("generate")
+            .arg("--path")
+            .arg(source.path())
+            .args(["template", "--silent", "--name", NAME, "--destination"])
+            .arg(&destination)
+            // It gives up on whoever has no name.
+            .env("USER", "developer")
+            .stdin(Stdio::null());
+        for (name, value) in &combination.answers {
+            released.arg("-d").arg(format!("{name}={value}"));
+        }
+        let output = released.output()?;
+        ensure!(
+            output.status.success(),
+            "the released cargo-generate refuses it:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let (ours, theirs) = (self.files()?, files_of(&destination.join(NAME))?);
+        let differing = ours
+            .keys()
+            .chain(theirs.keys())
+            .find(|name| ours.get(*name) != theirs.get(*name));
+        if let Some(name) = differing {
+            bail!(
+                "the released cargo-generate gives another {}",
+                name.display()
+            );
+        }
+        Ok(())
     }
 
     /// What of it decides what the driver does, and what the bench expects.
@@ -163,7 +207,11 @@ impl Emitted {
 }
 
 /// The files of a project, with `testbench/` as one and without what cargo builds.
-fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+///
+/// # Errors
+///
+/// Where one cannot be read.
+pub fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![project.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -174,7 +222,7 @@ fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
                 files.insert(name, fs::read(&path)?);
             } else if name == Path::new("testbench") {
                 files.insert(PathBuf::from("testbench/"), Vec::new());
-            } else if name != Path::new("target") {
+            } else if name != Path::new("target") && name != Path::new(".git") {
                 folders.push(path);
             }
         }
@@ -186,6 +234,8 @@ fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
 pub struct Proof {
     /// How many faults the bench injected.
     pub faults: usize,
+    /// Whether it was linked for ARM64 as well.
+    pub linked_for_arm64: bool,
 }
 
 /// One project that is changed from combination to combination, so that cargo compiles little more
@@ -206,13 +256,25 @@ impl Workshop {
         Ok(Self { project })
     }
 
-    /// Formats, lints, builds and verifies.
+    /// Formats, lints, builds and verifies; links for ARM64 where it is to be looked at `closely`.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn prove(&self, emitted: &Emitted) -> anyhow::Result<Proof> {
+    pub fn prove(&self, emitted: &Emitted, closely: bool) -> anyhow::Result<Proof> {
         self.take(emitted)?;
+        thread::scope(|scope| {
+            // Another profile than what is built, and so at the same time.
+            let lint = scope.spawn(|| self.lint());
+            let built = self.build_and_verify(closely);
+            let lint = lint
+                .join()
+                .unwrap_or_else(|_| bail!("the linting thread ended early"));
+            lint.and(built)
+        })
+    }
+
+    fn lint(&self) -> anyhow::Result<()> {
         let format = Command::new("cargo")
             .args(["fmt", "--check"])
             .current_dir(&self.project)
@@ -223,21 +285,18 @@ impl Workshop {
             String::from_utf8_lossy(&format.stdout)
         );
         let clippy = build::cargo(&self.project)?
-            .args([
-                "clippy",
-                "--locked",
-                "--target",
-                openwdk::TARGET,
-                "--",
-                "-D",
-                "warnings",
-            ])
+            .args(["clippy", "--locked", "--target", openwdk::TARGET])
+            .args(["--", "-D", "warnings"])
             .output()?;
         ensure!(
             clippy.status.success(),
             "clippy:\n{}",
             String::from_utf8_lossy(&clippy.stderr)
         );
+        Ok(())
+    }
+
+    fn build_and_verify(&self, closely: bool) -> anyhow::Result<Proof> {
         let sys = build::build(&self.project, Profile::Release)?;
         let expectations = self.project.join("testbench.toml");
         let expectations = if expectations.is_file() {
@@ -259,8 +318,12 @@ impl Workshop {
             "the bench found:\n{}",
             findings.join("\n")
         );
+        if closely {
+            build::build_for(&self.project, Profile::Release, Arch::Arm64).context("for ARM64")?;
+        }
         Ok(Proof {
             faults: report.faults_injected,
+            linked_for_arm64: closely,
         })
     }
 

@@ -36,6 +36,14 @@ pub enum Reason {
     Asked,
 }
 
+impl Reason {
+    /// Whether it is one of those few that between them have every answer.
+    #[must_use]
+    pub fn is_looked_at_closely(self) -> bool {
+        !matches!(self, Self::Pairs | Self::Product)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -79,10 +87,11 @@ impl Axis {
                 let both = vec!["true".to_owned(), "false".to_owned()];
                 (both, "true".to_owned(), "false".to_owned())
             }
+            // The richest choice is the default, and the plainest stands last.
             Kind::Choice(choices) => {
                 let all = names(choices);
                 let last = all.last().cloned().unwrap_or_default();
-                (all, last, option.default.clone())
+                (all, option.default.clone(), last)
             }
             Kind::List(choices) => {
                 let mut all = names(choices);
@@ -125,6 +134,18 @@ pub fn chosen(axes: &[Axis]) -> Vec<Combination> {
         rows.push((row, Reason::Pairs));
     }
     distinct(axes, rows)
+}
+
+/// Everything on, whatever that is for each option.
+#[must_use]
+pub fn everything(axes: &[Axis]) -> Combination {
+    Combination {
+        answers: axes
+            .iter()
+            .map(|axis| (axis.name.clone(), axis.on.clone()))
+            .collect(),
+        reason: Reason::Everything,
+    }
 }
 
 /// The product of some options, the others at their defaults.

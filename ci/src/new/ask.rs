@@ -40,7 +40,7 @@ fn unanswered(error: dialoguer::Error) -> anyhow::Error {
     if error.kind() == io::ErrorKind::Interrupted {
         // A list of choices hides it.
         let _ = Term::stderr().show_cursor();
-        return generator::interrupted();
+        return crate::interruption::said();
     }
     anyhow!(error).context("the question was not answered")
 }

@@ -5,14 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fmt, fs};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use serde::{Deserialize, Serialize};
 
 use super::{answers::Answers, source::staged};
+use crate::interruption;
 
 /// Holds an [`Order`] in the child's environment; not set means that this process is no child.
 const ROLE: &str = "XTASK_GENERATE";
@@ -51,19 +51,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Makes Ctrl-C a failure like any other, which cleans up.
-pub fn survive_interruption() -> anyhow::Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
-        .context("Ctrl-C cannot be caught")
-}
-
-/// What is said after Ctrl-C.
-pub fn interrupted() -> anyhow::Error {
-    anyhow!("interrupted; nothing is left behind")
-}
 
 /// Emits the project into a folder that is thrown away, to learn whether the answers are accepted.
 pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
@@ -107,9 +94,7 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
         }
     }
     let output = child.output().context("the generator cannot be started")?;
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        return Err(interrupted());
-    }
+    interruption::check()?;
     let said = String::from_utf8_lossy(&output.stderr);
     match serde_json::from_slice(&output.stdout) {
         Ok(Outcome::Emitted(path)) => Ok(Emitted {

@@ -1,0 +1,62 @@
+//! The driver's resources: its version, from Cargo.toml, and whatever else the build script adds.
+
+use std::{env, error::Error, fs, path::Path};
+
+/// Compiles the version resource and the `more` lines of resource script, and has them linked into
+/// the driver.
+pub fn compile(out_dir: &Path, more: &str) -> Result<(), Box<dyn Error>> {
+    let script = out_dir.join("driver.rc");
+    fs::write(&script, version()? + more)?;
+    embed_resource::compile_for_cdylib(&script, embed_resource::NONE).manifest_required()?;
+    Ok(())
+}
+
+/// The version resource. The numbers are those of winver.h, so that no header is needed.
+fn version() -> Result<String, Box<dyn Error>> {
+    let version = env::var("CARGO_PKG_VERSION")?;
+    let numbers = format!(
+        "{},{},{},0",
+        env::var("CARGO_PKG_VERSION_MAJOR")?,
+        env::var("CARGO_PKG_VERSION_MINOR")?,
+        env::var("CARGO_PKG_VERSION_PATCH")?
+    );
+    let company = quoted(&env::var("CARGO_PKG_AUTHORS")?);
+    let description = quoted(&env::var("CARGO_PKG_DESCRIPTION")?);
+    let file = env::var("CARGO_PKG_NAME")?.replace('-', "_") + ".sys";
+    Ok(format!(
+        r#"#pragma code_page(65001)
+1 VERSIONINFO
+FILEVERSION {numbers}
+PRODUCTVERSION {numbers}
+FILEFLAGSMASK 0x3F
+FILEOS 0x40004
+FILETYPE 3
+FILESUBTYPE 7
+BEGIN
+    BLOCK "StringFileInfo"
+    BEGIN
+        BLOCK "040904B0"
+        BEGIN
+            VALUE "CompanyName", {company}
+            VALUE "FileDescription", {description}
+            VALUE "FileVersion", "{version}"
+            VALUE "InternalName", "{file}"
+            VALUE "LegalCopyright", {company}
+            VALUE "OriginalFilename", "{file}"
+            VALUE "ProductName", {description}
+            VALUE "ProductVersion", "{version}"
+        END
+    END
+    BLOCK "VarFileInfo"
+    BEGIN
+        VALUE "Translation", 0x0409, 1200
+    END
+END
+"#
+    ))
+}
+
+/// `text` as a string of a resource script: a backslash and a quote are doubled.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""))
+}

@@ -1,0 +1,83 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Builds the driver and makes its package, under the version of Cargo.toml.
+
+.DESCRIPTION
+The one place where a version is written is Cargo.toml. It becomes the driver's version resource, by the build script;
+DriverVer in the INF, by this script; and the name of the package's folder.
+
+InfVerif judges the INF twice: as a universal driver's (/u), and as the hardware program does (/h).
+
+.PARAMETER Arch
+The processor that the driver is for.
+
+.PARAMETER CargoProfile
+The profile of Cargo.toml: release is what ships.
+
+.PARAMETER Unsigned
+Leave the package without a test signature: for one that is signed elsewhere, and where no timestamp server is reached.
+
+.EXAMPLE
+./scripts/New-Package.ps1
+#>
+[CmdletBinding()]
+param(
+    [ValidateSet('amd64', 'arm64')]
+    [string] $Arch = 'amd64',
+
+    [ValidateSet('dev', 'release')]
+    [string] $CargoProfile = 'release',
+
+    [switch] $Unsigned
+)
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$project = Split-Path $PSScriptRoot
+Push-Location $project
+try {
+    $metadata = cargo metadata --format-version 1 --no-deps --locked
+    if ($LASTEXITCODE -ne 0) {
+        throw "cargo does not understand $project\Cargo.toml: see above."
+    }
+    $package = ($metadata | ConvertFrom-Json).packages[0]
+    $name = $package.name
+    $driver = $name -replace '-', '_'
+    # What comes after a hyphen or a plus sign has no place in four numbers: build/resources.rs leaves it out too.
+    $version = ($package.version -replace '[-+].*$', '') + '.0'
+
+    # stampinf reads it, where it is given no version.
+    $env:STAMPINF_VERSION = $version
+    $build = @('wdk', 'build', '--locked', '--profile', $CargoProfile, '--target-arch', $Arch)
+    cargo @build --target-platform desktop --sign-mode off
+    if ($LASTEXITCODE -ne 0) {
+        throw "$name does not build, or its INF does not pass InfVerif /h: see above."
+    }
+    $signing = if ($Unsigned) { 'off' } else { 'test' }
+    cargo @build --target-platform universal --sign-mode $signing
+    if ($LASTEXITCODE -ne 0) {
+        throw "$name is not signed, or its INF does not pass InfVerif /u: see above."
+    }
+
+    $target = if ($Arch -eq 'arm64') { 'aarch64-pc-windows-msvc' } else { 'x86_64-pc-windows-msvc' }
+    $folder = if ($CargoProfile -eq 'dev') { 'debug' } else { $CargoProfile }
+    $made = Join-Path $project "target/$target/$folder/${driver}_package"
+    $inf = Get-Content (Join-Path $made "$driver.inf") -Raw
+    if ($inf -notmatch "(?m)^\s*DriverVer\s*=\s*\d\d/\d\d/\d{4}\s*,\s*$([regex]::Escape($version))\s*$") {
+        throw "$driver.inf does not have the version $version of Cargo.toml: DriverVer was stamped by other means."
+    }
+
+    # The package, and beside it what tries it on a test machine.
+    $result = Join-Path $project "target/package/$name-$($package.version)-$Arch-$CargoProfile"
+    if (Test-Path $result) {
+        Remove-Item $result -Recurse
+    }
+    $null = New-Item $result -ItemType Directory
+    Copy-Item $made (Join-Path $result 'driver') -Recurse
+    Copy-Item (Join-Path $PSScriptRoot 'Test-Driver.ps1'), (Join-Path $PSScriptRoot 'Test-Driver.psd1') $result
+    Write-Output $result
+}
+finally {
+    Pop-Location
+}

@@ -1,0 +1,45 @@
+//! `IRP_MJ_CLEANUP`: the last handle to an open file is closed.
+
+use wdk_sys::IRP_MJ_CLEANUP;
+
+use crate::{
+    callbacks::{AnswerWithoutFailing, PostOperation, PreOperation, pre_and_post},
+    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    state::State,
+};
+
+/// The operation.
+pub struct Cleanup;
+
+/// How it is registered.
+pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Cleanup>();
+
+impl PreOperation for Cleanup {
+    const MAJOR_FUNCTION: u32 = IRP_MJ_CLEANUP;
+    type Answer = AnswerWithoutFailing;
+
+    /// Your code for the time before the operation goes here.
+    ///
+    /// Runs at `PASSIVE_LEVEL`. A cleanup must not be failed: the handle is gone whatever is
+    /// answered.
+    fn pre_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) -> AnswerWithoutFailing {
+        AnswerWithoutFailing::NoCallback
+    }
+}
+
+impl PostOperation for Cleanup {
+    /// Your code for the time after the operation goes here. It is called when `pre_operation`
+    /// answered `WithCallback`.
+    ///
+    /// Runs at `PASSIVE_LEVEL` or `APC_LEVEL`. Names cannot be queried any more.
+    fn post_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) {
+    }
+}

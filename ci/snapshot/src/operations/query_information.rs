@@ -1,0 +1,46 @@
+//! `IRP_MJ_QUERY_INFORMATION`: information about a file is asked for.
+
+use wdk_sys::IRP_MJ_QUERY_INFORMATION;
+
+use crate::{
+    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
+    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    state::State,
+};
+
+/// The operation.
+pub struct QueryInformation;
+
+/// How it is registered.
+pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<QueryInformation>();
+
+impl PreOperation for QueryInformation {
+    const MAJOR_FUNCTION: u32 = IRP_MJ_QUERY_INFORMATION;
+    type Answer = Answer;
+
+    /// Your code for the time before the operation goes here.
+    ///
+    /// Runs at `PASSIVE_LEVEL`, or at `APC_LEVEL` for what the memory manager asks. `data.Iopb`
+    /// names the information class.
+    fn pre_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) -> Answer {
+        Answer::NoCallback
+    }
+}
+
+impl PostOperation for QueryInformation {
+    /// Your code for the time after the operation goes here. It is called when `pre_operation`
+    /// answered `WithCallback`.
+    ///
+    /// Runs up to `DISPATCH_LEVEL`. What the file system answered lies in the buffer of
+    /// `data.Iopb`.
+    fn post_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) {
+    }
+}

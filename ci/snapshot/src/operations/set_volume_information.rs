@@ -1,0 +1,44 @@
+//! `IRP_MJ_SET_VOLUME_INFORMATION`: a volume's label or quota settings are changed.
+
+use wdk_sys::IRP_MJ_SET_VOLUME_INFORMATION;
+
+use crate::{
+    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
+    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    state::State,
+};
+
+/// The operation.
+pub struct SetVolumeInformation;
+
+/// How it is registered.
+pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetVolumeInformation>();
+
+impl PreOperation for SetVolumeInformation {
+    const MAJOR_FUNCTION: u32 = IRP_MJ_SET_VOLUME_INFORMATION;
+    type Answer = Answer;
+
+    /// Your code for the time before the operation goes here.
+    ///
+    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` names the information class.
+    fn pre_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) -> Answer {
+        Answer::NoCallback
+    }
+}
+
+impl PostOperation for SetVolumeInformation {
+    /// Your code for the time after the operation goes here. It is called when `pre_operation`
+    /// answered `WithCallback`.
+    ///
+    /// Runs up to `DISPATCH_LEVEL`.
+    fn post_operation(
+        _state: &State,
+        _data: &mut FLT_CALLBACK_DATA,
+        _objects: &FLT_RELATED_OBJECTS,
+    ) {
+    }
+}
