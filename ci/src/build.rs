@@ -11,7 +11,7 @@ use std::{
     fs::{self, File},
     hash::{Hash, Hasher},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, ExitStatus, Output, Stdio},
+    process::{Command, ExitCode, Output, Stdio},
 };
 
 use anyhow::{Context, bail};
@@ -147,11 +147,34 @@ pub fn build(dir: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
 ///
 /// As those of [`build`].
 pub fn build_for(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
-    let project = Project::open(dir)?;
-    if cfg!(windows) {
-        project.build_with_cargo_wdk(profile, arch)
-    } else {
-        project.build_with_open_wdk(profile, arch)
+    Project::open(dir)?.build(profile, arch, Progress::Shown)
+}
+
+/// The same without a word, unless it fails: then what the compiler said is part of the error.
+///
+/// # Errors
+///
+/// As those of [`build`].
+pub fn build_quietly(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    Project::open(dir)?.build(profile, arch, Progress::InErrors)
+}
+
+/// Where cargo's progress goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// To stderr.
+    Shown,
+    /// Into the error, where there is one.
+    InErrors,
+}
+
+impl Progress {
+    /// Sends a command's output where it goes. Never to stdout, which ends with the path.
+    fn direct(self, command: &mut Command) {
+        match self {
+            Self::Shown => command.stdout(std::io::stderr()).stderr(Stdio::inherit()),
+            Self::InErrors => command.stdout(Stdio::null()).stderr(Stdio::piped()),
+        };
     }
 }
 
@@ -231,7 +254,34 @@ impl Project {
         self.dir.join("target")
     }
 
-    fn build_with_open_wdk(&self, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    fn build(&self, profile: Profile, arch: Arch, progress: Progress) -> anyhow::Result<PathBuf> {
+        if cfg!(windows) {
+            self.build_with_cargo_wdk(profile, arch, progress)
+        } else {
+            self.build_with_open_wdk(profile, arch, progress)
+        }
+    }
+
+    /// Makes an error of a build that failed.
+    fn must_have_built(&self, output: &Output) -> anyhow::Result<()> {
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = if said.is_empty() {
+            "what the compiler said stands above".into()
+        } else {
+            said
+        };
+        bail!("{} does not build: {said}", self.dir.display())
+    }
+
+    fn build_with_open_wdk(
+        &self,
+        profile: Profile,
+        arch: Arch,
+        progress: Progress,
+    ) -> anyhow::Result<PathBuf> {
         let mut cargo = Cargo::new(self, profile)?;
         cargo.args([
             "build",
@@ -241,12 +291,8 @@ impl Project {
             "--profile",
             profile.name(),
         ]);
-        if !cargo.status()?.success() {
-            bail!(
-                "{} does not build: what the compiler said stands above",
-                self.dir.display()
-            );
-        }
+        progress.direct(&mut cargo.command);
+        self.must_have_built(&cargo.output()?)?;
         let folder = self.target().join(arch.target()).join(profile.folder());
         let sys = folder.join(self.krate()).with_extension("sys");
         fs::copy(sys.with_extension("dll"), &sys).with_context(|| {
@@ -255,7 +301,12 @@ impl Project {
         Ok(sys)
     }
 
-    fn build_with_cargo_wdk(&self, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    fn build_with_cargo_wdk(
+        &self,
+        profile: Profile,
+        arch: Arch,
+        progress: Progress,
+    ) -> anyhow::Result<PathBuf> {
         let there = Command::new("cargo")
             .args(["wdk", "--version"])
             .stdout(Stdio::null())
@@ -266,20 +317,13 @@ impl Project {
                 "cargo-wdk is not installed: run `cargo install cargo-wdk --locked`, in a prompt where the WDK is found"
             );
         }
-        let status = Command::new("cargo")
+        let mut cargo = Command::new("cargo");
+        cargo
             .args(["wdk", "build", "--locked", "--profile", profile.name()])
             .args(["--target-arch", arch.name()])
-            .current_dir(&self.dir)
-            // What it says is progress here: stdout ends with the path.
-            .stdout(std::io::stderr())
-            .status()
-            .context("cannot start cargo")?;
-        if !status.success() {
-            bail!(
-                "{} does not build: what cargo-wdk said stands above",
-                self.dir.display()
-            );
-        }
+            .current_dir(&self.dir);
+        progress.direct(&mut cargo);
+        self.must_have_built(&cargo.output().context("cannot start cargo")?)?;
         let krate = self.krate();
         let folder = self.target().join(arch.target()).join(profile.folder());
         let sys = folder
@@ -360,19 +404,6 @@ impl Cargo {
     fn take(&self) -> anyhow::Result<File> {
         self.shared
             .take_for(&self.package, &self.project, self.profile)
-    }
-
-    /// Runs it; what it says goes to stderr.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be started.
-    pub fn status(&mut self) -> anyhow::Result<ExitStatus> {
-        let _lock = self.take()?;
-        self.command
-            .stdout(std::io::stderr())
-            .status()
-            .context("cannot start cargo")
     }
 
     /// Runs it and returns what it says.

@@ -314,23 +314,26 @@ fn what_runs_here_passes_as_written() {
     let mut ran = Vec::new();
     for step in &driver {
         if let Some(arguments) = step.command.strip_prefix("cargo clippy ") {
-            let arguments = arguments.replace("$env:DRIVER_TARGET", "x86_64-pc-windows-msvc");
-            let output = build::cargo(&project)
-                .unwrap()
-                .args(["clippy"])
-                .args(arguments.split(' '))
-                .output()
-                .unwrap();
-            assert!(
-                output.status.success(),
-                "{}:\n{}",
-                step.command,
-                said(&output)
-            );
+            for target in [Arch::Amd64.target(), Arch::Arm64.target()] {
+                let output = build::cargo(&project)
+                    .unwrap()
+                    .args(["clippy"])
+                    .args(arguments.replace("$env:DRIVER_TARGET", target).split(' '))
+                    .output()
+                    .unwrap();
+                assert!(
+                    output.status.success(),
+                    "{target}: {}:\n{}",
+                    step.command,
+                    said(&output)
+                );
+            }
             ran.push("clippy");
         } else if step.folder == "testbench" {
-            build::build(&project, Profile::Release).unwrap();
-            run(step);
+            for profile in [Profile::Dev, Profile::Release] {
+                build::build_quietly(&project, profile, Arch::Amd64).unwrap();
+                run(step);
+            }
             ran.push("bench");
         }
     }
@@ -419,19 +422,27 @@ fn mistakes(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The project's PowerShell, by name: of every policy, for the data file differs.
+/// The project's PowerShell, by name: of every policy and pipeline, for two files differ.
 fn scripts() -> BTreeMap<String, String> {
     let mut scripts = BTreeMap::new();
-    for policy in ["always", "refuse-non-mandatory", "never"] {
+    for (policy, pipeline) in [
+        ("always", "github"),
+        ("refuse-non-mandatory", "azure"),
+        ("never", "github"),
+    ] {
         for attach in ["automatic", "manual"] {
-            let (_place, project) = emit(&[("unload_policy", policy), ("attach", attach)]);
+            let (_place, project) = emit(&[
+                ("unload_policy", policy),
+                ("attach", attach),
+                ("pipeline", pipeline),
+            ]);
             for entry in fs::read_dir(project.join("scripts")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let text = read(&project, &format!("scripts/{name}"));
-                let key = if Path::new(&name).extension().is_some_and(|it| it == "psd1") {
-                    format!("{policy} {attach} {name}")
-                } else {
-                    name
+                let key = match name.as_str() {
+                    "Test-Driver.psd1" => format!("{policy} {attach} {name}"),
+                    "Install-BuildTools.ps1" => format!("{pipeline} {name}"),
+                    _ => name,
                 };
                 scripts.insert(key, text);
             }
@@ -443,7 +454,7 @@ fn scripts() -> BTreeMap<String, String> {
 #[test]
 fn the_powershell_is_understood() {
     let scripts = scripts();
-    assert_eq!(scripts.len(), 9);
+    assert_eq!(scripts.len(), 10);
     for (name, text) in scripts {
         assert!(text.is_ascii(), "{name}");
         assert_eq!(mistakes(&text), Vec::<String>::new(), "{name}");

@@ -84,6 +84,37 @@ const PARTS: &[Part] = &[
         names: &["DO_NOT_SUPPORT_SERVICE_STOP"],
     },
     Part {
+        option: "pipeline",
+        on: "github",
+        off: "azure",
+        names: &[".github", "dependabot", "workflow"],
+    },
+    Part {
+        option: "pipeline",
+        on: "azure",
+        off: "github",
+        names: &["azure", "TF_BUILD"],
+    },
+    Part {
+        option: "pipeline",
+        on: "github",
+        off: "none",
+        names: &[
+            ".github",
+            "GitHub",
+            "dependabot",
+            "workflow",
+            "pipeline",
+            "Install-BuildTools",
+        ],
+    },
+    Part {
+        option: "unload_policy",
+        on: "always",
+        off: "never",
+        names: &["filter_unload", "FilterUnload: "],
+    },
+    Part {
         option: "testbench",
         on: "true",
         off: "false",
@@ -136,6 +167,16 @@ fn places(files: &Tree, name: &str) -> Vec<String> {
     places
 }
 
+/// Asserts that a name is there in the one, and not in the other.
+fn assert_gone(with: &Tree, without: &Tree, name: &str, off: &str) {
+    assert!(
+        !places(with, name).is_empty(),
+        "{off} takes away no {name:?}: look for something else"
+    );
+    let left = places(without, name);
+    assert!(left.is_empty(), "{off} leaves:\n{}", left.join("\n"));
+}
+
 #[test]
 fn an_option_that_is_off_leaves_no_trace() {
     for part in PARTS {
@@ -144,22 +185,46 @@ fn an_option_that_is_off_leaves_no_trace() {
             everything_but(part.option, part.off),
         );
         for name in part.names {
-            assert!(
-                !places(&with, name).is_empty(),
-                "{}={} has no {name:?}: look for something else",
-                part.option,
-                part.on
-            );
-            let left = places(&without, name);
-            assert!(
-                left.is_empty(),
-                "{}={} leaves:\n{}",
-                part.option,
-                part.off,
-                left.join("\n")
+            assert_gone(
+                &with,
+                &without,
+                name,
+                &format!("{}={}", part.option, part.off),
             );
         }
     }
+}
+
+/// Of a list, each item by itself.
+#[test]
+fn an_operation_that_is_not_filtered_leaves_no_trace() {
+    let declared = options::declared().unwrap();
+    let operations = declared.iter().find(|it| it.name == "operations").unwrap();
+    let Kind::List(choices) = &operations.kind else {
+        panic!("{operations:?}")
+    };
+    let all: Vec<_> = choices.iter().map(|choice| choice.value.as_str()).collect();
+    let with = without_dispatch(everything_but("operations", &all.join(",")));
+    for operation in &all {
+        let others: Vec<_> = all.iter().filter(|it| *it != operation).copied().collect();
+        let without = without_dispatch(everything_but("operations", &others.join(",")));
+        let snake = operation.replace('-', "_");
+        for name in [
+            format!("src/operations/{snake}.rs"),
+            format!("mod {snake};"),
+            format!("{snake}::"),
+            format!("\"{operation}\""),
+            format!("IRP_MJ_{}", snake.to_uppercase()),
+        ] {
+            assert_gone(&with, &without, &name, &format!("no {operation}"));
+        }
+    }
+}
+
+/// Without the control device, whose dispatch entries are for IRPs of the same names.
+fn without_dispatch(mut files: Tree) -> Tree {
+    files.remove("src/control_device.rs");
+    files
 }
 
 /// An option that is added tomorrow is to be looked for, too.

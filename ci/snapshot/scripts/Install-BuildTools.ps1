@@ -4,14 +4,14 @@
 Installs what building the driver takes, beside Visual Studio and Rust: LLVM, and Microsoft's driver kit from NuGet.
 
 .DESCRIPTION
-In a pipeline of GitHub or Azure, the steps after this one find the kit. In a prompt, this PowerShell session does, and
+In the workflow, the steps after this one find the kit. In a prompt, this PowerShell session does, and
 whatever is started from it.
 
 .PARAMETER Arch
 The processor that the driver is for.
 
 .PARAMETER Folder
-Where the kit goes. A pipeline keeps this folder in its cache.
+Where the kit goes. The workflow keeps this folder in its cache.
 
 .EXAMPLE
 ./scripts/Install-BuildTools.ps1
@@ -90,8 +90,5 @@ foreach ($name in $variables.Keys) {
     Set-Item "env:$name" $value
     if ($env:GITHUB_ENV) {
         Add-Content -Path $env:GITHUB_ENV -Value "$name=$value"
-    }
-    if ($env:TF_BUILD) {
-        Write-Host "##vso[task.setvariable variable=$name]$value"
     }
 }

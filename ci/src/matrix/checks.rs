@@ -297,7 +297,7 @@ impl Workshop {
     }
 
     fn build_and_verify(&self, closely: bool) -> anyhow::Result<Proof> {
-        let sys = build::build(&self.project, Profile::Release)?;
+        let sys = build::build_quietly(&self.project, Profile::Release, Arch::Amd64)?;
         let expectations = self.project.join("testbench.toml");
         let expectations = if expectations.is_file() {
             Expectations::read(&expectations)?
@@ -319,7 +319,8 @@ impl Workshop {
             findings.join("\n")
         );
         if closely {
-            build::build_for(&self.project, Profile::Release, Arch::Arm64).context("for ARM64")?;
+            build::build_quietly(&self.project, Profile::Release, Arch::Arm64)
+                .context("for ARM64")?;
         }
         Ok(Proof {
             faults: report.faults_injected,
