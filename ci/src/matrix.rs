@@ -272,13 +272,16 @@ impl Outcome {
         looked_through: Receiver<(&Combination, Result<Emitted, String>)>,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let mut proofs: BTreeMap<Code, Result<(), String>> = BTreeMap::new();
+        let mut proofs: BTreeMap<(Code, Option<String>), Result<(), String>> = BTreeMap::new();
         for (combination, emitted) in looked_through {
             bar.set_message(command(axes, combination));
             *self.tried.entry(combination.reason).or_default() += 1;
             let verdict = emitted.and_then(|emitted| {
-                let code = emitted.code().map_err(|error| format!("{error:#}"))?;
-                if let Some(known) = proofs.get(&code) {
+                let what = emitted
+                    .code()
+                    .and_then(|code| Ok((code, emitted.expectations()?)))
+                    .map_err(|error| format!("{error:#}"))?;
+                if let Some(known) = proofs.get(&what) {
                     return known.clone();
                 }
                 let closely = combination.reason.is_looked_at_closely();
@@ -287,7 +290,7 @@ impl Outcome {
                     .map_err(|error| format!("{error:#}"));
                 self.count(&proof);
                 let verdict = proof.map(|_| ());
-                proofs.insert(code, verdict.clone());
+                proofs.insert(what, verdict.clone());
                 verdict
             });
             // What Ctrl-C ended is no failure.
@@ -320,7 +323,7 @@ impl Outcome {
         let tried: usize = self.tried.values().sum();
         println!("{tried:>6}  combinations emitted and looked through");
         println!(
-            "{:>6}  differed in code: linted, built and verified",
+            "{:>6}  differed in code or in what is expected of it: linted, built and verified",
             self.built
         );
         println!("{:>6}  of them linked for ARM64 too", self.linked_for_arm64);

@@ -146,24 +146,34 @@ impl Emitted {
         Ok(())
     }
 
-    /// What of it decides what the driver does, and what the bench expects.
+    /// What of it decides what the driver does.
     ///
     /// # Errors
     ///
     /// Where a file cannot be read.
     pub fn code(&self) -> anyhow::Result<Code> {
         let mut code = self.files()?;
-        code.retain(|name, _| {
-            name.starts_with("src")
-                || name.starts_with("build")
-                || name == Path::new("testbench.toml")
-        });
+        code.retain(|name, _| name.starts_with("src") || name.starts_with("build"));
         let manifest = fs::read_to_string(self.project.join("Cargo.toml"))?;
         let mut manifest: toml::Table = toml::from_str(&manifest)?;
-        // Who made it, and on which terms.
+        // Who made it and on which terms, and what lies beside it.
         manifest.remove("package");
+        manifest.remove("workspace");
         code.insert("Cargo.toml".into(), manifest.to_string().into_bytes());
         Ok(Code(code))
+    }
+
+    /// What the bench is told to expect of it; nothing where there is no bench.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn expectations(&self) -> anyhow::Result<Option<String>> {
+        let file = self.project.join("testbench.toml");
+        if !file.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(fs::read_to_string(file)?))
     }
 
     /// Looks it through.

@@ -148,23 +148,29 @@ pub fn everything(axes: &[Axis]) -> Combination {
     }
 }
 
-/// The product of some options, the others at their defaults.
+/// The product of some options, the others at their defaults. The option with the most answers changes from row to row:
+/// it is a list, one file more or less, where others change what the build itself is made of.
 #[must_use]
 pub fn product(axes: &[Axis], of: &BTreeSet<String>) -> Vec<Combination> {
-    let mut rows = vec![Vec::new()];
-    for axis in axes {
-        let values = if of.contains(&axis.name) {
-            &axis.values[..]
-        } else {
-            &axis.values[..1]
-        };
+    let mut varied: Vec<_> = axes
+        .iter()
+        .enumerate()
+        .filter(|(_, axis)| of.contains(&axis.name))
+        .collect();
+    varied.sort_by_key(|(_, axis)| axis.values.len());
+    let mut rows = vec![
+        axes.iter()
+            .map(|axis| axis.values[0].clone())
+            .collect::<Vec<_>>(),
+    ];
+    for (position, axis) in varied {
         rows = rows
             .into_iter()
-            .flat_map(|row: Vec<String>| {
-                values.iter().map(move |value| {
-                    let mut longer = row.clone();
-                    longer.push(value.clone());
-                    longer
+            .flat_map(|row| {
+                axis.values.iter().map(move |value| {
+                    let mut row = row.clone();
+                    row[position].clone_from(value);
+                    row
                 })
             })
             .collect();
