@@ -273,6 +273,7 @@ impl Outcome {
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
         let mut proofs: BTreeMap<(Code, Option<String>), Result<(), String>> = BTreeMap::new();
+        let mut told = Instant::now();
         for (combination, emitted) in looked_through {
             bar.set_message(command(axes, combination));
             *self.tried.entry(combination.reason).or_default() += 1;
@@ -300,6 +301,12 @@ impl Outcome {
                 self.failures.push((combination.clone(), reason));
             }
             bar.inc(1);
+            // Where no bar can be drawn, as in the log of a CI, a line a minute says how far it is.
+            if bar.is_hidden() && told.elapsed() > Duration::from_mins(1) {
+                told = Instant::now();
+                let all = bar.length().unwrap_or_default();
+                eprintln!("{} of {all} combinations", bar.position());
+            }
         }
         Ok(())
     }
