@@ -160,6 +160,7 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         work::QUEUES,
         devices::DEVICES,
         devices::NTDDK_DEVICES,
+        devices::WDMSEC,
         errorlog::ERROR_LOG,
         registry::REGISTRY,
         security::SECURITY,

@@ -1,7 +1,6 @@
 //! Security descriptors, as a driver makes one for its device.
 //!
-//! Documents: "SDDL for Device Objects", "Security Descriptors" and the functions' own pages. wdmsec.lib, which
-//! has `IoCreateDeviceSecure`, is a part of the driver; it comes down to these.
+//! Documents: "Security Descriptors" and the functions' own pages.
 
 use super::{APC, Fails, PASSIVE, bad_handle, functions, holds};
 use crate::guest;

@@ -29,6 +29,9 @@ pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
             let Event::Call { function, site, .. } = &case.view.events[at] else {
                 return None;
             };
+            if *function == "IoCreateDeviceSecure" {
+                return None;
+            }
             let seen = format!(
                 "{resource} is made by {function} and keeps the security that its type has by default"
             );
@@ -109,6 +112,10 @@ mod tests {
         };
         assert_eq!(named(made()).len(), 1);
         assert!(named(made().call("ZwSetSecurityObject", status::SUCCESS)).is_empty());
+        let secure = testing::Story::new()
+            .enter(Routine::DriverEntry)
+            .acquires("IoCreateDeviceSecure", Kind::Device);
+        assert!(named(secure).is_empty());
     }
 
     #[test]
