@@ -94,6 +94,15 @@ impl Profile {
         }
     }
 
+    /// What whoever builds in it holds, in the directory that projects share.
+    #[must_use]
+    pub fn lock(self) -> &'static str {
+        match self {
+            Self::Dev => "debug.lock",
+            Self::Release => "release.lock",
+        }
+    }
+
     /// Its name in Cargo.toml.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -496,7 +505,7 @@ impl Shared {
     /// where its sources are older. So what it remembers of a package is forgotten when another project of that name
     /// comes.
     fn take_for(&self, package: &str, project: &Path, profile: Profile) -> anyhow::Result<File> {
-        let lock = File::create(self.directory.join(format!("{}.lock", profile.folder())))?;
+        let lock = File::create(self.directory.join(profile.lock()))?;
         if lock.try_lock().is_err() {
             eprintln!("waiting for another build to finish");
             lock.lock()?;

@@ -23,6 +23,7 @@ use object::read::archive::ArchiveFile;
 use serde::Deserialize;
 
 use super::toolchain::{Llvm, Mingw};
+use crate::build::Profile;
 
 /// The version that the folders carry: the WDK that wdk-build 0.6 is documented with.
 const VERSION: &str = "10.0.26100.0";
@@ -107,12 +108,16 @@ pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf>
 /// there. What cannot be removed stays: it is a cache.
 fn remove_others(cache: &Path) {
     for root in fs::read_dir(cache).into_iter().flatten().flatten() {
-        let locks = fs::read_dir(root.path().join("drivers"))
+        let shared = fs::read_dir(root.path().join("drivers"))
             .into_iter()
             .flatten()
             .flatten();
-        let in_use = locks
-            .filter_map(|shared| File::open(shared.path().join("lock")).ok())
+        let in_use = shared
+            .flat_map(|shared| {
+                [Profile::Dev, Profile::Release]
+                    .map(|profile| File::open(shared.path().join(profile.lock())))
+            })
+            .flatten()
             .any(|lock| lock.try_lock().is_err());
         if !in_use {
             let _ = fs::remove_dir_all(root.path());
@@ -405,7 +410,7 @@ mod tests {
         let shared = |root: &str| {
             let directory = cache.path().join(root).join("drivers/0");
             fs::create_dir_all(&directory).unwrap();
-            File::create(directory.join("lock")).unwrap()
+            File::create(directory.join(Profile::Release.lock())).unwrap()
         };
         let at_work = shared("at-work");
         at_work.lock().unwrap();
