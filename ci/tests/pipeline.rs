@@ -636,9 +636,9 @@ fn the_test_on_a_machine_expects_what_was_answered() {
 // The version, and the package
 
 /// A package of a project whose version is none of the template's.
-static PACKAGE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
-    let place = folder();
-    let project = xtask::new::emit("my-filter", &[], place.path()).unwrap();
+static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let place = emitting::shared_folder("package");
+    let project = xtask::new::emit("my-filter", &[], &place).unwrap();
     for name in ["Cargo.toml", "Cargo.lock"] {
         let text = read(&project, name);
         let own = "name = \"my-filter\"\nversion = \"0.1.0\"";
@@ -647,13 +647,12 @@ static PACKAGE: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
         fs::write(project.join(name), text).unwrap();
     }
     let sys = build::build(&project, Profile::Release).unwrap();
-    let package = package::make(&project, &sys, Profile::Release, Arch::Amd64).unwrap();
-    (place, package)
+    package::make(&project, &sys, Profile::Release, Arch::Amd64).unwrap()
 });
 
 #[test]
 fn the_version_of_cargo_toml_is_that_of_everything() {
-    let package = &PACKAGE.1;
+    let package = &*PACKAGE;
     assert_eq!(
         package.file_name().unwrap(),
         "my-filter-3.21.4-rc.5-amd64-release"
@@ -684,7 +683,7 @@ fn the_version_of_cargo_toml_is_that_of_everything() {
 
 #[test]
 fn the_package_is_signed_and_whole() {
-    let package = &PACKAGE.1;
+    let package = &*PACKAGE;
     assert_eq!(
         emitting::names(package),
         ["Test-Driver.ps1", "Test-Driver.psd1", "driver"]

@@ -12,7 +12,6 @@ use std::{
 
 use object::read::pe::{Import, PeFile64};
 use serde::Deserialize;
-use tempfile::TempDir;
 use testbench::{Bench, Expectations, Finding};
 use xtask::{
     build::{self, Profile},
@@ -67,9 +66,9 @@ const ALL_OPERATIONS: &str = "*";
 
 /// The projects, emitted and built once for all tests here.
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
-    let folder = emitting::folder();
+    let folder = emitting::shared_folder("project");
     let projects = PROJECTS.iter().enumerate().map(|(number, answers)| {
-        let parent = folder.path().join(number.to_string());
+        let parent = folder.join(number.to_string());
         fs::create_dir(&parent).unwrap();
         let project = emit(answers, &parent);
         // The debug profile has no code of its own: it is built for each policy, and release for all.
@@ -84,17 +83,14 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         let drivers = drivers.collect();
         (project, drivers)
     });
-    let projects = projects.collect();
     Built {
-        projects,
-        _folder: folder,
+        projects: projects.collect(),
     }
 });
 
 /// Emitted projects, each with its drivers.
 struct Built {
     projects: Vec<(PathBuf, Vec<(Profile, PathBuf)>)>,
-    _folder: TempDir,
 }
 
 impl Built {

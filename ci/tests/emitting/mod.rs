@@ -45,6 +45,15 @@ pub fn folder() -> TempDir {
     .unwrap()
 }
 
+/// An empty folder for what all tests of a program share: nothing is dropped that lives as long as the program, so
+/// it stays, and the next run empties it.
+pub fn shared_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// `cargo xtask new`, away from any terminal and without a user's name.
 pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask"))
