@@ -8,9 +8,11 @@
 //! | how is a `.sys` put through the bench, and how is the verdict shown? | [`verify`] |
 //! | what does CI run? | [`test`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
+//! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
 //! | which versions does a fresh project lock? | [`lock`] |
 
 pub mod build;
+pub mod inf;
 mod interruption;
 pub mod lock;
 pub mod matrix;

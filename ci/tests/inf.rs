@@ -1,78 +1,67 @@
-//! The INF of an emitted project, by the rules that `InfVerif` checks and by Wine's own INF engine.
+//! The INF of an emitted project, by the rules that a program can check and by Wine's own INF engine.
 
 mod emitting;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use emitting::inf::Inf;
 use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
-use windows_sys::Win32::Devices::DeviceAndDriverInstallation as classes;
-use windows_sys::core::GUID;
+use serde::Deserialize;
+use xtask::inf::{
+    self,
+    answers::{self, Layout},
+    groups::GROUPS,
+    installed::{self, Registry, Value},
+    reader::Inf,
+};
+use xtask::matrix::combinations::{self, Axis, Reason};
 
-/// The documentation's table of ranges ("Load order groups and altitudes for minifilter drivers") and of class names
-/// ("File system filter driver classes and class GUIDs"), with the GUIDs of devguid.h as windows-sys has them.
-#[rustfmt::skip]
-const GROUPS: [(&str, &str, std::ops::RangeInclusive<u32>, &str, GUID); 17] = [
-    ("activity-monitor", "FSFilter Activity Monitor", 360_000..=389_999, "ActivityMonitor", classes::GUID_DEVCLASS_FSFILTER_ACTIVITYMONITOR),
-    ("undelete", "FSFilter Undelete", 340_000..=349_999, "Undelete", classes::GUID_DEVCLASS_FSFILTER_UNDELETE),
-    ("anti-virus", "FSFilter Anti-Virus", 320_000..=329_999, "AntiVirus", classes::GUID_DEVCLASS_FSFILTER_ANTIVIRUS),
-    ("replication", "FSFilter Replication", 300_000..=309_999, "Replication", classes::GUID_DEVCLASS_FSFILTER_REPLICATION),
-    ("continuous-backup", "FSFilter Continuous Backup", 280_000..=289_999, "ContinuousBackup", classes::GUID_DEVCLASS_FSFILTER_CONTINUOUSBACKUP),
-    ("content-screener", "FSFilter Content Screener", 260_000..=269_999, "ContentScreener", classes::GUID_DEVCLASS_FSFILTER_CONTENTSCREENER),
-    ("quota-management", "FSFilter Quota Management", 240_000..=249_999, "QuotaManagement", classes::GUID_DEVCLASS_FSFILTER_QUOTAMANAGEMENT),
-    ("system-recovery", "FSFilter System Recovery", 220_000..=229_999, "SystemRecovery", classes::GUID_DEVCLASS_FSFILTER_SYSTEMRECOVERY),
-    ("cluster-file-system", "FSFilter Cluster File System", 200_000..=209_999, "CFSMetaDataServer", classes::GUID_DEVCLASS_FSFILTER_CFSMETADATASERVER),
-    ("hsm", "FSFilter HSM", 180_000..=189_999, "HSM", classes::GUID_DEVCLASS_FSFILTER_HSM),
-    ("compression", "FSFilter Compression", 160_000..=169_999, "Compression", classes::GUID_DEVCLASS_FSFILTER_COMPRESSION),
-    ("encryption", "FSFilter Encryption", 140_000..=149_999, "Encryption", classes::GUID_DEVCLASS_FSFILTER_ENCRYPTION),
-    ("virtualization", "FSFilter Virtualization", 130_000..=139_999, "Virtualization", classes::GUID_DEVCLASS_FSFILTER_VIRTUALIZATION),
-    ("physical-quota-management", "FSFilter Physical Quota Management", 120_000..=129_999, "PhysicalQuotaManagement", classes::GUID_DEVCLASS_FSFILTER_PHYSICALQUOTAMANAGEMENT),
-    ("open-file", "FSFilter Open File", 100_000..=109_999, "OpenFileBackup", classes::GUID_DEVCLASS_FSFILTER_OPENFILEBACKUP),
-    ("security-enhancer", "FSFilter Security Enhancer", 80_000..=89_999, "SecurityEnhancer", classes::GUID_DEVCLASS_FSFILTER_SECURITYENHANCER),
-    ("copy-protection", "FSFilter Copy Protection", 60_000..=69_999, "CopyProtection", classes::GUID_DEVCLASS_FSFILTER_COPYPROTECTION),
-];
-
-const NEW: &str = "DefaultInstall.NT$ARCH$.10.0...25952";
-const OLD: &str = "DefaultInstall.NT$ARCH$";
-const UNINSTALL: &str = "DefaultUninstall.NT$ARCH$";
-
-fn inf(answers: &[(&str, &str)]) -> Inf {
-    let (_place, project) = emit(answers);
-    Inf::read(&read(&project, "my_filter.inx"))
+/// These answers, and the defaults of all others.
+fn complete(answers: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let defaults = xtask::options::declared().unwrap().into_iter();
+    let mut all: BTreeMap<_, _> = defaults
+        .map(|option| (option.name, option.default))
+        .collect();
+    all.insert("project-name".to_owned(), "my-filter".to_owned());
+    for (option, answer) in answers {
+        assert!(
+            all.insert((*option).to_owned(), (*answer).to_owned())
+                .is_some()
+        );
+    }
+    all
 }
 
-fn braced(guid: &GUID) -> String {
-    let tail = guid.data4[2..]
+fn borrowed(answers: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    answers
         .iter()
-        .fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
-    format!(
-        "{{{:08x}-{:04x}-{:04x}-{:02x}{:02x}-{tail:012x}}}",
-        guid.data1, guid.data2, guid.data3, guid.data4[0], guid.data4[1]
-    )
-}
-
-/// The service-install sections of the two install sections.
-fn services(inf: &Inf) -> [String; 2] {
-    [NEW, OLD].map(|install| {
-        inf.values(&format!("{install}.Services"), "AddService")
-            .unwrap()[2]
-            .clone()
-    })
-}
-
-/// The values below the service's key: path, name, type and value.
-fn registry(inf: &Inf, service: &str) -> Vec<[String; 4]> {
-    inf.entries(&inf.value(service, "AddReg"))
-        .into_iter()
-        .map(|entry| {
-            let [root, path, name, kind, value] = <[String; 5]>::try_from(entry).unwrap();
-            assert_eq!(root, "HKR");
-            [path, name, kind, value]
-        })
+        .map(|(option, answer)| (option.as_str(), answer.as_str()))
         .collect()
+}
+
+/// The INX of a project with these answers.
+fn inx(answers: &[(&str, &str)]) -> String {
+    let (_place, project) = emit(answers);
+    read(&project, "my_filter.inx")
+}
+
+/// What an INX installs, in one of its layouts.
+fn installed(inx: &str, layout: Layout) -> Registry {
+    installed::registry(&Inf::read(inx).unwrap(), layout.section()).unwrap()
+}
+
+/// A value, wherever it is.
+fn value<'a>(registry: &'a Registry, name: &str) -> &'a Value {
+    let mut found = registry.iter().filter(|((_, it), _)| it == name);
+    let (_, value) = found.next().unwrap_or_else(|| panic!("there is no {name}"));
+    assert!(found.next().is_none(), "there are two {name}");
+    value
 }
 
 #[test]
@@ -86,46 +75,34 @@ fn groups_classes_and_altitudes_belong_together() {
         panic!("{option:?}")
     };
     let declared: Vec<String> = choices.into_iter().map(|choice| choice.value).collect();
-    assert_eq!(
-        declared,
-        GROUPS.iter().map(|group| group.0).collect::<Vec<_>>()
-    );
+    assert_eq!(declared, GROUPS.each_ref().map(|group| group.option));
 
-    for (option, name, range, class, guid) in GROUPS {
+    for group in &GROUPS {
+        let range = &group.altitudes;
         for altitude in [
             "auto".to_owned(),
             range.start().to_string(),
             format!("{}.5", range.end()),
         ] {
-            let inf = inf(&[("load_order_group", option), ("altitude", &altitude)]);
-            assert_eq!(inf.value("Version", "Class"), class);
-            assert_eq!(inf.value("Version", "ClassGuid"), braced(&guid), "{option}");
-            for service in services(&inf) {
-                assert_eq!(inf.value(&service, "LoadOrderGroup"), name);
-                let written = registry(&inf, &service)
-                    .into_iter()
-                    .find(|entry| entry[1] == "Altitude")
-                    .unwrap()[3]
-                    .clone();
-                let integer: u32 = written.split('.').next().unwrap().parse().unwrap();
-                assert!(
-                    range.contains(&integer),
-                    "{written} is not in the range of {name}"
-                );
-                if altitude != "auto" {
-                    assert_eq!(written, altitude);
-                }
-            }
+            let answers = [
+                ("load_order_group", group.option),
+                ("altitude", altitude.as_str()),
+            ];
+            inf::check(&inx(&answers), &borrowed(&complete(&answers))).unwrap();
         }
         // Just outside.
         for outside in [
             format!("{}.9", range.start() - 1),
             (range.end() + 1).to_string(),
         ] {
-            let answers = [("load_order_group", option), ("altitude", outside.as_str())];
+            let answers = [
+                ("load_order_group", group.option),
+                ("altitude", outside.as_str()),
+            ];
             let refused = xtask::new::emit("my-filter", &answers, folder().path())
                 .unwrap_err()
                 .to_string();
+            let name = group.name;
             assert!(
                 refused.starts_with(&format!(
                     "{outside} cannot be the altitude: {name} has the range "
@@ -214,121 +191,20 @@ fn a_draft_depends_on_the_name_alone() {
     );
 }
 
-/// The codes of `InfVerif` stand at the rules that it checks.
+/// The matrix tries every choice; free text has no variants there.
 #[test]
-fn it_is_a_primitive_driver() {
-    for error_log in ["event-log", "debugger"] {
-        let inf = inf(&[("error_log", error_log)]);
-        assert_eq!(
-            inf.value("Version", "Signature").to_lowercase(),
-            "$windows nt$"
-        ); // 1001
-        assert_eq!(inf.value("Version", "CatalogFile"), "my_filter.cat"); // 1214, 1233
-        assert_eq!(inf.value("Version", "PnpLockdown"), "1"); // 1324
-        assert_eq!(inf.value("Version", "DriverVer"), ""); // stampinf writes it
-        assert_eq!(inf.value("Version", "Provider"), "Example Company"); // 1234
-
-        let names: Vec<String> = inf
-            .sections
-            .iter()
-            .map(|section| section.name.to_lowercase())
-            .collect();
-        let unique: BTreeSet<&String> = names.iter().collect();
-        assert_eq!(unique.len(), names.len(), "1209: a section twice");
-        assert!(
-            names.iter().all(|name| !name.starts_with("manufacturer")),
-            "1420"
-        );
-        for name in &names {
-            if name.starts_with("default") {
-                // 1421, 1423
-                assert!(
-                    name.starts_with("defaultinstall.nt$arch$")
-                        || name.starts_with("defaultuninstall.nt$arch$"),
-                    "{name}"
-                );
-            }
-        }
-        assert_eq!(inf.value(UNINSTALL, "LegacyUninstall"), "1"); // 1422
-
-        // 1230, 1322, 1205: what is copied is there, goes to the driver store, and is not deleted by the same list.
-        for install in [NEW, OLD] {
-            let list = inf.value(install, "CopyFiles");
-            assert_eq!(inf.value("DestinationDirs", &list), "13");
-            assert_eq!(inf.entries(&list), [["my_filter.sys"]]);
-            assert!(
-                inf.values(UNINSTALL, "DelFiles")
-                    .is_none_or(|deleted| !deleted.contains(&list))
-            );
-        }
-        let disk = inf.value("SourceDisksFiles", "my_filter.sys");
-        assert!(!inf.value("SourceDisksNames", &disk).is_empty());
-
-        for service in services(&inf) {
-            assert_eq!(inf.value(&service, "ServiceBinary"), r"%13%\my_filter.sys"); // 2084, 2085
-            assert_eq!(inf.value(&service, "DisplayName"), "my_filter");
-            assert_eq!(inf.value(&service, "ServiceType"), "2");
-            assert_eq!(inf.value(&service, "ErrorControl"), "1");
-            assert_eq!(inf.value(&service, "Dependencies"), "FltMgr");
-        }
-    }
-}
-
-#[test]
-fn every_section_and_every_string_is_used() {
-    for error_log in ["event-log", "debugger"] {
-        let inf = inf(&[("error_log", error_log)]);
-        let mut used: BTreeSet<String> = [
-            "Version",
-            "SourceDisksNames",
-            "SourceDisksFiles",
-            "DestinationDirs",
-            "Strings",
-        ]
-        .map(str::to_owned)
-        .into();
-        for install in [NEW, OLD, UNINSTALL] {
-            used.extend([install.to_owned(), format!("{install}.Services")]);
-        }
-        for install in [NEW, OLD] {
-            used.insert(inf.value(install, "CopyFiles"));
-            let service = inf
-                .values(&format!("{install}.Services"), "AddService")
-                .unwrap();
-            for section in &service[2..] {
-                used.extend([section.clone(), inf.value(section, "AddReg")]);
-            }
-        }
-        let there: BTreeSet<String> = inf
-            .sections
-            .iter()
-            .map(|section| section.name.clone())
-            .collect();
-        assert_eq!(there, used, "1203 or 2083");
-
-        let text: String = inf
-            .sections
-            .iter()
-            .filter(|section| section.name != "Strings")
-            .flat_map(|section| section.lines.clone())
-            .collect();
-        for name in inf.string_names() {
-            assert!(
-                text.to_lowercase().contains(&format!("%{name}%")),
-                "{name} is not used"
-            );
-        }
-    }
-}
-
-#[test]
-fn settings_are_below_parameters_in_both_layouts() {
-    let inf = inf(&[("parameters", "true")]);
-    for service in services(&inf) {
-        let values = registry(&inf, &service);
-        for (name, default) in [("AttachToNetwork", "1"), ("MaximumInstances", "1024")] {
-            let expected = ["Parameters", name, "0x00010001", default];
-            assert!(values.iter().any(|value| *value == expected), "{values:?}");
+fn free_text_arrives_unchanged() {
+    // The longest there is, each character escaped: an INF token has at most 511 characters.
+    let longest = ["\"".repeat(255), "%".repeat(255)];
+    let longest = longest.iter().map(String::as_str);
+    for text in HOSTILE_TEXTS.into_iter().chain(longest) {
+        for error_log in ["event-log", "debugger"] {
+            let answers = [
+                ("provider", text),
+                ("description", text),
+                ("error_log", error_log),
+            ];
+            inf::check(&inx(&answers), &borrowed(&complete(&answers))).unwrap();
         }
     }
 }
@@ -337,119 +213,19 @@ fn settings_are_below_parameters_in_both_layouts() {
 #[test]
 fn features_follow_from_the_operations() {
     for (operations, features) in [
-        ("create", "0x3"),
-        ("read", "0x2"),
-        ("write", "0x1"),
-        ("read,write", "0x0"),
-        ("read,write,file-system-control", "0x3"),
+        ("create", 3),
+        ("read", 2),
+        ("write", 1),
+        ("read,write", 0),
+        ("read,write,file-system-control", 3),
     ] {
-        let inf = inf(&[("operations", operations)]);
-        for service in services(&inf) {
-            let values = registry(&inf, &service);
-            let declared = values.iter().find(|value| value[1] == "SupportedFeatures");
-            assert_eq!(declared.unwrap()[3], features, "{operations}");
+        let inx = inx(&[("operations", operations)]);
+        for layout in Layout::ALL {
+            let found = installed(&inx, layout);
+            let found = value(&found, "SupportedFeatures");
+            assert_eq!(found, &Value::Number(features), "{operations}");
         }
     }
-}
-
-#[test]
-fn instances_are_where_the_filter_manager_of_the_version_looks() {
-    for (attach, flags) in [("automatic", "0x0"), ("manual", "0x1")] {
-        let inf = inf(&[("attach", attach), ("altitude", "370030.5")]);
-        for (service, parameters, instances) in services(&inf)
-            .into_iter()
-            .zip([("Parameters", r"Parameters\Instances"), ("", "Instances")])
-            .map(|(service, (one, other))| (service, one, other))
-        {
-            let instance = format!(r"{instances}\my_filter");
-            let expected = [
-                [parameters, "SupportedFeatures", "0x00010001", "0x3"],
-                [instances, "DefaultInstance", "0x00000000", "my_filter"],
-                [&instance, "Altitude", "0x00000000", "370030.5"],
-                [&instance, "Flags", "0x00010001", flags],
-            ];
-            assert_eq!(registry(&inf, &service), expected);
-        }
-    }
-}
-
-#[test]
-fn start_types_are_numbers() {
-    for (start_type, number) in [
-        ("boot", "0"),
-        ("system", "1"),
-        ("auto", "2"),
-        ("demand", "3"),
-    ] {
-        let inf = inf(&[("start_type", start_type)]);
-        for service in services(&inf) {
-            assert_eq!(inf.value(&service, "StartType"), number);
-        }
-    }
-}
-
-#[test]
-fn the_event_source_comes_and_goes_with_the_event_log() {
-    let with = inf(&[]);
-    for install in [NEW, OLD] {
-        let service = with
-            .values(&format!("{install}.Services"), "AddService")
-            .unwrap();
-        assert_eq!(service[0], "my_filter");
-        assert_eq!(service[1], "");
-        assert_eq!(
-            with.entries(&with.value(&service[3], "AddReg")),
-            [
-                [
-                    "HKR",
-                    "",
-                    "EventMessageFile",
-                    "0x00020000",
-                    r"%SystemRoot%\System32\IoLogMsg.dll;%13%\my_filter.sys"
-                ],
-                ["HKR", "", "TypesSupported", "0x00010001", "7"],
-            ]
-        );
-    }
-    // Stopped first (0x200); the event source goes along (0x4) where there is one.
-    let removed = |inf: &Inf| {
-        inf.values(&format!("{UNINSTALL}.Services"), "DelService")
-            .unwrap()
-    };
-    assert_eq!(removed(&with), ["my_filter", "0x204"]);
-
-    let without = inf(&[("error_log", "debugger")]);
-    for install in [NEW, OLD] {
-        assert_eq!(
-            without
-                .values(&format!("{install}.Services"), "AddService")
-                .unwrap()
-                .len(),
-            3
-        );
-    }
-    assert_eq!(removed(&without), ["my_filter", "0x200"]);
-}
-
-#[test]
-fn free_text_arrives_unchanged() {
-    for text in HOSTILE_TEXTS {
-        let inf = inf(&[("provider", text), ("description", text)]);
-        assert_eq!(inf.value("Version", "Provider"), text);
-        for service in services(&inf) {
-            assert_eq!(inf.value(&service, "Description"), text);
-        }
-    }
-    // The longest there is, each character escaped: an INF token has at most 511 characters.
-    let text = "\"".repeat(255);
-    let inf = inf(&[("provider", &text), ("description", &text)]);
-    assert_eq!(inf.value("Version", "Provider"), text);
-    assert!(
-        inf.sections
-            .iter()
-            .flat_map(|section| &section.lines)
-            .all(|line| line.len() < 550)
-    );
 }
 
 #[test]
@@ -463,11 +239,8 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
             ("description", HOSTILE),
         ],
     ] {
-        let (_place, project) = emit(&answers);
-        let bytes = fs::read(project.join("my_filter.inx")).unwrap();
-        assert!(bytes.is_ascii());
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(text.ends_with("\r\n"));
+        let text = inx(&answers);
+        assert!(text.is_ascii() && text.ends_with("\r\n"));
         for line in text.split_terminator("\r\n") {
             assert!(
                 !line.contains(['\r', '\n', '\t']) && line == line.trim_end(),
@@ -475,78 +248,287 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
             );
         }
         assert!(!text.contains("\r\n\r\n\r\n"), "two empty lines");
-        // stampinf replaces it wherever it stands.
-        assert!(
-            text.lines()
-                .filter(|line| line.contains("$ARCH$"))
-                .all(|line| line.starts_with("[Default"))
-        );
     }
+    // The rule sees it, too.
+    let unix = inx(&[]).replace("\r\n", "\n");
+    let findings = inf::findings(&unix, &borrowed(&complete(&[]))).unwrap();
+    assert!(!findings.is_empty());
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.rule.name == "encoding")
+    );
 }
 
-/// Wine's INF engine, which takes the file in its own way and installs it into a registry of its own.
 #[test]
-fn wine_installs_it_as_it_is_meant() {
-    let wine = Wine::new();
-    for (text, error_log) in [
-        ("Plain", "event-log"),
-        (HOSTILE, "event-log"),
-        (PRINTABLE, "debugger"),
-    ] {
-        let (_place, project) = emit(&[
-            ("provider", text),
-            ("description", text),
-            ("error_log", error_log),
-            ("start_type", "system"),
-            ("attach", "manual"),
-        ]);
-        let inx = read(&project, "my_filter.inx");
-        let inf = project.join("my_filter.inf");
-        fs::write(&inf, stamped(&inx)).unwrap();
-        fs::write(project.join("my_filter.sys"), "").unwrap();
+fn an_answer_that_is_missing_is_named() {
+    let mut answers = complete(&[]);
+    answers.remove("start_type");
+    let error = inf::check(&inx(&[]), &borrowed(&answers)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no answer to start_type, which the INF depends on"
+    );
+}
 
-        wine.run(&[
-            "rundll32",
-            "setupapi,InstallHinfSection",
-            "DefaultInstall",
-            "132",
-            &Wine::path(&inf),
-        ]);
-        // The service control manager writes some of it in its own time; the altitude's entry comes last.
-        let service = query(&wine, |said| said.contains("    Altitude    "));
-        for expected in [
-            format!("    Description    REG_SZ    {text}"),
-            "    DisplayName    REG_SZ    my_filter".to_owned(),
-            "    Group    REG_SZ    FSFilter Activity Monitor".to_owned(),
-            "    Start    REG_DWORD    0x1".to_owned(),
-            "    Type    REG_DWORD    0x2".to_owned(),
-            "    ErrorControl    REG_DWORD    0x1".to_owned(),
-            "    SupportedFeatures    REG_DWORD    0x3".to_owned(),
-            "    DefaultInstance    REG_SZ    my_filter".to_owned(),
-            "    Flags    REG_DWORD    0x1".to_owned(),
-        ] {
-            assert!(
-                service.lines().any(|line| line == expected),
-                "{expected}\n{service}"
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    inf: Vec<Broken>,
+}
+
+/// An emitted INX with a change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Broken {
+    name: String,
+    /// The rule that finds it.
+    rule: String,
+    /// What `InfVerif` calls it.
+    code: Option<u16>,
+    #[serde(default)]
+    answers: BTreeMap<String, String>,
+    edit: Vec<Edit>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    find: String,
+    replace: String,
+}
+
+#[test]
+fn what_is_broken_is_found_by_its_rule_and_no_other() {
+    let text = fs::read_to_string(xtask::repository().join("ci/tests/broken_inf.toml")).unwrap();
+    let table: Table = toml::from_str(&text).unwrap();
+    let names: BTreeSet<_> = table.inf.iter().map(|broken| &broken.name).collect();
+    assert_eq!(names.len(), table.inf.len(), "two of them have one name");
+
+    let mut good = BTreeMap::new();
+    let mut tried = BTreeSet::new();
+    let mut wrong = String::new();
+    for broken in &table.inf {
+        let answers: Vec<_> = borrowed(&broken.answers).into_iter().collect();
+        let mut text = good
+            .entry(&broken.answers)
+            .or_insert_with(|| inx(&answers))
+            .clone();
+        let complete = complete(&answers);
+        for edit in &broken.edit {
+            let [find, replace] =
+                [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
+            if !text.contains(&find) {
+                let _ = writeln!(wrong, "{}: nowhere: {find:?}", broken.name);
+            }
+            text = text.replace(&find, &replace);
+        }
+        let findings = inf::findings(&text, &borrowed(&complete)).unwrap();
+        let right = |finding: &inf::Finding| finding.rule.name == broken.rule;
+        let coded = |finding: &inf::Finding| finding.code == broken.code;
+        if findings.is_empty() || !findings.iter().all(right) || !findings.iter().any(coded) {
+            let found: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            let _ = writeln!(
+                wrong,
+                "{}: to be found by {} {:?}, found:\n    {}",
+                broken.name,
+                broken.rule,
+                broken.code,
+                found.join("\n    ")
             );
         }
-        assert!(service.contains(r"\Instances\my_filter"), "{service}");
-        assert!(
-            service.contains("    Altitude    REG_SZ    365999."),
-            "{service}"
-        );
-        assert!(service.contains(r"\my_filter.sys"), "{service}");
-
-        wine.run(&[
-            "rundll32",
-            "setupapi,InstallHinfSection",
-            "DefaultUninstall",
-            "132",
-            &Wine::path(&inf),
-        ]);
-        let gone = query(&wine, |said| !said.contains("Description"));
-        assert!(!gone.contains("Description"), "{gone}");
+        for finding in findings {
+            assert!(
+                finding
+                    .code
+                    .is_none_or(|code| finding.rule.codes.contains(&code))
+            );
+        }
+        tried.insert((broken.rule.as_str(), broken.code));
     }
+    assert!(wrong.is_empty(), "{wrong}");
+
+    // Every rule has one, and every code of a rule.
+    for rule in inf::all_rules() {
+        assert!(
+            tried.iter().any(|(name, _)| *name == rule.name),
+            "{}",
+            rule.name
+        );
+        for code in rule.codes {
+            assert!(
+                tried.contains(&(rule.name, Some(*code))),
+                "{} {code}",
+                rule.name
+            );
+        }
+        assert!(!rule.document.is_empty());
+    }
+    let rules: Vec<_> = inf::all_rules().map(|rule| rule.name).collect();
+    let unique: BTreeSet<_> = rules.iter().collect();
+    assert_eq!(rules.len(), unique.len(), "two rules have one name");
+}
+
+/// Answers that make different INFs: the defaults, each option alone, everything on, everything off, and free text.
+fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
+    let options = xtask::options::declared().unwrap();
+    let axes: Vec<_> = options.iter().map(Axis::of).collect();
+    let chosen = combinations::chosen(&axes).into_iter();
+    let mut all: Vec<BTreeMap<_, _>> = chosen
+        .filter(|it| it.reason != Reason::Pairs)
+        .map(|it| it.answers.into_iter().collect())
+        .collect();
+    all.extend(HOSTILE_TEXTS.map(|text| {
+        complete(&[
+            ("provider", text),
+            ("description", text),
+            ("attach", "manual"),
+        ])
+    }));
+    let mut seen = BTreeSet::new();
+    let mut kinds = Vec::new();
+    for mut answers in all {
+        answers.insert("project-name".to_owned(), "my-filter".to_owned());
+        // cargo-generate takes the name otherwise.
+        let given: Vec<_> = borrowed(&answers)
+            .into_iter()
+            .filter(|(option, _)| *option != "project-name")
+            .collect();
+        let text = inx(&given);
+        if seen.insert(text.clone()) {
+            kinds.push((text, answers));
+        }
+    }
+    kinds
+}
+
+/// Wine's INF engine takes the file in its own way and installs it into a registry of its own: each kind of INF in
+/// each layout, and all that is there then is compared.
+#[test]
+fn wine_installs_each_kind_as_the_answers_call_for() {
+    let kinds = kinds();
+    let folder = folder();
+    let path = |name: &str| Wine::path(&folder.path().join(name));
+    let mut script = String::from("@echo off\r\n");
+    for (number, (inx, _)) in kinds.iter().enumerate() {
+        let place = format!("{number}");
+        fs::create_dir(folder.path().join(&place)).unwrap();
+        fs::write(
+            folder.path().join(&place).join("my_filter.inf"),
+            stamped(inx),
+        )
+        .unwrap();
+        fs::write(folder.path().join(&place).join("my_filter.sys"), "").unwrap();
+        let inf = path(&format!("{place}/my_filter.inf"));
+        for layout in Layout::ALL {
+            let by = |section: &str| {
+                format!("start /wait rundll32 setupapi,InstallHinfSection {section} 132 {inf}\r\n")
+            };
+            // Of its own, Wine takes the section without a version.
+            let install = match layout {
+                Layout::Parameters => "DefaultInstall.NTamd64.10.0...25952",
+                Layout::Downlevel => "DefaultInstall",
+            };
+            let export = |name| {
+                let file = path(&format!("{place}/{layout:?}-{name}.reg"));
+                format!("reg export {SERVICES} {file} /y\r\n")
+            };
+            script += &by(install);
+            script += &export("installed");
+            script += &by("DefaultUninstall");
+            script += &export("gone");
+        }
+    }
+    fs::write(folder.path().join("all.cmd"), script).unwrap();
+    let wine = Wine::new();
+    wine.run(&["cmd", "/c", &path("all.cmd")]);
+
+    let mut wrong = String::new();
+    let defaults = complete(&[]);
+    for (number, (inx, answers)) in kinds.iter().enumerate() {
+        for layout in Layout::ALL {
+            let exported = |name| {
+                let file = format!("{number}/{layout:?}-{name}.reg");
+                exported(&folder.path().join(file), "my_filter")
+            };
+            // An altitude that is a draft is in the INF alone.
+            let planned = installed(inx, layout);
+            let Value::Text(altitude) = value(&planned, "Altitude") else {
+                panic!("the altitude is no text")
+            };
+            let expected = answers::registry(&borrowed(answers), layout, altitude).unwrap();
+            let mut differences =
+                answers::differences(&as_wine_has_it(expected), &exported("installed"));
+            let left: Vec<_> = exported("gone").into_keys().collect();
+            if !left.is_empty() {
+                differences.push(format!("{left:?} stays"));
+            }
+            for difference in differences {
+                let mut given = answers.clone();
+                given.retain(|option, answer| defaults[option] != *answer);
+                let _ = writeln!(wrong, "{layout:?}, {given:?}: {difference}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(kinds.len() > 30, "{} kinds", kinds.len());
+}
+
+/// In what Wine 8 is not Windows: the driver store is a folder that it does not know, it expands the path to the
+/// driver at once, writes neither dependencies nor event sources, and gives a driver what a program's service has.
+fn as_wine_has_it(mut registry: Registry) -> Registry {
+    registry.retain(|(key, name), _| !key.starts_with("EventLog") && name != "DependOnService");
+    for (name, value) in [
+        (
+            "ImagePath",
+            Value::Text(r"C:\windows\system32\unknown\my_filter.sys".to_owned()),
+        ),
+        ("ObjectName", Value::Text("LocalSystem".to_owned())),
+        ("PreshutdownTimeout", Value::Number(180_000)),
+    ] {
+        registry.insert(("my_filter".to_owned(), name.to_owned()), value);
+    }
+    registry
+}
+
+/// What `reg export` wrote of all services, as far as a key has `part` in its name.
+fn exported(file: &Path, part: &str) -> Registry {
+    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let units = bytes
+        .chunks(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let text: String = char::decode_utf16(units).map(Result::unwrap).collect();
+    let unescaped = |text: &str| text.replace("\\\"", "\"").replace(r"\\", r"\");
+    let mut registry = Registry::new();
+    let mut key = None;
+    for line in text.lines() {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
+            let services = r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services";
+            let below = name
+                .strip_prefix(services)
+                .unwrap()
+                .trim_start_matches('\\');
+            key = below.contains(part).then(|| below.to_owned());
+            continue;
+        }
+        let (Some(key), Some((name, data))) = (&key, line.split_once("\"=")) else {
+            continue;
+        };
+        let data = match data.strip_prefix("dword:") {
+            Some(number) => Value::Number(u32::from_str_radix(number, 16).unwrap()),
+            None => Value::Text(unescaped(
+                data.strip_prefix('"')
+                    .and_then(|data| data.strip_suffix('"'))
+                    .unwrap_or_else(|| panic!("{line}")),
+            )),
+        };
+        let name = unescaped(name.strip_prefix('"').unwrap());
+        registry.insert((key.clone(), name), data);
+    }
+    registry
 }
 
 /// A smoke test: Wine's filter manager is a stub, where registering and starting always succeed.
@@ -587,13 +569,14 @@ fn stamped(inx: &str) -> String {
         .replace("DriverVer   =", "DriverVer   = 11/20/2026,1.0.0.0")
 }
 
-const KEY: &str = r"HKLM\System\CurrentControlSet\Services\my_filter";
+const SERVICES: &str = r"HKLM\System\CurrentControlSet\Services";
 
 /// The registry's word on the service, as soon as it is as `settled` says, or after a time.
 fn query(wine: &Wine, settled: impl Fn(&str) -> bool) -> String {
     let start = Instant::now();
+    let key = format!(r"{SERVICES}\my_filter");
     loop {
-        let said = wine.run(&["reg", "query", KEY, "/s"]);
+        let said = wine.run(&["reg", "query", &key, "/s"]);
         if settled(&said) || start.elapsed() > Duration::from_mins(1) {
             return said;
         }

@@ -308,7 +308,7 @@ fn windows_sys_confirms_what_it_is_said_to_confirm() {
         .find(|package| {
             package["name"] == "windows-sys" && package["version"].as_str().unwrap() >= "0.61"
         })
-        .expect("windows-sys is a development dependency")["manifest_path"]
+        .expect("windows-sys is a dependency")["manifest_path"]
         .as_str()
         .unwrap();
     let mut declared = BTreeSet::new();

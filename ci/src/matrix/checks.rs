@@ -16,7 +16,7 @@ use testbench::{Bench, Expectations, Finding, expect::ErrorLog};
 use super::combinations::Combination;
 use crate::{
     build::{self, Arch, Profile},
-    new, openwdk, repository, tools,
+    inf, new, openwdk, repository, tools,
 };
 
 /// The name of all these projects: what depends on it is tried elsewhere.
@@ -186,6 +186,7 @@ impl Emitted {
             .answers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain([("project-name", NAME)])
             .collect();
         let expected = Files::read()?.of(&answers);
         let files = self.files()?;
@@ -210,6 +211,9 @@ impl Emitted {
                         path.display()
                     );
                 }
+            }
+            if path.extension().is_some_and(|extension| extension == "inx") {
+                inf::check(&text, &answers)?;
             }
         }
         Ok(())

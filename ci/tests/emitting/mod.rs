@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-pub mod inf;
 pub mod wine;
 
 use std::collections::BTreeMap;

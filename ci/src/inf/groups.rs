@@ -1,0 +1,90 @@
+//! The load-order groups, as the documentation and Microsoft's metadata have them.
+//!
+//! Names and ranges: "Load Order Groups and Altitudes for Minifilter Drivers". Class names: "File System Filter
+//! Driver Classes and Class GUIDs". The GUIDs are those of devguid.h, by windows-sys. Nothing of it comes from
+//! `hooks/groups.rhai`, which is held against it.
+
+use std::ops::RangeInclusive;
+
+use windows_sys::{Win32::Devices::DeviceAndDriverInstallation as classes, core::GUID};
+
+/// A load-order group, and what belongs to it.
+pub struct Group {
+    /// The answer that chooses it.
+    pub option: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The integers that its altitudes begin with.
+    pub altitudes: RangeInclusive<u32>,
+    /// The name of its setup class.
+    pub class: &'static str,
+    guid: GUID,
+}
+
+impl Group {
+    /// The GUID of its setup class, in braces.
+    #[must_use]
+    pub fn class_guid(&self) -> String {
+        let GUID {
+            data1,
+            data2,
+            data3,
+            data4: [one, two, tail @ ..],
+        } = self.guid;
+        let tail = tail
+            .iter()
+            .fold(0_u64, |tail, byte| tail << 8 | u64::from(*byte));
+        format!("{{{data1:08x}-{data2:04x}-{data3:04x}-{one:02x}{two:02x}-{tail:012x}}}")
+    }
+
+    /// Whether an altitude, a decimal number, lies in its range. A fraction stays with its integer.
+    #[must_use]
+    pub fn has(&self, altitude: &str) -> bool {
+        let (integer, fraction) = altitude.split_once('.').unwrap_or((altitude, "0"));
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits(integer)
+            && digits(fraction)
+            && integer
+                .parse()
+                .is_ok_and(|integer| self.altitudes.contains(&integer))
+    }
+}
+
+/// The groups that have a documented class.
+#[rustfmt::skip]
+pub const GROUPS: [Group; 17] = [
+    group("activity-monitor", "FSFilter Activity Monitor", 360_000..=389_999, "ActivityMonitor", classes::GUID_DEVCLASS_FSFILTER_ACTIVITYMONITOR),
+    group("undelete", "FSFilter Undelete", 340_000..=349_999, "Undelete", classes::GUID_DEVCLASS_FSFILTER_UNDELETE),
+    group("anti-virus", "FSFilter Anti-Virus", 320_000..=329_999, "AntiVirus", classes::GUID_DEVCLASS_FSFILTER_ANTIVIRUS),
+    group("replication", "FSFilter Replication", 300_000..=309_999, "Replication", classes::GUID_DEVCLASS_FSFILTER_REPLICATION),
+    group("continuous-backup", "FSFilter Continuous Backup", 280_000..=289_999, "ContinuousBackup", classes::GUID_DEVCLASS_FSFILTER_CONTINUOUSBACKUP),
+    group("content-screener", "FSFilter Content Screener", 260_000..=269_999, "ContentScreener", classes::GUID_DEVCLASS_FSFILTER_CONTENTSCREENER),
+    group("quota-management", "FSFilter Quota Management", 240_000..=249_999, "QuotaManagement", classes::GUID_DEVCLASS_FSFILTER_QUOTAMANAGEMENT),
+    group("system-recovery", "FSFilter System Recovery", 220_000..=229_999, "SystemRecovery", classes::GUID_DEVCLASS_FSFILTER_SYSTEMRECOVERY),
+    group("cluster-file-system", "FSFilter Cluster File System", 200_000..=209_999, "CFSMetaDataServer", classes::GUID_DEVCLASS_FSFILTER_CFSMETADATASERVER),
+    group("hsm", "FSFilter HSM", 180_000..=189_999, "HSM", classes::GUID_DEVCLASS_FSFILTER_HSM),
+    group("compression", "FSFilter Compression", 160_000..=169_999, "Compression", classes::GUID_DEVCLASS_FSFILTER_COMPRESSION),
+    group("encryption", "FSFilter Encryption", 140_000..=149_999, "Encryption", classes::GUID_DEVCLASS_FSFILTER_ENCRYPTION),
+    group("virtualization", "FSFilter Virtualization", 130_000..=139_999, "Virtualization", classes::GUID_DEVCLASS_FSFILTER_VIRTUALIZATION),
+    group("physical-quota-management", "FSFilter Physical Quota Management", 120_000..=129_999, "PhysicalQuotaManagement", classes::GUID_DEVCLASS_FSFILTER_PHYSICALQUOTAMANAGEMENT),
+    group("open-file", "FSFilter Open File", 100_000..=109_999, "OpenFileBackup", classes::GUID_DEVCLASS_FSFILTER_OPENFILEBACKUP),
+    group("security-enhancer", "FSFilter Security Enhancer", 80_000..=89_999, "SecurityEnhancer", classes::GUID_DEVCLASS_FSFILTER_SECURITYENHANCER),
+    group("copy-protection", "FSFilter Copy Protection", 60_000..=69_999, "CopyProtection", classes::GUID_DEVCLASS_FSFILTER_COPYPROTECTION),
+];
+
+const fn group(
+    option: &'static str,
+    name: &'static str,
+    altitudes: RangeInclusive<u32>,
+    class: &'static str,
+    guid: GUID,
+) -> Group {
+    Group {
+        option,
+        name,
+        altitudes,
+        class,
+        guid,
+    }
+}
