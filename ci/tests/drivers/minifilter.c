@@ -49,6 +49,48 @@ static PVOID Thread(void)
     return Value;
 }
 
+/* --- What the processor stops ---------------------------------------------------------------- */
+
+#ifdef RUNS_OUT_OF_STACK
+static ULONG Deeper(volatile ULONG *Above)
+{
+    volatile ULONG Here[512];
+    Here[0] = *Above + 1;
+    return Deeper(Here) + Here[0];
+}
+#endif
+
+static void Stumble(void)
+{
+#ifdef HITS_A_BREAKPOINT
+    __asm__ volatile("int3");
+#elif defined(FAILS_AN_ASSERTION)
+    __asm__ volatile("int $0x2C");
+#elif defined(CALLS_THE_DEBUGGER)
+    __asm__ volatile("int $0x2D");
+#elif defined(FINDS_A_LIST_CORRUPT)
+    __asm__ volatile("int $0x29" : : "c"(3));
+#elif defined(RUNS_NO_INSTRUCTION)
+    __asm__ volatile("ud2");
+#elif defined(DIVIDES_BY_ZERO)
+    __asm__ volatile("xorl %%ecx, %%ecx\n\tdivl %%ecx" : : : "eax", "ecx", "edx");
+#elif defined(READS_THE_PROCESSOR_REGION)
+    __asm__ volatile("movq %%gs:0x20, %%rax" : : : "rax");
+#elif defined(WRITES_THE_PROCESSOR_REGION)
+    __asm__ volatile("movl %%eax, %%gs:8(,%%rcx,4)" : : "c"(6) : "memory");
+#elif defined(READS_A_KERNEL_ADDRESS)
+    Reads = *(volatile LONG *)0xFFFF800000001000;
+#elif defined(READS_NO_ADDRESS)
+    Reads = *(volatile LONG *)0x4141414141414141;
+#elif defined(RUNS_DATA)
+    ((void (*)(void))(ULONG_PTR)&Reads)();
+#elif defined(RUNS_OUT_OF_STACK)
+    Reads = Deeper((volatile ULONG *)&Reads);
+#elif defined(READS_A_MODEL_SPECIFIC_REGISTER)
+    __asm__ volatile("rdmsr" : : "c"(0x10) : "eax", "edx");
+#endif
+}
+
 /* --- Operations ---------------------------------------------------------------------------- */
 
 #ifdef PAGEABLE_CODE_AT_DISPATCH
@@ -66,9 +108,10 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
     NTSTATUS Status;
 
     UNREFERENCED_PARAMETER(Objects);
-    if (CurrentIrql() != PASSIVE_LEVEL || Ticks() == 0 || Thread() != KeGetCurrentThread()) {
+    if (CurrentIrql() != PASSIVE_LEVEL || Ticks() == 0 || Thread() == NULL || Thread() != KeGetCurrentThread()) {
         return 99;
     }
+    Stumble();
     KeEnterCriticalRegion();
     ExAcquireResourceSharedLite(&Lock, TRUE);
     Entry = *Settings == 1 ? ExAllocateFromNPagedLookasideList(&Entries) : NULL;

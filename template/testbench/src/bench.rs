@@ -615,7 +615,7 @@ fn play_one(bench: &Bench, scenario: Scenario) -> Result<Trace, Refusal> {
 
 /// A worker that ended without saying why.
 fn died(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
-    /// What Windows reports for `int 29h`, which no handler sees.
+    /// What Windows reports for an `int 29h` that was not found in the code beforehand: no handler sees it.
     const STACK_BUFFER_OVERRUN: i32 = 0xC000_0409_u32 as i32;
     match status {
         Ok(status) if status.code() == Some(STACK_BUFFER_OVERRUN) => Ending::Fault {

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::memory::{self, Purpose};
-use crate::os::{self, Access, Cpu, PAGE, TRAP_FLAG, Trap, Use};
+use crate::os::{self, Access, CURRENT_THREAD, Cpu, PAGE, TRAP_FLAG, Trap, Use};
 use crate::trace::{Ending, Fault, Target};
 use crate::{guest, model};
 
@@ -106,7 +106,7 @@ fn finish_step(cpu: &mut Cpu) -> bool {
     };
     if step == GS {
         cpu.flags &= !TRAP_FLAG;
-        return os::set_gs(0);
+        return os::hide_thread();
     }
     let register = register as usize;
     let value = STEP_VALUE.load(Ordering::Relaxed);
@@ -140,15 +140,14 @@ fn absolute_load(rip: u64) -> Option<AbsoluteLoad> {
     }
 }
 
-/// Reads of `gs:[188h]`, the current thread: GS is moved to a stand-in for one instruction.
+/// Reads of `gs:[188h]`, the current thread, which is shown there for one instruction.
 fn read_control_region(address: u64, cpu: &mut Cpu) -> bool {
-    const CURRENT_THREAD: u64 = 0x188;
     if address != CURRENT_THREAD || !has_gs_prefix(cpu.rip) || STEP.load(Ordering::Relaxed) != 0 {
         return false;
     }
     let page = CONTROL_REGION.load(Ordering::Relaxed);
     guest::write(page + CURRENT_THREAD, model::process::current_thread());
-    if !os::set_gs(page) {
+    if !os::show_thread(cpu, page) {
         return false;
     }
     STEP.store(GS, Ordering::Relaxed);
@@ -157,7 +156,7 @@ fn read_control_region(address: u64, cpu: &mut Cpu) -> bool {
 }
 
 fn has_gs_prefix(rip: u64) -> bool {
-    memory_is_code(rip) && (0..3).any(|at| guest::read::<u8>(rip + at) == 0x65)
+    memory_is_code(rip) && os::code(rip, 3).contains(&0x65)
 }
 
 /// `mov reg, cr8` and `mov cr8, reg`: the IRQL.
@@ -165,7 +164,7 @@ fn move_cr8(cpu: &mut Cpu) -> bool {
     if !memory_is_code(cpu.rip) {
         return false;
     }
-    let code: Vec<u8> = guest::bytes(cpu.rip, 4);
+    let code: Vec<u8> = os::code(cpu.rip, 4);
     let [rex @ 0x44..=0x4F, 0x0F, opcode @ (0x20 | 0x22), modrm] = code[..] else {
         return false;
     };
@@ -250,7 +249,7 @@ fn protection(cpu: &Cpu) -> Fault {
     if !memory_is_code(cpu.rip) {
         return other;
     }
-    let code: Vec<u8> = guest::bytes(cpu.rip, 8);
+    let code: Vec<u8> = os::code(cpu.rip, 8);
     let prefixes = code
         .iter()
         .take_while(|byte| matches!(byte, 0x40..=0x4F | 0x66 | 0xF2 | 0xF3 | 0xF0))

@@ -3,6 +3,7 @@
 //! Documents: "PE Format"; for the sections that go away after `DriverEntry`, "Locking Pageable Code
 //! or Data" and the INIT segment of "Making Drivers Pageable".
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -142,6 +143,31 @@ impl Image {
             .any(|(begin, end, handler)| *handler && (*begin..*end).contains(&rva))
     }
 
+    /// The code: each routine that the exception directory names, and what lies between two.
+    fn code(&self) -> Vec<Range<usize>> {
+        let mut edges: Vec<usize> = self
+            .routines
+            .iter()
+            .flat_map(|(begin, end, _)| [*begin as usize, *end as usize])
+            .collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let mut code = Vec::new();
+        for section in &self.sections {
+            if !matches!(section.access, Access::ReadExecute | Access::All) {
+                continue;
+            }
+            let whole = section.rva..section.rva + section.file.len();
+            let inside = edges.iter().copied().filter(|edge| whole.contains(edge));
+            let mut begin = whole.start;
+            for edge in inside.chain([whole.end]) {
+                code.push(begin..edge);
+                begin = edge;
+            }
+        }
+        code
+    }
+
     /// Maps the image at an address of the system's choice, with its imports bound by `bind`.
     ///
     /// # Errors
@@ -172,6 +198,7 @@ impl Image {
             memory[cookie as usize..cookie as usize + 8]
                 .copy_from_slice(&SECURITY_COOKIE.to_le_bytes());
         }
+        os::plant(memory, base as u64, &self.code());
         os::protect(base, self.size, Access::None)?;
         os::protect(base, self.header_size.next_multiple_of(PAGE), Access::Read)?;
         for section in &self.sections {

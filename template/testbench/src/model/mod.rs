@@ -349,8 +349,7 @@ pub fn emit(event: &Event) {
     {
         let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.append(&mut line);
-        // On Windows a fast fail ends the process before anything can be said.
-        if cfg!(windows) || waiting.len() > ENOUGH {
+        if waiting.len() > ENOUGH {
             write_out(&mut waiting);
         }
     }

@@ -1,8 +1,10 @@
 //! Pages by `mmap` and `mprotect`, processor exceptions by signals.
 
 use std::io;
+use std::ops::Range;
 
 use super::{Access, Cpu, Trap, Use};
+use crate::guest;
 
 /// Reserves `size` bytes of address space that may not be used yet.
 ///
@@ -48,9 +50,29 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets where the GS segment begins, which no program on Linux uses. False where that cannot be done.
+/// Every instruction that is the kernel's faults here by itself.
+pub fn plant(_image: &mut [u8], _base: u64, _code: &[Range<usize>]) {}
+
+/// The driver's code at an address.
 #[must_use]
-pub fn set_gs(base: u64) -> bool {
+pub fn code(address: u64, length: usize) -> Vec<u8> {
+    guest::bytes(address, length)
+}
+
+/// Lets the next instruction read the current thread through GS, until [`hide_thread`].
+#[must_use]
+pub fn show_thread(_cpu: &Cpu, region: u64) -> bool {
+    set_gs(region)
+}
+
+/// Puts right what [`show_thread`] changed.
+#[must_use]
+pub fn hide_thread() -> bool {
+    set_gs(0)
+}
+
+/// Sets where the GS segment begins, which no program on Linux uses. False where that cannot be done.
+fn set_gs(base: u64) -> bool {
     const ARCH_SET_GS: libc::c_ulong = 0x1001;
     // SAFETY: nothing in this process but the driver reads through GS.
     unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) == 0 }
@@ -154,6 +176,10 @@ extern "C" fn on_signal(
         (libc::SIGFPE, 0) => Trap::Divide,
         _ => Trap::Other,
     };
+    if trap == Trap::Breakpoint {
+        // The processor is past it already; on Windows the context is at it.
+        cpu.rip -= 1;
+    }
     crate::fault::on_trap(trap, &mut cpu);
     registers[libc::REG_RIP as usize] = cpu.rip as i64;
     registers[libc::REG_EFL as usize] = cpu.flags as i64;

@@ -1,7 +1,8 @@
 //! What the bench needs of the operating system it runs on: pages and processor exceptions.
 //!
-//! Both systems give the same three things: [`reserve`] address space, [`protect`] it, and call
-//! [`fault::on_trap`](crate::fault::on_trap) for a processor exception.
+//! Both systems give the same things: [`reserve`] address space, [`protect`] it, call
+//! [`fault::on_trap`](crate::fault::on_trap) for a processor exception, and see to it that what only
+//! the kernel may do is one: [`plant`].
 
 #[cfg(unix)]
 #[path = "linux.rs"]
@@ -10,10 +11,13 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
-pub use system::{catch_traps, protect, reserve, set_gs};
+pub use system::{catch_traps, code, hide_thread, plant, protect, reserve, show_thread};
 
 /// The size of a page on x64.
 pub const PAGE: usize = 4096;
+
+/// Where the processor control region, which GS points to, has the current thread.
+pub const CURRENT_THREAD: u64 = 0x188;
 
 /// What may be done with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

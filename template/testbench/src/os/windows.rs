@@ -1,14 +1,16 @@
 //! Pages by `VirtualAlloc` and `VirtualProtect`, processor exceptions by a vectored handler.
 //!
-//! Two things differ from Linux: `int 29h` ends the process before any handler runs, and the parent
-//! names it from the exit code; and a read through GS gets the thread's own block instead of a fault.
+//! Some instructions that fault on Linux do something else in a process of Windows: see [`plant`].
 
 use std::io;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use windows_sys::Win32::Foundation::{
     EXCEPTION_ACCESS_VIOLATION, EXCEPTION_BREAKPOINT, EXCEPTION_ILLEGAL_INSTRUCTION,
     EXCEPTION_INT_DIVIDE_BY_ZERO, EXCEPTION_INT_OVERFLOW, EXCEPTION_PRIV_INSTRUCTION,
-    EXCEPTION_SINGLE_STEP, STATUS_ASSERTION_FAILURE,
+    EXCEPTION_SINGLE_STEP, EXCEPTION_STACK_OVERFLOW,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::{
     AddVectoredExceptionHandler, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH,
@@ -18,8 +20,10 @@ use windows_sys::Win32::System::Memory::{
     MEM_COMMIT, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_NOACCESS,
     PAGE_READONLY, PAGE_READWRITE, VirtualAlloc, VirtualProtect,
 };
+use windows_sys::Win32::System::Threading::SetThreadStackGuarantee;
 
-use super::{Access, Cpu, Trap, Use};
+use super::{Access, CURRENT_THREAD, Cpu, PAGE, Trap, Use};
+use crate::guest;
 
 /// Reserves `size` bytes of address space that may not be used yet.
 ///
@@ -65,11 +69,172 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets where the GS segment begins. Windows uses it itself, so this cannot be done.
-#[must_use]
-pub fn set_gs(_base: u64) -> bool {
-    false
+/// An instruction of the driver's that [`plant`] replaced.
+#[derive(Clone, Copy)]
+struct Planted {
+    address: u64,
+    original: [u8; 2],
 }
+
+/// By address.
+static PLANTED: Mutex<Vec<Planted>> = Mutex::new(Vec::new());
+/// The instruction that is under way, and what stood in the thread's block before.
+static LENT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+
+/// `ud2`, no longer than anything that it stands in for.
+const UD2: [u8; 2] = [0x0F, 0x0B];
+
+/// The longest instruction.
+const LONGEST: usize = 15;
+
+/// Replaces what a process of Windows would carry out where the kernel does something else, so that
+/// it arrives at the handler as everything else does:
+///
+/// - software interrupts that Windows answers itself; `int 29h` even ends the process before any
+///   handler runs;
+/// - what reads or writes through GS, where the thread's own block lies.
+///
+/// `code` is where instructions begin that follow each other to its end. What stands behind
+/// something that is no instruction is left alone.
+pub fn plant(image: &mut [u8], base: u64, code: &[Range<usize>]) {
+    let mut planted = Vec::new();
+    for range in code {
+        let Some(bytes) = image.get(range.clone()) else {
+            continue;
+        };
+        let begin = base + range.start as u64;
+        let found: Vec<usize> = Decoder::with_ip(64, bytes, begin, DecoderOptions::NONE)
+            .into_iter()
+            .take_while(|instruction| !instruction.is_invalid())
+            .filter(is_planted)
+            .map(|instruction| (instruction.ip() - base) as usize)
+            .collect();
+        for at in found {
+            let place = &mut image[at..at + UD2.len()];
+            planted.push(Planted {
+                address: base + at as u64,
+                original: [place[0], place[1]],
+            });
+            place.copy_from_slice(&UD2);
+        }
+    }
+    planted.sort_by_key(|planted| planted.address);
+    *PLANTED.lock().unwrap_or_else(PoisonError::into_inner) = planted;
+}
+
+fn is_planted(instruction: &Instruction) -> bool {
+    match instruction.code() {
+        Code::Int_imm8 => (0x29..=0x2E).contains(&instruction.immediate8()),
+        _ => uses_gs(instruction),
+    }
+}
+
+fn uses_gs(instruction: &Instruction) -> bool {
+    instruction.segment_prefix() == Register::GS
+        && (0..instruction.op_count()).any(|at| instruction.op_kind(at) == OpKind::Memory)
+}
+
+fn planted_at(address: u64) -> Option<Planted> {
+    let planted = PLANTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = planted
+        .binary_search_by_key(&address, |planted| planted.address)
+        .ok()?;
+    planted.get(at).copied()
+}
+
+/// The driver's code at an address, as its file has it.
+#[must_use]
+pub fn code(address: u64, length: usize) -> Vec<u8> {
+    let mut code = guest::bytes(address, length);
+    // One that began before the address is in the way as well.
+    for begin in (1 - UD2.len() as i64)..length as i64 {
+        let Some(planted) = planted_at(address.wrapping_add_signed(begin)) else {
+            continue;
+        };
+        for (at, byte) in (begin..).zip(planted.original) {
+            if let Some(place) = usize::try_from(at).ok().and_then(|at| code.get_mut(at)) {
+                *place = byte;
+            }
+        }
+    }
+    code
+}
+
+/// What a planted instruction was to do.
+fn meant(cpu: &Cpu) -> Option<Trap> {
+    planted_at(cpu.rip)?;
+    let code = code(cpu.rip, LONGEST);
+    let instruction = Decoder::with_ip(64, &code, cpu.rip, DecoderOptions::NONE).decode();
+    if !uses_gs(&instruction) {
+        return Some(Trap::Protection);
+    }
+    let register = |register: Register| {
+        let number = (register as usize).checked_sub(Register::RAX as usize);
+        number
+            .and_then(|number| cpu.gpr.get(number))
+            .copied()
+            .unwrap_or(0)
+    };
+    let index = register(instruction.memory_index())
+        .wrapping_mul(u64::from(instruction.memory_index_scale()));
+    let address = register(instruction.memory_base())
+        .wrapping_add(index)
+        .wrapping_add(instruction.memory_displacement64());
+    let stores =
+        instruction.mnemonic() == Mnemonic::Mov && instruction.op0_kind() == OpKind::Memory;
+    Some(Trap::Access {
+        address,
+        how: if stores { Use::Write } else { Use::Read },
+    })
+}
+
+/// Writes over an instruction of the driver's.
+fn overwrite(address: u64, bytes: [u8; 2]) -> bool {
+    let page = address as usize & !(PAGE - 1);
+    let end = (address as usize + bytes.len()).next_multiple_of(PAGE);
+    let done = protect(page, end - page, Access::All).is_ok();
+    if done {
+        guest::put(address, &bytes);
+    }
+    done && protect(page, end - page, Access::ReadExecute).is_ok()
+}
+
+/// Lets the instruction at `cpu` read the current thread through GS, until [`hide_thread`].
+///
+/// GS is Windows' own, but the thread's block has room where the kernel's has the current thread:
+/// it is kept for debuggers that watch a program from inside.
+#[must_use]
+pub fn show_thread(cpu: &Cpu, region: u64) -> bool {
+    let Some(planted) = planted_at(cpu.rip) else {
+        return false;
+    };
+    let before = swap_current_thread(guest::read(region + CURRENT_THREAD));
+    *LENT.lock().unwrap_or_else(PoisonError::into_inner) = Some((planted.address, before));
+    overwrite(planted.address, planted.original)
+}
+
+/// Puts right what [`show_thread`] changed.
+#[must_use]
+pub fn hide_thread() -> bool {
+    let lent = LENT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    lent.is_some_and(|(address, before)| {
+        swap_current_thread(before);
+        overwrite(address, UD2)
+    })
+}
+
+/// Exchanges eight bytes of the thread's block.
+fn swap_current_thread(mut value: u64) -> u64 {
+    // SAFETY: the thread's block is at least 0x1000 bytes, and nothing of this process or of
+    // Windows keeps anything at that place.
+    unsafe {
+        std::arch::asm!("xchg gs:[{at}], {value}", at = const CURRENT_THREAD, value = inout(reg) value);
+    }
+    value
+}
+
+/// What is left of the stack for the handler when the driver has used it up.
+const LAST_STACK: u32 = 128 * 1024;
 
 /// Sends this process's processor exceptions to [`crate::fault::on_trap`].
 ///
@@ -82,6 +247,11 @@ pub fn catch_traps() -> io::Result<()> {
     if handle.is_null() {
         return Err(io::Error::last_os_error());
     }
+    let mut stack = LAST_STACK;
+    // SAFETY: the call only reads and writes `stack`.
+    if unsafe { SetThreadStackGuarantee(&raw mut stack) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
     Ok(())
 }
 
@@ -92,26 +262,6 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
     let record = unsafe { &*pointers.ExceptionRecord };
     // SAFETY: as above.
     let context = unsafe { &mut *pointers.ContextRecord };
-    let trap = match record.ExceptionCode {
-        EXCEPTION_ACCESS_VIOLATION if record.ExceptionInformation[1] == usize::MAX => {
-            Trap::Protection
-        }
-        EXCEPTION_ACCESS_VIOLATION => Trap::Access {
-            address: record.ExceptionInformation[1] as u64,
-            how: match record.ExceptionInformation[0] {
-                0 => Use::Read,
-                1 => Use::Write,
-                _ => Use::Execute,
-            },
-        },
-        EXCEPTION_PRIV_INSTRUCTION | STATUS_ASSERTION_FAILURE => Trap::Protection,
-        EXCEPTION_ILLEGAL_INSTRUCTION => Trap::Illegal,
-        EXCEPTION_BREAKPOINT => Trap::Breakpoint,
-        EXCEPTION_SINGLE_STEP => Trap::Step,
-        EXCEPTION_INT_DIVIDE_BY_ZERO | EXCEPTION_INT_OVERFLOW => Trap::Divide,
-        // Language exceptions, thread names and the like are nobody's fault.
-        _ => return EXCEPTION_CONTINUE_SEARCH,
-    };
     let mut cpu = Cpu {
         rip: context.Rip,
         gpr: [
@@ -133,6 +283,30 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
             context.R15,
         ],
         flags: u64::from(context.EFlags),
+    };
+    let trap = match record.ExceptionCode {
+        EXCEPTION_ACCESS_VIOLATION if record.ExceptionInformation[1] == usize::MAX => {
+            Trap::Protection
+        }
+        EXCEPTION_ACCESS_VIOLATION => Trap::Access {
+            address: record.ExceptionInformation[1] as u64,
+            how: match record.ExceptionInformation[0] {
+                0 => Use::Read,
+                1 => Use::Write,
+                _ => Use::Execute,
+            },
+        },
+        EXCEPTION_STACK_OVERFLOW => Trap::Access {
+            address: context.Rsp,
+            how: Use::Write,
+        },
+        EXCEPTION_PRIV_INSTRUCTION => Trap::Protection,
+        EXCEPTION_ILLEGAL_INSTRUCTION => meant(&cpu).unwrap_or(Trap::Illegal),
+        EXCEPTION_BREAKPOINT => Trap::Breakpoint,
+        EXCEPTION_SINGLE_STEP => Trap::Step,
+        EXCEPTION_INT_DIVIDE_BY_ZERO | EXCEPTION_INT_OVERFLOW => Trap::Divide,
+        // Language exceptions, thread names and the like are nobody's fault.
+        _ => return EXCEPTION_CONTINUE_SEARCH,
     };
     crate::fault::on_trap(trap, &mut cpu);
     context.Rip = cpu.rip;

@@ -310,11 +310,11 @@ pub(super) fn privileged_instruction(case: &Case) -> Vec<Seen> {
             Fault::Memory {
                 target: Target::ProcessorRegion,
                 address,
-                ..
+                how,
             },
         )) => (
             at,
-            format!("reads the processor control region at gs:[{address:x}h]"),
+            format!("{how} the processor control region at gs:[{address:x}h]"),
         ),
         _ => return Vec::new(),
     };
