@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 
 use crate::openwdk::{
     TARGET, TARGET_ARM64,
-    toolchain::{Llvm, Mingw},
+    toolchain::{GNU_TARGET, Llvm, Mingw},
 };
 
 /// Install what building and testing here needs.
@@ -32,7 +32,7 @@ pub struct Args {
 pub enum Group {
     /// Building a driver, in Rust or C.
     Build,
-    /// A second opinion of the INF and of the start of the driver.
+    /// A second opinion of the INF and of the start of the driver, and the test bench as a program for Windows.
     Wine,
     /// Signing a package.
     Package,
@@ -64,7 +64,7 @@ enum Source {
     RustTarget(&'static str),
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 10] = [
     Need {
         group: Group::Build,
         name: "LLVM",
@@ -104,13 +104,27 @@ const NEEDS: [Need; 8] = [
     Need {
         group: Group::Wine,
         name: "Wine",
-        why: "its INF engine installs the driver, and its service manager starts it",
+        why: "its INF engine installs the driver, its service manager starts it, and the test bench for Windows runs in it",
         found: || {
             ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"]
                 .iter()
                 .any(|wine| Path::new(wine).is_file())
         },
         source: Source::Packages(&["wine64", "libwine"]),
+    },
+    Need {
+        group: Group::Wine,
+        name: "Rust for programs of 64-bit Windows",
+        why: "std, for the test bench that runs in Wine",
+        found: || rust_target_is_there(GNU_TARGET),
+        source: Source::RustTarget(GNU_TARGET),
+    },
+    Need {
+        group: Group::Wine,
+        name: "GCC's runtime for Windows",
+        why: "that test bench unwinds with it after a panic",
+        found: || Mingw::find_runtime().is_some(),
+        source: Source::Packages(&["gcc-mingw-w64-x86-64-win32-runtime"]),
     },
     Need {
         group: Group::Package,

@@ -10,12 +10,14 @@ use std::{
     sync::LazyLock,
 };
 
+use emitting::{windows::Windows, wine::Wine};
 use object::read::pe::{Import, PeFile64};
 use serde::Deserialize;
 use testbench::{Bench, Expectations, Finding};
 use xtask::{
     build::{self, Profile},
     new,
+    openwdk::toolchain::GNU_TARGET,
     options::{self, Kind},
 };
 
@@ -284,6 +286,49 @@ fn its_own_tests_pass_and_can_fail() {
         !output.status.success() && said.contains("unload-policy"),
         "{said}"
     );
+}
+
+/// The same on Windows: `cargo test` and the bench's own unit tests, cross-built, and the example that takes any driver.
+#[test]
+fn is_judged_under_wine_as_it_is_here() {
+    let windows = Windows::new();
+    let (project, drivers) = &BUILT.projects[0];
+    let test = |driver: &Path| {
+        let mut cargo = windows.cargo();
+        let target = xtask::repository().join("ci/target/emitted-testbench");
+        cargo
+            .args(["test", "--locked", "--target", GNU_TARGET])
+            .current_dir(project.join("testbench"))
+            .env("CARGO_TARGET_DIR", target)
+            .env("DRIVER_SYS", Wine::path(driver));
+        Wine::said(&mut cargo)
+    };
+    let (status, said) = test(&drivers[0].1);
+    assert!(status.success(), "{said}");
+    let (_, others) = &BUILT.projects[2];
+    let (status, said) = test(&others[0].1);
+    assert!(
+        !status.success() && said.contains("unload-policy"),
+        "{said}"
+    );
+
+    let mut judged = Vec::new();
+    for (project, drivers) in &BUILT.projects {
+        for (profile, sys) in drivers {
+            // Where cargo builds may be a folder that projects share; expectations are looked for above the driver.
+            let folder = project.join(profile.name());
+            fs::create_dir_all(&folder).unwrap();
+            let own = folder.join(sys.file_name().unwrap());
+            fs::copy(sys, &own).unwrap();
+            let mut bench = Bench::open(&own).unwrap();
+            if let Some((_, expectations)) = Expectations::find(&own).unwrap() {
+                bench = bench.expect(expectations);
+            }
+            let report = bench.worker(xtask::program().unwrap()).run().unwrap();
+            judged.push((own, serde_json::to_value(report).unwrap()));
+        }
+    }
+    windows.assert_agrees(judged.iter().map(|(sys, report)| (sys.as_path(), report)));
 }
 
 /// The list of imports is held against windows-sys' own sources.

@@ -12,6 +12,9 @@ use std::{
 /// The programs that are needed of LLVM.
 const PROGRAMS: [&str; 5] = ["lld-link", "llvm-dlltool", "llvm-lib", "llvm-rc", "clang"];
 
+/// The target of programs for Windows that can be linked without Microsoft's libraries: the test bench, for Wine.
+pub const GNU_TARGET: &str = "x86_64-pc-windows-gnu";
+
 /// One installed LLVM, complete.
 #[derive(Debug, Clone)]
 pub struct Llvm {
@@ -125,6 +128,18 @@ impl Mingw {
             .join("libntoskrnl.a")
             .is_file()
             .then_some(directory)
+    }
+
+    /// libgcc as a DLL, which programs for [`GNU_TARGET`] unwind with.
+    #[must_use]
+    pub fn find_runtime() -> Option<PathBuf> {
+        fs::read_dir("/usr/lib/gcc/x86_64-w64-mingw32")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|version| version.path().join("libgcc_s_seh-1.dll"))
+            .filter(|dll| dll.is_file())
+            .max()
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod windows;
 pub mod wine;
 
 use std::collections::BTreeMap;

@@ -2,8 +2,9 @@
 
 use std::{
     env, fs,
+    io::{Read as _, Seek as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use tempfile::TempDir;
@@ -30,16 +31,30 @@ impl Wine {
         wine
     }
 
-    /// Runs a program there and returns what it said. Into a file: Wine's own services, which stay for a while,
-    /// would hold a pipe open.
+    /// What starts programs there.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Runs a program there and returns what it said.
     pub fn run(&self, arguments: &[&str]) -> String {
-        let said = self.prefix.path().join("said.txt");
-        self.command(&self.program)
-            .args(arguments)
-            .stdout(fs::File::create(&said).unwrap())
-            .status()
-            .unwrap();
-        fs::read_to_string(said).unwrap().replace('\r', "")
+        let mut command = self.command(&self.program);
+        Self::written(command.args(arguments)).1
+    }
+
+    /// Runs a [`Wine::command`] and returns how it ended, and what it said on both its outputs.
+    pub fn said(command: &mut Command) -> (ExitStatus, String) {
+        let errors = tempfile::tempfile().unwrap();
+        command.stderr(errors.try_clone().unwrap());
+        let (status, said) = Self::written(command);
+        (status, [said, text(errors)].concat())
+    }
+
+    /// Into a file: Wine's own services, which stay for a while, would hold a pipe open.
+    fn written(command: &mut Command) -> (ExitStatus, String) {
+        let said = tempfile::tempfile().unwrap();
+        let status = command.stdout(said.try_clone().unwrap()).status().unwrap();
+        (status, text(said))
     }
 
     /// A program of Wine's, for this prefix.
@@ -60,6 +75,14 @@ impl Wine {
     pub fn path(path: &Path) -> String {
         format!("Z:{}", path.display()).replace('/', r"\")
     }
+}
+
+/// What was written to a file.
+fn text(mut file: fs::File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).replace('\r', "")
 }
 
 /// One of Wine's programs, by one of its names.

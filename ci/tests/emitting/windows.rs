@@ -1,0 +1,167 @@
+//! The test bench as a program for Windows: built here, run in Wine.
+//!
+//! rustup's windows-gnu target has std, LLVM's lld links, mingw-w64's libraries are there for the drivers' sake. Of GCC only
+//! the runtime is needed, which unwinds after a panic: lld links with its DLL as it is. A GCC for Windows would do the same
+//! and is ten times as large; for the gnullvm target Debian has no unwinder, and for msvc nobody but Microsoft has a C
+//! runtime.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+use xtask::openwdk::{
+    self,
+    toolchain::{GNU_TARGET, Llvm, Mingw},
+};
+
+use super::wine::Wine;
+
+/// Wine, with what programs of this target need there.
+pub struct Windows {
+    wine: Wine,
+    llvm: Llvm,
+    libraries: PathBuf,
+}
+
+impl Windows {
+    /// A fresh one.
+    pub fn new() -> Self {
+        let windows = Self {
+            wine: Wine::new(),
+            llvm: Llvm::find().expect("LLVM is not installed: run cargo xtask setup"),
+            libraries: xtask::repository().join("ci/target/windows"),
+        };
+        fs::create_dir_all(&windows.libraries).unwrap();
+        let dll = Mingw::find_runtime().expect("libgcc is not there: run cargo xtask setup");
+        windows.put("libgcc_s_seh-1.dll", &fs::read(&dll).unwrap());
+        // What rustc links with by its names: the unwinder, and helpers that Rust's compiler_builtins has as well.
+        windows.put("libgcc_eh.a", &fs::read(&dll).unwrap());
+        windows.put("libgcc.a", b"!<arch>\n");
+        windows.put("bcryptprimitives.dll", &windows.bcryptprimitives());
+        windows
+    }
+
+    /// Whole at any time: another test may be linking with it.
+    fn put(&self, name: &str, bytes: &[u8]) {
+        let file = self.libraries.join(name);
+        if fs::read(&file).is_ok_and(|old| old == bytes) {
+            return;
+        }
+        let new = tempfile::NamedTempFile::new_in(&self.libraries).unwrap();
+        fs::write(&new, bytes).unwrap();
+        new.persist(file).unwrap();
+    }
+
+    fn bcryptprimitives(&self) -> Vec<u8> {
+        let folder = super::folder();
+        let dll = folder.path().join("bcryptprimitives.dll");
+        let built = Command::new("rustc")
+            .args(["--edition=2024", "--crate-type=cdylib"])
+            .args([
+                "--target",
+                openwdk::TARGET,
+                "-Copt-level=2",
+                "-Cpanic=abort",
+            ])
+            .args(["-Clink-arg=/NOENTRY", "-Clink-arg=/NODEFAULTLIB"])
+            .arg(format!(
+                "-Clinker={}",
+                self.llvm.program("lld-link").display()
+            ))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emitting/bcryptprimitives.rs"))
+            .arg("-o")
+            .arg(&dll)
+            .status()
+            .unwrap();
+        assert!(built.success());
+        fs::read(dll).unwrap()
+    }
+
+    /// cargo, whose programs for [`GNU_TARGET`] are linked here and run in Wine.
+    pub fn cargo(&self) -> Command {
+        let mingw = Mingw::find_lib().expect("mingw-w64 is not installed: run cargo xtask setup");
+        let flags = [
+            format!("-Clinker={}", self.llvm.program("ld.lld").display()),
+            "-Clinker-flavor=ld.lld".to_owned(),
+            // rustup's own start-up objects.
+            "-Clink-self-contained=yes".to_owned(),
+            format!("-Cdlltool={}", self.llvm.program("llvm-dlltool").display()),
+            format!("-L{}", mingw.display()),
+            format!("-L{}", self.libraries.display()),
+            // Wine reads the debug information whenever a worker starts.
+            "-Cstrip=symbols".to_owned(),
+        ];
+        let mut command = self.wine.command(Path::new("cargo"));
+        command
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+            .env(
+                "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER",
+                self.wine.program(),
+            )
+            .env("WINEPATH", Wine::path(&self.libraries));
+        command
+    }
+
+    /// The reports of the bench, as it is in the template, on drivers.
+    pub fn verify(&self, drivers: &[&Path]) -> Vec<Value> {
+        let target = xtask::repository().join("ci/target/testbench");
+        let (status, said) = Wine::said(
+            self.cargo()
+                .args(["build", "--locked", "--target", GNU_TARGET])
+                .args(["--example", "verify"])
+                .current_dir(xtask::repository().join("template/testbench"))
+                .env("CARGO_TARGET_DIR", &target),
+        );
+        assert!(status.success(), "{said}");
+        // Beside the libraries, in a small folder: Wine reads the whole folder of a program whenever one starts.
+        let built = target.join(GNU_TARGET).join("debug/examples/verify.exe");
+        self.put("verify.exe", &fs::read(built).unwrap());
+        let (status, said) = Wine::said(
+            self.wine
+                .command(self.wine.program())
+                .arg(self.libraries.join("verify.exe"))
+                .arg("--json")
+                .args(drivers.iter().map(|driver| Wine::path(driver))),
+        );
+        let reports: Vec<Value> = said
+            .lines()
+            .map_while(|line| serde_json::from_str(line).ok())
+            .collect();
+        assert_eq!(reports.len(), drivers.len(), "{status}: {said}");
+        let findings = |report: &Value| !report["findings"].as_array().unwrap().is_empty();
+        let expected = i32::from(reports.iter().any(findings));
+        assert_eq!(status.code(), Some(expected), "{said}");
+        reports
+    }
+
+    /// What the bench says otherwise under Wine than here, of drivers that come with their report by `cargo xtask verify`.
+    pub fn differences<'a>(
+        &self,
+        drivers: impl IntoIterator<Item = (&'a Path, &'a Value)>,
+    ) -> Vec<String> {
+        let (drivers, here): (Vec<&Path>, Vec<&Value>) = drivers.into_iter().unzip();
+        let mut differences = Vec::new();
+        for ((driver, here), there) in drivers.iter().zip(here).zip(self.verify(&drivers)) {
+            for (key, value) in there.as_object().unwrap() {
+                // Where the file lies, and how long it took.
+                if !["driver", "milliseconds"].contains(&key.as_str()) && here[key] != *value {
+                    differences.push(format!(
+                        "{}: {key}: here {}, under Wine {value}",
+                        driver.display(),
+                        here[key]
+                    ));
+                }
+            }
+        }
+        differences
+    }
+
+    /// Asserts that there is nothing of that kind.
+    pub fn assert_agrees<'a>(&self, drivers: impl IntoIterator<Item = (&'a Path, &'a Value)>) {
+        let differences = self.differences(drivers);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+}
