@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{repository, setup, tools};
+use crate::{openwdk, repository, setup, tools};
 
 /// Run everything that CI runs.
 ///
@@ -85,6 +85,21 @@ const STAGES: &[Stage] = &[
         ],
     },
     Stage {
+        name: "bench-windows",
+        purpose: "clippy on the test bench as Windows compiles it",
+        folder: "template/testbench",
+        cargo: &[
+            "clippy",
+            "--locked",
+            "--all-targets",
+            "--target",
+            openwdk::TARGET,
+            "--",
+            "-D",
+            "warnings",
+        ],
+    },
+    Stage {
         name: "bench",
         purpose: "the test bench's own unit tests",
         folder: "template/testbench",
@@ -98,7 +113,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "template",
-        purpose: "emission, refusals, builds, the bench on good and broken drivers, Wine, pipelines",
+        purpose: "emission, refusals, builds, the bench on good and broken drivers here and under Wine, pipelines",
         folder: "ci",
         cargo: &["test", "--locked", "--no-fail-fast", "--test", "*"],
     },

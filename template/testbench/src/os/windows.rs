@@ -97,29 +97,36 @@ const LONGEST: usize = 15;
 /// `code` is where instructions begin that follow each other to its end. What stands behind
 /// something that is no instruction is left alone.
 pub fn plant(image: &mut [u8], base: u64, code: &[Range<usize>]) {
-    let mut planted = Vec::new();
+    let planted = find(image, base, code);
+    for planted in &planted {
+        let at = (planted.address - base) as usize;
+        image[at..at + UD2.len()].copy_from_slice(&UD2);
+    }
+    *PLANTED.lock().unwrap_or_else(PoisonError::into_inner) = planted;
+}
+
+/// What is to be replaced, by address.
+fn find(image: &[u8], base: u64, code: &[Range<usize>]) -> Vec<Planted> {
+    let mut found = Vec::new();
     for range in code {
         let Some(bytes) = image.get(range.clone()) else {
             continue;
         };
         let begin = base + range.start as u64;
-        let found: Vec<usize> = Decoder::with_ip(64, bytes, begin, DecoderOptions::NONE)
+        let instructions = Decoder::with_ip(64, bytes, begin, DecoderOptions::NONE)
             .into_iter()
             .take_while(|instruction| !instruction.is_invalid())
-            .filter(is_planted)
-            .map(|instruction| (instruction.ip() - base) as usize)
-            .collect();
-        for at in found {
-            let place = &mut image[at..at + UD2.len()];
-            planted.push(Planted {
-                address: base + at as u64,
-                original: [place[0], place[1]],
-            });
-            place.copy_from_slice(&UD2);
-        }
+            .filter(is_planted);
+        found.extend(instructions.map(|instruction| {
+            let at = (instruction.ip() - base) as usize;
+            Planted {
+                address: instruction.ip(),
+                original: [image[at], image[at + 1]],
+            }
+        }));
     }
-    planted.sort_by_key(|planted| planted.address);
-    *PLANTED.lock().unwrap_or_else(PoisonError::into_inner) = planted;
+    found.sort_by_key(|planted| planted.address);
+    found
 }
 
 fn is_planted(instruction: &Instruction) -> bool {
@@ -163,10 +170,14 @@ pub fn code(address: u64, length: usize) -> Vec<u8> {
 /// What a planted instruction was to do.
 fn meant(cpu: &Cpu) -> Option<Trap> {
     planted_at(cpu.rip)?;
-    let code = code(cpu.rip, LONGEST);
-    let instruction = Decoder::with_ip(64, &code, cpu.rip, DecoderOptions::NONE).decode();
+    Some(trap(&code(cpu.rip, LONGEST), cpu))
+}
+
+/// The exception that such an instruction is on Linux.
+fn trap(code: &[u8], cpu: &Cpu) -> Trap {
+    let instruction = Decoder::with_ip(64, code, cpu.rip, DecoderOptions::NONE).decode();
     if !uses_gs(&instruction) {
-        return Some(Trap::Protection);
+        return Trap::Protection;
     }
     let register = |register: Register| {
         let number = (register as usize).checked_sub(Register::RAX as usize);
@@ -182,10 +193,10 @@ fn meant(cpu: &Cpu) -> Option<Trap> {
         .wrapping_add(instruction.memory_displacement64());
     let stores =
         instruction.mnemonic() == Mnemonic::Mov && instruction.op0_kind() == OpKind::Memory;
-    Some(Trap::Access {
+    Trap::Access {
         address,
         how: if stores { Use::Write } else { Use::Read },
-    })
+    }
 }
 
 /// Writes over an instruction of the driver's.
@@ -333,4 +344,45 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
         *place = value;
     }
     EXCEPTION_CONTINUE_EXECUTION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// mov eax, 0x29CD29CD; int 29h; mov rax, gs:[188h]; mov gs:[rcx*4+8], eax; ret
+    const CODE: [u8; 25] = [
+        0xB8, 0xCD, 0x29, 0xCD, 0x29, 0xCD, 0x29, 0x65, 0x48, 0x8B, 0x04, 0x25, 0x88, 0x01, 0, 0,
+        0x65, 0x89, 0x04, 0x8D, 0x08, 0, 0, 0, 0xC3,
+    ];
+
+    /// What is replaced in code that consists of routines with these edges.
+    fn places(code: &[u8], edges: &[usize]) -> Vec<u64> {
+        let routines: Vec<_> = edges.windows(2).map(|edge| edge[0]..edge[1]).collect();
+        let found = find(code, 0x1000, &routines);
+        found.iter().map(|planted| planted.address).collect()
+    }
+
+    #[test]
+    fn only_whole_instructions_are_replaced() {
+        assert_eq!(places(&CODE, &[0, 25]), [0x1005, 0x1007, 0x1010]);
+    }
+
+    #[test]
+    fn what_stands_behind_no_instruction_is_left_alone() {
+        let mut code = CODE;
+        code[5] = 0x06; // push es, which x64 has not
+        assert_eq!(places(&code, &[0, 25]), [0_u64; 0]);
+        assert_eq!(places(&code, &[0, 7, 25]), [0x1007, 0x1010]);
+    }
+
+    #[test]
+    fn what_was_replaced_is_told_apart() {
+        let mut cpu = Cpu::default();
+        cpu.gpr[1] = 6;
+        assert_eq!(trap(&CODE[5..], &cpu), Trap::Protection);
+        let access = |how, address| Trap::Access { address, how };
+        assert_eq!(trap(&CODE[7..], &cpu), access(Use::Read, CURRENT_THREAD));
+        assert_eq!(trap(&CODE[16..], &cpu), access(Use::Write, 0x20));
+    }
 }
