@@ -130,13 +130,14 @@ impl Mingw {
             .then_some(directory)
     }
 
-    /// libgcc as a DLL, which programs for [`GNU_TARGET`] unwind with.
+    /// libgcc as a DLL, which programs for [`GNU_TARGET`] unwind with; the one with Windows' own threads.
     #[must_use]
     pub fn find_runtime() -> Option<PathBuf> {
         fs::read_dir("/usr/lib/gcc/x86_64-w64-mingw32")
             .into_iter()
             .flatten()
             .flatten()
+            .filter(|version| version.file_name().to_string_lossy().ends_with("-win32"))
             .map(|version| version.path().join("libgcc_s_seh-1.dll"))
             .filter(|dll| dll.is_file())
             .max()

@@ -2,7 +2,7 @@
 //!
 //! rustup's windows-gnu target has std, LLVM's lld links, mingw-w64's libraries are there for the drivers' sake. Of GCC only
 //! the runtime is needed, which unwinds after a panic: lld links with its DLL as it is. A GCC for Windows would do the same
-//! and is ten times as large; for the gnullvm target Debian has no unwinder, and for msvc nobody but Microsoft has a C
+//! and is four times as large; for the gnullvm target Debian has no unwinder, and for msvc nobody but Microsoft has a C
 //! runtime.
 
 use std::{
