@@ -40,6 +40,24 @@ pub fn repository() -> PathBuf {
         .map_or_else(|| PathBuf::from(".."), Path::to_path_buf)
 }
 
+/// A text for a terminal: what is not printed but obeyed there is escaped, but for the ends of lines and tabs.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            // After a letter, so that an accent that is a character of its own stays as it is.
+            let escaped: String = ['a', character]
+                .iter()
+                .collect::<String>()
+                .escape_debug()
+                .skip(1)
+                .collect();
+            let kept = matches!(character, '\n' | '\t' | '\'' | '"' | '\\');
+            if kept { character.to_string() } else { escaped }
+        })
+        .collect()
+}
+
 /// The `xtask` program, which starts itself again in other roles. Its integration tests are programs of
 /// their own, beside which cargo has built it.
 ///
@@ -67,4 +85,19 @@ pub fn program() -> anyhow::Result<PathBuf> {
             current.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_and_the_rest_is_not() {
+        let plain = "C:\\a \"b\" 'c'\n\td – e\u{308} 日本 {}";
+        assert_eq!(visible(plain), plain);
+        assert_eq!(
+            visible("\u{1b}[31m\r\0\u{202e}\u{200b}\u{7f}\u{9b}"),
+            "\\u{1b}[31m\\r\\0\\u{202e}\\u{200b}\\u{7f}\\u{9b}"
+        );
+    }
 }

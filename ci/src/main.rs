@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Verb::Lock(args) => lock::run(&args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", xtask::visible(&format!("{error:#}")));
         ExitCode::from(2)
     })
 }

@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ask::the_rest(&options, &args.name, &mut answers)?;
     }
 
-    let emitted = generator::generate(&args.name, &answers, &args.destination, &target)?;
+    let emitted = generator::generate(&args.name, &answers, &args.destination, target.as_deref())?;
     for line in emitted.notes {
         println!("{line}");
     }
@@ -92,11 +92,12 @@ pub fn emit(name: &str, answers: &[(&str, &str)], destination: &Path) -> anyhow:
         .collect();
     let answers = answers::defined(&crate::options::declared()?, &define)?;
     let target = target(name, destination)?;
-    Ok(generator::generate(name, &answers, destination, &target)?.path)
+    Ok(generator::generate(name, &answers, destination, target.as_deref())?.path)
 }
 
-/// The project's folder, which must not exist yet, in the destination, which must.
-fn target(name: &str, destination: &Path) -> anyhow::Result<PathBuf> {
+/// The project's folder, which must not exist yet, in the destination, which must. A name without a letter or a digit
+/// gives none: the hooks refuse it, and nothing of the destination itself may be touched then.
+fn target(name: &str, destination: &Path) -> anyhow::Result<Option<PathBuf>> {
     if !destination.is_dir() {
         bail!(
             "the destination {} is no folder: make it first, or name one that exists",
@@ -111,14 +112,16 @@ fn target(name: &str, destination: &Path) -> anyhow::Result<PathBuf> {
     } else {
         name.to_kebab_case()
     };
+    if folder.is_empty() {
+        return Ok(None);
+    }
     let target = destination.join(folder);
     refuse_membership(&target)?;
-    // An empty name is for the hooks to refuse.
-    if target != destination && target.exists() {
+    if target.exists() {
         bail!(
             "{} is already there, and nothing is ever written into it: choose another name or --destination, or remove it",
             target.display()
         );
     }
-    Ok(target)
+    Ok(Some(target))
 }

@@ -4,6 +4,7 @@ mod emitting;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use emitting::{cargo_generate, folder, names, said, xtask_new};
 
@@ -30,6 +31,12 @@ fn refused_names() -> Vec<(&'static str, String)> {
         ("my_filter", name_rule("my_filter", "my-filter")),
         ("Grüße", name_rule("grüße", "my-filter")),
         (TOO_LONG, name_rule(TOO_LONG, "my-filter")),
+        // What is proposed is not refused in its turn.
+        ("wdk_build", name_rule("wdk_build", "my-filter")),
+        // Neither a letter nor a digit.
+        ("", name_rule("", "my-filter")),
+        ("../..", name_rule("", "my-filter")),
+        ("\u{202e}\u{1b}]", name_rule("", "my-filter")),
         ("fn", reserved("fn", "a Rust keyword")),
         ("Self", reserved("self", "a Rust keyword")),
         ("con", reserved("con", "the name of a Windows device")),
@@ -75,7 +82,7 @@ fn refused_names() -> Vec<(&'static str, String)> {
 }
 
 /// Answers that the hooks refuse, and the sentence for each.
-const REFUSED_BY_HOOKS: [(&[&str], &str); 9] = [
+const REFUSED_BY_HOOKS: [(&[&str], &str); 12] = [
     (
         &["altitude=325000"],
         "325000 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
@@ -117,6 +124,21 @@ const REFUSED_BY_HOOKS: [(&[&str], &str); 9] = [
         &["provider=microsoft Corporation"],
         "\"microsoft Corporation\" cannot be the provider: an INF whose provider begins with Microsoft is refused by InfVerif \
          (code 1204). Write your company's name or your own.",
+    ),
+    (
+        &["provider=Microsoft cargo-generate leaves the empty folder x (line 1, position 1)"],
+        "\"Microsoft cargo-generate leaves the empty folder x (line 1, position 1)\" cannot be the provider: an INF whose \
+         provider begins with Microsoft is refused by InfVerif (code 1204). Write your company's name or your own.",
+    ),
+    (
+        &["description=For $Arch$, too"],
+        "\"For $Arch$, too\" cannot be the description: stampinf, which makes the INF, would replace $ARCH$ in it. Leave out a \
+         dollar sign.",
+    ),
+    (
+        &["provider=$$KMDFVERSION$$"],
+        "\"$$KMDFVERSION$$\" cannot be the provider: stampinf, which makes the INF, would replace $KMDFVERSION$ in it. Leave \
+         out a dollar sign.",
     ),
 ];
 
@@ -166,13 +188,22 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
             "a\ttab",
             "ends in a blank ",
             "\u{1b}[31mred",
-            &"x".repeat(256),
+            "\u{202e}der",
         ] {
             refused.push((
                 option,
                 text.to_owned(),
                 format!("{text:?} is refused as {option}: {rule}"),
             ));
+        }
+        // A long one is shown by its beginning.
+        for (text, shown) in [
+            ("x".repeat(256), "x".repeat(60)),
+            ("x\r".repeat(5_000), "x\\r".repeat(30)),
+        ] {
+            let length = text.len();
+            let said = format!("\"{shown}…\" ({length} characters) is refused as {option}: {rule}");
+            refused.push((option, text, said));
         }
         refused.push((
             option,
@@ -276,6 +307,57 @@ fn names_are_judged_as_cargo_generate_writes_them() {
         said(&output)
     );
     assert!(!output.status.success());
+}
+
+/// A name of 10,000 characters does not fill the screen, and nothing in a name reaches the terminal raw. With --force
+/// cargo-generate keeps the name as it is.
+#[test]
+fn a_refused_name_is_short_and_harmless() {
+    let shown = format!("\"{}…\" (10000 characters)", "a".repeat(60));
+    let sentence = name_rule("", "my-filter").replacen("\"\"", &shown, 1);
+    xtask_refuses(&["a".repeat(10_000).as_str()], &sentence);
+
+    for (name, shown) in [
+        ("a\u{1b}[31mb", "a\\u{1b}[31mb"),
+        ("a\u{202e}b\u{9b}", "a\\u{202e}b\\u{9b}"),
+        ("a\tb\u{feff}c", "a\\u{9}b\\u{feff}c"),
+    ] {
+        let destination = folder();
+        let output = cargo_generate(name, &["--force"], destination.path());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains(&format!(
+                "Runtime error: \"{shown}\" cannot be the project's name"
+            )),
+            "{said}"
+        );
+        assert!(!output.status.success());
+    }
+}
+
+/// A name without a letter or a digit stands for no folder, so the destination itself would be the project's: nothing
+/// in it may be touched when the name is refused.
+#[test]
+fn a_destination_outlives_a_name_that_is_none() {
+    let destination = folder();
+    fs::create_dir(destination.path().join("precious")).unwrap();
+    fs::write(destination.path().join("precious/file"), "").unwrap();
+    for name in ["", ".", "..", "../..", "---", "*", "\u{200b}"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["new", "--silent", "--destination"])
+            .arg(destination.path())
+            .args(["--", name])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name:?}");
+        assert_eq!(names(destination.path()), ["precious"], "{name:?}");
+        assert!(xtask::new::emit(name, &[], destination.path()).is_err());
+        assert_eq!(
+            names(&destination.path().join("precious")),
+            ["file"],
+            "{name:?}"
+        );
+    }
 }
 
 #[test]
@@ -383,6 +465,21 @@ fn an_option_that_does_not_exist_is_refused() {
         &format!("colour is no option: {OPTIONS}"),
     );
     xtask_refuses(
+        &["my-filter", "-d", "colo\u{1b}[31mur=red"],
+        &format!("\"colo\\u{{1b}}[31mur\" is no option: {OPTIONS}"),
+    );
+    xtask_refuses(
+        &["my-filter", "-d", &format!("{}=red", "x".repeat(10_000))],
+        &format!(
+            "\"{}…\" (10000 characters) is no option: {OPTIONS}",
+            "x".repeat(60)
+        ),
+    );
+    xtask_refuses(
+        &["my-filter", "-d", "alti\u{202e}tude"],
+        "-d \"alti\\u{202e}tude\" gives no answer: write -d option=value",
+    );
+    xtask_refuses(
         &["my-filter", "-d", "altitude"],
         "-d altitude gives no answer: write -d option=value",
     );
@@ -405,6 +502,22 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
             format!(
                 "in the values file {shown}: \"bot\" is refused as start_type: did you mean boot? The choices are demand, boot, \
                  system and auto"
+            ),
+        ),
+        (
+            "[values]\naltitude = \"\\u0000\\u001b[2J\\u202e\"\n",
+            format!(
+                "in the values file {shown}: \"\\0\\u{{1b}}[2J\\u{{202e}}\" is refused as altitude: {ALTITUDE_RULE}"
+            ),
+        ),
+        (
+            "[values]\n\"a\\u001b\" = true\n",
+            format!("in the values file {shown}: \"a\\u{{1b}}\" is no option: {OPTIONS}"),
+        ),
+        (
+            "\"a\\u001b\" = true\n",
+            format!(
+                "the values file {shown} has an unknown key \"a\\u{{1b}}\": answers stand in a table [values]"
             ),
         ),
         (
@@ -437,6 +550,13 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
         "{}",
         said(&output)
     );
+    // TOML shows the line as it stands.
+    fs::write(&file, "[values]\na = \u{1b}[31m\u{202e}\n").unwrap();
+    let output = xtask_new(&["my-filter", "--values-file", shown], place.path());
+    let raw = String::from_utf8(output.stderr).unwrap();
+    assert!(!raw.contains(['\u{1b}', '\u{202e}']), "{raw:?}");
+    assert!(raw.contains("2 | a = \\u{1b}[31m\\u{202e}\n"), "{raw}");
+
     let output = xtask_new(
         &["my-filter", "--values-file", "nowhere.toml"],
         place.path(),
@@ -451,7 +571,7 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
 #[test]
 fn an_option_that_does_not_exist_is_refused_in_the_environment() {
     let destination = folder();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["new", "my-filter", "--silent", "--destination"])
         .arg(destination.path())
         .env("CARGO_GENERATE_VALUE_ALTITUD", "370030")

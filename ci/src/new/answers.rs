@@ -36,7 +36,7 @@ pub fn given(
         if name != "project_name" {
             let value = value.to_string_lossy().into_owned();
             judged(options, &name, &value)
-                .with_context(|| format!("in the environment, {variable}"))?;
+                .with_context(|| format!("in the environment, {}", named(&variable)))?;
             answers.insert(name, value);
         }
     }
@@ -53,7 +53,10 @@ pub fn defined(options: &[Declared], define: &[String]) -> anyhow::Result<Answer
         .iter()
         .map(|argument| {
             let Some((name, value)) = argument.split_once('=') else {
-                bail!("-d {argument} gives no answer: write -d option=value");
+                bail!(
+                    "-d {} gives no answer: write -d option=value",
+                    named(argument)
+                );
             };
             // cargo-generate drops blanks around the sign, too.
             let name = name.trim_end();
@@ -72,7 +75,8 @@ fn filed(options: &[Declared], path: &Path) -> anyhow::Result<Answers> {
         .with_context(|| format!("the values file {shown} is no valid TOML"))?;
     if let Some(other) = table.keys().find(|key| *key != "values") {
         bail!(
-            "the values file {shown} has an unknown key {other}: answers stand in a table [values]"
+            "the values file {shown} has an unknown key {}: answers stand in a table [values]",
+            named(other)
         );
     }
     let values = table
@@ -85,7 +89,7 @@ fn filed(options: &[Declared], path: &Path) -> anyhow::Result<Answers> {
         .iter()
         .map(|(name, value)| {
             let text = plain(value).with_context(|| {
-                format!("in the values file {shown}, {name} is a table: write a string, a boolean or a list of strings")
+                format!("in the values file {shown}, {} is a table: write a string, a boolean or a list of strings", named(name))
             })?;
             judged(options, name, &text).with_context(|| format!("in the values file {shown}"))?;
             Ok((name.clone(), text))
@@ -109,6 +113,31 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
+/// How many characters of a refused value are shown.
+const SHOWN: usize = 60;
+
+/// A refused value in a sentence: quoted, short, and with nothing in it that a terminal obeys.
+pub fn shown(value: &str) -> String {
+    let length = value.chars().count();
+    if length <= SHOWN {
+        return format!("{value:?}");
+    }
+    let head: String = value.chars().take(SHOWN).collect();
+    let quoted = format!("{head:?}");
+    let head = quoted.strip_suffix('"').unwrap_or(&quoted);
+    format!("{head}…\" ({length} characters)")
+}
+
+/// The same of what is a name, where that is one: without quotation marks.
+fn named(name: &str) -> String {
+    let quoted = shown(name);
+    if quoted == format!("\"{name}\"") && !name.is_empty() {
+        name.to_owned()
+    } else {
+        quoted
+    }
+}
+
 /// Refuses a name that is no option, and a value that the option does not take.
 fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<()> {
     let Some(option) = options.iter().find(|option| option.name == name) else {
@@ -116,7 +145,8 @@ fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<()> {
         let hint = nearest(name, names())
             .map_or_else(String::new, |near| format!("did you mean {near}? "));
         bail!(
-            "{name} is no option: {hint}The options are {}",
+            "{} is no option: {hint}The options are {}",
+            named(name),
             listed(names(), "and")
         );
     };
@@ -129,13 +159,13 @@ pub fn judge(option: &Declared, value: &str) -> anyhow::Result<()> {
     match &option.kind {
         Kind::Text { shape, rule } => {
             if !shape.is_match(value) {
-                bail!("{value:?} is refused as {name}: {rule}");
+                bail!("{} is refused as {name}: {rule}", shown(value));
             }
         }
         Kind::Choice(choices) => choose(name, choices, value)?,
         Kind::Flag => {
             if !["true", "false"].contains(&value.to_lowercase().as_str()) {
-                bail!("{value:?} is refused as {name}: write true or false");
+                bail!("{} is refused as {name}: write true or false", shown(value));
             }
         }
         Kind::List(choices) => {
@@ -155,7 +185,8 @@ fn choose(name: &str, choices: &[Choice], value: &str) -> anyhow::Result<()> {
     let hint =
         nearest(value, values()).map_or_else(String::new, |near| format!("did you mean {near}? "));
     bail!(
-        "{value:?} is refused as {name}: {hint}The choices are {}",
+        "{} is refused as {name}: {hint}The choices are {}",
+        shown(value),
         listed(values(), "and")
     );
 }

@@ -58,15 +58,18 @@ pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
     order(name, answers, folder.path()).map(|_| ())
 }
 
-/// Emits the project. `target` is its folder, which does not exist yet, and does not exist after a failure either.
+/// Emits the project. `target` is its folder, if the name gives one. It does not exist yet, and does not exist after a
+/// failure either.
 pub fn generate(
     name: &str,
     answers: &Answers,
     destination: &Path,
-    target: &Path,
+    target: Option<&Path>,
 ) -> anyhow::Result<Emitted> {
     let result = order(name, answers, destination);
-    if result.is_err() && target.exists() {
+    if result.is_err()
+        && let Some(target) = target.filter(|target| target.exists())
+    {
         fs::remove_dir_all(target)
             .with_context(|| format!("{} is left behind: remove it", target.display()))?;
     }
@@ -165,14 +168,15 @@ fn emit(order: Order) -> Outcome {
 }
 
 /// The sentence that a hook threw, without where it was thrown and without the folder that is not left behind here.
-fn refusal(chain: &str) -> Option<String> {
+pub fn refusal(chain: &str) -> Option<String> {
     let (_, thrown) = chain.split_once("Runtime error: ")?;
     let thrown = thrown
         .rsplit_once(" (line ")
         .map_or(thrown, |(sentence, _)| sentence);
+    // From the end: an answer that is quoted may hold the same words.
     let sentence = thrown
-        .split(" cargo-generate leaves the empty folder ")
-        .next()?;
+        .rsplit_once(" cargo-generate leaves the empty folder ")
+        .map_or(thrown, |(sentence, _)| sentence);
     Some(sentence.trim().to_owned())
 }
 
@@ -198,6 +202,12 @@ mod tests {
         let chain = "⛔ Failed executing script: /tmp/x/../hooks/pre.rhai: Runtime error: 5 (five) is odd. Take 4. \
             cargo-generate leaves the empty folder /tmp/a behind: remove it before you try again. (line 37, position 5)";
         assert_eq!(refusal(chain).as_deref(), Some("5 (five) is odd. Take 4."));
+        let quoting = "Runtime error: \"a cargo-generate leaves the empty folder b (line 1, position 1)\" is odd. \
+            cargo-generate leaves the empty folder /tmp/a behind: remove it before you try again. (line 37, position 5)";
+        assert_eq!(
+            refusal(quoting).as_deref(),
+            Some("\"a cargo-generate leaves the empty folder b (line 1, position 1)\" is odd.")
+        );
         assert_eq!(refusal("IO error: not a terminal"), None);
     }
 
