@@ -9,6 +9,7 @@
 //! | what does CI run? | [`test`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
+//! | what would be emitted, judged strictly? | [`render`] |
 //! | which versions does a fresh project lock? | [`lock`] |
 
 pub mod build;
@@ -20,6 +21,7 @@ pub mod new;
 pub mod openwdk;
 pub mod options;
 pub mod package;
+pub mod render;
 pub mod setup;
 pub mod test;
 pub mod tools;

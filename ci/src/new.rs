@@ -4,9 +4,9 @@
 //! that they judge. This verb adds what cargo-generate lacks: it refuses names that are no option, says the rule
 //! with every refusal, asks again at a terminal, and leaves nothing behind.
 
-mod answers;
+pub(crate) mod answers;
 mod ask;
-mod generator;
+pub(crate) mod generator;
 mod source;
 mod workspace;
 

@@ -16,7 +16,7 @@ use testbench::{Bench, Expectations, Finding, expect::ErrorLog};
 use super::combinations::Combination;
 use crate::{
     build::{self, Arch, Profile},
-    inf, new, openwdk, repository, tools,
+    inf, new, openwdk, render, repository, tools,
 };
 
 /// The name of all these projects: what depends on it is tried elsewhere.
@@ -216,7 +216,7 @@ impl Emitted {
                 inf::check(&text, &answers)?;
             }
         }
-        Ok(())
+        render::compare(&self.project, NAME, &combination.answers)
     }
 }
 
