@@ -10,9 +10,11 @@
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
 //! | what would be emitted, judged strictly? | [`render`] |
+//! | do nasty answers break anything? | [`hostile`] |
 //! | which versions does a fresh project lock? | [`lock`] |
 
 pub mod build;
+pub mod hostile;
 pub mod inf;
 mod interruption;
 pub mod lock;

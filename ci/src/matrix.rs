@@ -24,7 +24,7 @@ use self::{
     checks::{Code, Emitted, Proof, Workshop},
     combinations::{Axis, Combination, Reason},
 };
-use crate::{interruption, options, setup, tools};
+use crate::{hostile, interruption, options, setup, tools};
 
 /// Try combinations of answers: emit, check, build, verify.
 ///
@@ -43,6 +43,7 @@ use crate::{interruption, options, setup, tools};
 ///   cargo xtask matrix --full                      besides, all combinations that differ in code
 ///   cargo xtask matrix -d attach=manual            this one combination
 ///   cargo xtask matrix --snapshot                  write ci/snapshot anew, for a change that is meant
+///   cargo xtask matrix --hostile 20000             20,000 nasty answers
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 #[allow(
@@ -62,6 +63,12 @@ pub struct Args {
     /// Write the project with everything on to ci/snapshot, for the next commit to show what changed, and stop
     #[arg(long, conflicts_with_all = ["full", "shard", "define", "list"])]
     snapshot: bool,
+    /// Instead of combinations, N nasty answers: rendered in memory, read back, one in a hundred emitted
+    #[arg(long, value_name = "N", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
+    hostile: Option<usize>,
+    /// What the nasty answers follow from; each failure names the seed that repeats it [default: by chance]
+    #[arg(long, requires = "hostile")]
+    seed: Option<u64>,
     /// List the combinations and stop
     #[arg(long)]
     list: bool,
@@ -110,6 +117,14 @@ impl Shard {
 ///
 /// Where the options cannot be read, something is missing, or an answer is none.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(count) = args.hostile {
+        let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+        println!("{count} hostile answers from seed {seed}");
+        interruption::survive()?;
+        let outcome = hostile::try_cases(seed, count, 100)?;
+        println!("{outcome}");
+        return Ok(outcome.exit_code());
+    }
     let axes: Vec<Axis> = options::declared()?.iter().map(Axis::of).collect();
     if args.snapshot {
         println!("{}", snapshot::write(&axes)?.display());

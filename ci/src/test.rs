@@ -123,6 +123,23 @@ const STAGES: &[Stage] = &[
         folder: "ci",
         cargo: &["run", "--locked", "--quiet", "--", "matrix"],
     },
+    Stage {
+        name: "hostile",
+        purpose: "20,000 nasty answers: refused, or a project that says what was answered",
+        folder: "ci",
+        // Always the same ones: who changes something else is to see nothing new here.
+        cargo: &[
+            "run",
+            "--locked",
+            "--quiet",
+            "--",
+            "matrix",
+            "--hostile",
+            "20000",
+            "--seed",
+            "1",
+        ],
+    },
 ];
 
 /// Runs the verb.
