@@ -2,7 +2,7 @@
 
 mod emitting;
 
-use emitting::{Tree, emit, tree};
+use emitting::{Tree, rendered};
 use xtask::options::{self, Kind};
 
 /// An option that adds something, and what is only there with it, as it may be written in any file.
@@ -101,7 +101,6 @@ const PARTS: &[Part] = &[
         off: "none",
         names: &[
             ".github",
-            "GitHub",
             "dependabot",
             "workflow",
             "pipeline",
@@ -144,8 +143,7 @@ fn everything_but(option: &str, value: &str) -> Tree {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let (_folder, project) = emit(&answers);
-    let mut files = tree(&project);
+    let mut files = rendered(&answers);
     // The bench is the same in every project, and knows of everything.
     files.retain(|name, _| !name.starts_with("testbench/"));
     files

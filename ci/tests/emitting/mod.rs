@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+use xtask::render::Renderer;
 
 /// Every printable ASCII character, the blank not at an end.
 pub const PRINTABLE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ `abcdefghijklmnopqrstuvwxyz{|}~";
@@ -162,6 +163,22 @@ pub fn emit(answers: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let destination = folder();
     let project = xtask::new::emit("my-filter", answers, destination.path()).unwrap();
     (destination, project)
+}
+
+/// What would be emitted, without emitting it: for tests of many projects, of which only the text counts. That it is the
+/// same is what the matrix tries.
+pub fn rendered(answers: &[(&str, &str)]) -> Tree {
+    thread_local! {
+        static RENDERER: Renderer = Renderer::new(Path::new("/nowhere")).unwrap();
+    }
+    let project = RENDERER
+        .with(|renderer| renderer.render("my-filter", answers))
+        .unwrap_or_else(|failure| panic!("{answers:?}: {failure}"));
+    project
+        .files
+        .into_iter()
+        .map(|(name, bytes)| (name, bytes.to_vec()))
+        .collect()
 }
 
 /// A file of a project, as text.
