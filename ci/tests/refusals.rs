@@ -63,6 +63,14 @@ fn refused_names() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "Null",
+            reserved("null", "the name of a service that comes with Windows"),
+        ),
+        (
+            "spooler",
+            reserved("spooler", "the name of a service that comes with Windows"),
+        ),
+        (
             "minispy",
             reserved("minispy", "the name of one of Microsoft's sample filters"),
         ),

@@ -111,7 +111,7 @@ const PARTS: &[Part] = &[
         option: "unload_policy",
         on: "always",
         off: "never",
-        names: &["filter_unload", "FilterUnload: "],
+        names: &["fn unload", "FLT_FILTER_UNLOAD_FLAGS"],
     },
     Part {
         option: "testbench",
