@@ -123,12 +123,7 @@ struct Trial {
 
 impl Trial {
     fn new(root: &Path) -> anyhow::Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() {
-            TempDir::new_in(memory)
-        } else {
-            TempDir::new()
-        }?;
+        let folder = crate::scratch_folder()?;
         let place = fs::canonicalize(folder.path())?;
         Ok(Self {
             renderer: Renderer::of(root, &place)?,

@@ -35,6 +35,7 @@ use std::{
 };
 
 use anyhow::Context;
+use tempfile::TempDir;
 
 /// The folder of the repository: the one that holds `cargo-generate.toml`.
 #[must_use]
@@ -42,6 +43,21 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map_or_else(|| PathBuf::from(".."), Path::to_path_buf)
+}
+
+/// A folder for projects that are looked at and thrown away: in memory, where there is such a place. It goes when it is
+/// dropped.
+///
+/// # Errors
+///
+/// Where it cannot be made.
+pub fn scratch_folder() -> std::io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    }
 }
 
 /// A text for a terminal: what is not printed but obeyed there is escaped, but for the ends of lines and tabs.

@@ -80,12 +80,7 @@ impl Emitted {
     ///
     /// Where the answers are refused, which they are not to be.
     pub fn new(combination: &Combination) -> anyhow::Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() {
-            TempDir::new_in(memory)
-        } else {
-            TempDir::new()
-        }?;
+        let folder = crate::scratch_folder()?;
         let answers: Vec<_> = combination
             .answers
             .iter()

@@ -37,13 +37,7 @@ pub const HOSTILE_TEXTS: [&str; 12] = [
 
 /// A folder that goes when the test ends; in memory where there is such a place.
 pub fn folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    }
-    .unwrap()
+    xtask::scratch_folder().unwrap()
 }
 
 /// An empty folder for what all tests of a program share: nothing is dropped that lives as long as the program, so
