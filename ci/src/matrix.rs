@@ -29,11 +29,12 @@ use crate::{hostile, interruption, options, setup, tools};
 /// Try combinations of answers: emit, check, build, verify.
 ///
 /// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
-/// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted and
-/// looked through: the files it must have, nothing left of the template's language, what its INF says.
-/// Those that differ in code are formatted, linted, built and put through the bench as well. Where an option
-/// stands alone, where everything is on and where everything is off, the released cargo-generate must give the
-/// same files, and the driver must link for ARM64 too.
+/// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted
+/// and looked through: the files it must have, what the template's language leaves, what its INF says;
+/// and it is rendered in memory, strictly, and compared. Those that differ in code are formatted,
+/// linted, built and put through the bench as well. Where an option stands alone, where everything is
+/// on and where everything is off, the released cargo-generate must give the same files, and the
+/// driver must link for ARM64 too.
 ///
 /// Exit status: 0 all passed, 1 a combination failed, 2 it could not start.
 ///

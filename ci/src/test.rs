@@ -15,9 +15,9 @@ use crate::{openwdk, repository, setup, tools};
 
 /// Run everything that CI runs.
 ///
-/// Installs what is missing first (Debian packages, a rustup target, programs from crates.io,
-/// Python's index and npm) and says what and why. Then runs the stages in turn and goes on after a failure, so that
-/// one run shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
+/// Installs what is missing first (Debian packages, rustup targets, programs from crates.io, Python's
+/// index and npm) and says what and why. Then runs the stages in turn and goes on after a failure, so
+/// that one run shows everything. Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
 ///
 /// Examples:
 ///   cargo xtask test                 everything
