@@ -35,13 +35,15 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $project = Split-Path $PSScriptRoot
+$versionBefore = $env:STAMPINF_VERSION
 Push-Location $project
 try {
     $metadata = cargo metadata --format-version 1 --no-deps --locked
     if ($LASTEXITCODE -ne 0) {
         throw "cargo does not understand $project\Cargo.toml: see above."
     }
-    $package = ($metadata | ConvertFrom-Json).packages[0]
+    $metadata = $metadata | ConvertFrom-Json
+    $package = $metadata.packages[0]
     $name = $package.name
     $driver = $name -replace '-', '_'
     # What comes after a hyphen or a plus sign has no place in four numbers: build/resources.rs leaves it out too.
@@ -54,15 +56,22 @@ try {
     if ($LASTEXITCODE -ne 0) {
         throw "$name does not build, or its INF does not pass InfVerif /h: see above."
     }
-    $signing = if ($Unsigned) { 'off' } else { 'test' }
-    cargo @build --target-platform universal --sign-mode $signing
-    if ($LASTEXITCODE -ne 0) {
-        throw "$name is not signed, or its INF does not pass InfVerif /u: see above."
+    # The test signature takes a time stamp of a server, which may be busy. What is built already costs little again.
+    $signing, $attempts = if ($Unsigned) { 'off', 1 } else { 'test', 3 }
+    foreach ($attempt in 1..$attempts) {
+        cargo @build --target-platform universal --sign-mode $signing
+        if ($LASTEXITCODE -eq 0) {
+            break
+        }
+        if ($attempt -eq $attempts) {
+            throw "See above: the INF of $name does not pass InfVerif /u, or no test signature was made (without a network, none can be: use -Unsigned)."
+        }
+        Start-Sleep -Seconds 10
     }
 
     $target = if ($Arch -eq 'arm64') { 'aarch64-pc-windows-msvc' } else { 'x86_64-pc-windows-msvc' }
     $folder = if ($CargoProfile -eq 'dev') { 'debug' } else { $CargoProfile }
-    $made = Join-Path $project "target/$target/$folder/${driver}_package"
+    $made = Join-Path $metadata.target_directory "$target/$folder/${driver}_package"
     $inf = Get-Content (Join-Path $made "$driver.inf") -Raw
     if ($inf -notmatch "(?m)^\s*DriverVer\s*=\s*\d\d/\d\d/\d{4}\s*,\s*$([regex]::Escape($version))\s*$") {
         throw "$driver.inf does not have the version $version of Cargo.toml: DriverVer was stamped by other means."
@@ -79,5 +88,6 @@ try {
     Write-Output $result
 }
 finally {
+    $env:STAMPINF_VERSION = $versionBefore
     Pop-Location
 }

@@ -1,7 +1,8 @@
 //! From the filter manager's callbacks to the safe functions in `operations/`, and back.
 //!
 //! What a callback may answer depends on the operation. Each operation names a type for its
-//! answers, and a type has only the answers that are allowed.
+//! answers, and a type has only the kinds of answers that are allowed; which status may end an
+//! operation, its own file says.
 
 #![allow(
     dead_code,

@@ -42,7 +42,7 @@ const SYSTEM_ROOT: &[u16] = &utf16!(r"\SystemRoot");
 ///
 /// There is no call that takes the routine off the queue. While it is queued or runs, this reference
 /// is held, and `FltUnregisterFilter` waits for it: no unload, mandatory or not, takes the routine's
-/// code or the state away before it is done. The price: were the I/O manager to drop the routine for
+/// code or the state away before it is done, but for the few instructions of its return. The price: were the I/O manager to drop the routine for
 /// want of memory, which it cannot say, an unload would wait until the system is restarted.
 pub struct Reinitialization(Handle);
 

@@ -32,6 +32,12 @@ $ErrorActionPreference = 'Stop'
 $kitVersion = '10.0.26100.6584'
 $llvmVersion = '17.0.6'
 
+foreach ($program in 'winget', 'nuget') {
+    if (-not (Get-Command $program -ErrorAction SilentlyContinue)) {
+        throw "$program is not on the PATH. Windows 11 has winget (App Installer, in the Store); winget install Microsoft.NuGet brings nuget, to new prompts."
+    }
+}
+
 # Bindgen reads the kit's headers with LLVM's libclang. What winget says about its success is less telling than clang.
 $llvm = Join-Path $env:ProgramFiles 'LLVM\bin'
 $clang = Join-Path $llvm 'clang.exe'

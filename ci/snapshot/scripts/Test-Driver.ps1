@@ -63,7 +63,8 @@ $stateFile = Join-Path ([Environment]::GetFolderPath('CommonApplicationData')) "
 $state = [pscustomobject]@{
     Phase        = 'Verifier'
     Step         = ''
-    Started      = (Get-Date).ToString('o')
+    # A number: what reads a date from JSON differs between the versions of PowerShell.
+    Started      = (Get-Date).ToFileTimeUtc()
     Package      = $Package
     Report       = $Report
     Inf          = ''
@@ -93,7 +94,7 @@ function Add-Finding([string] $Text) {
 function Save-State {
     $state.Findings = @($findings)
     if (-not $DryRun) {
-        ConvertTo-Json $state | Set-Content -Path $stateFile
+        ConvertTo-Json $state | Set-Content -Path $stateFile -Encoding UTF8
     }
 }
 
@@ -226,6 +227,9 @@ function Assert-Ready {
     if (-not $identity.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
         throw 'Installing a driver takes an administrator: start this in an elevated prompt.'
     }
+    if (Test-Path $stateFile) {
+        throw "An earlier run has not come to its end: go on with -Resume, or remove $stateFile."
+    }
     foreach ($file in "$driver.inf", $sys, "$driver.cat") {
         if (-not (Test-Path (Join-Path $Package $file))) {
             throw "$Package has no ${file}: name the folder of the package, with -Package."
@@ -251,9 +255,6 @@ function Assert-Ready {
     }
     if (Get-CimInstance Win32_SystemDriver -Filter "Name='$driver'") {
         throw "A driver service $driver is there already: uninstall it first (pnputil /enum-drivers names its INF)."
-    }
-    if (Test-Path $stateFile) {
-        throw "An earlier run has not come to its end: go on with -Resume, or remove $stateFile."
     }
 }
 
@@ -284,9 +285,13 @@ function Install-Driver {
         }
     }
     # 259: no device takes it, for it has none. 3010: done, after a restart.
-    $result = Invoke-Required pnputil "/add-driver `"$(Join-Path $state.Package "$driver.inf")`" /install" @(0, 259, 3010)
+    $result = Invoke-Tool pnputil "/add-driver `"$(Join-Path $state.Package "$driver.inf")`" /install"
+    # Also where it failed: the package may have been added all the same, and is to go again.
     $state.Inf = [regex]::Match($result.Output, 'oem\d+\.inf').Value
     Save-State
+    if (@(0, 259, 3010) -notcontains $result.ExitCode) {
+        throw "pnputil did not install ${driver}: $($result.Output.Trim())"
+    }
     if (-not $DryRun -and -not (Get-CimInstance Win32_SystemDriver -Filter "Name='$driver'")) {
         throw "pnputil made no service ${driver}: see $env:SystemRoot\INF\setupapi.dev.log."
     }
@@ -352,6 +357,9 @@ function Start-Driver([int] $Attempts) {
 # Works with files until the file of that name is there: what filters meet most, on the system volume.
 $traffic = {
     param([string] $Folder, [string] $Stop)
+    $ErrorActionPreference = 'Stop'
+    # 0x80070020, ERROR_SHARING_VIOLATION: somebody else, a virus scanner perhaps, looks at the file as well.
+    $shared = -2147024864
     $rounds = 0
     $errors = @{}
     while (-not (Test-Path $Stop)) {
@@ -387,7 +395,9 @@ $traffic = {
             Remove-Item $inner -Recurse
         }
         catch {
-            $errors[$_.Exception.Message] = $rounds
+            if ($_.Exception.HResult -ne $shared) {
+                $errors[$_.Exception.Message] = $rounds
+            }
         }
     }
     [pscustomobject]@{ Rounds = $rounds; Errors = @($errors.Keys) }
@@ -416,16 +426,21 @@ function Stop-Traffic($Running, [bool] $MayFail) {
     if ($null -eq $Running) {
         return
     }
-    $null = New-Item $Running.Stop -ItemType File
-    $null = Wait-Job $Running.Job -Timeout 120
-    if ($Running.Job.State -ne 'Completed') {
-        Add-Finding 'the file traffic hangs'
-        Stop-Job $Running.Job
-    }
-    else {
-        $result = Receive-Job $Running.Job
-        Write-Line "  file traffic: $($result.Rounds) rounds"
-        foreach ($text in @($result.Errors)) {
+    try {
+        $null = New-Item $Running.Stop -ItemType File
+        $null = Wait-Job $Running.Job -Timeout 120
+        if (@('Completed', 'Failed') -notcontains $Running.Job.State) {
+            Add-Finding 'the file traffic hangs'
+            Stop-Job $Running.Job
+            return
+        }
+        $results = @(Receive-Job $Running.Job -ErrorAction SilentlyContinue)
+        if ($results.Count -eq 0) {
+            Add-Finding 'the file traffic ended early'
+            return
+        }
+        Write-Line "  file traffic: $($results[0].Rounds) rounds"
+        foreach ($text in @($results[0].Errors)) {
             if ($MayFail) {
                 Write-Line "  an operation failed where memory is short: $text"
             }
@@ -434,8 +449,10 @@ function Stop-Traffic($Running, [bool] $MayFail) {
             }
         }
     }
-    Remove-Job $Running.Job -Force
-    Remove-Item $Running.Folder, $Running.Stop -Recurse -Force -ErrorAction SilentlyContinue
+    finally {
+        Remove-Job $Running.Job -Force
+        Remove-Item $Running.Folder, $Running.Stop -Recurse -Force -ErrorAction SilentlyContinue
+    }
 }
 
 # Asks for an unload while files are being worked with, and compares what is answered with what is expected.
@@ -506,7 +523,7 @@ function Save-Evidence {
         return
     }
     Set-Content (Join-Path $state.Report 'verifier.txt') (Invoke-Tool verifier '/query').Output
-    $since = [DateTime]::Parse($state.Started, $null, 'RoundtripKind')
+    $since = [DateTime]::FromFileTime($state.Started)
     $entries = @(Get-WinEvent -FilterHashtable @{ LogName = 'System'; StartTime = $since } -ErrorAction SilentlyContinue |
             Where-Object { $_.ProviderName -eq $driver -or $_.ProviderName -match 'FilterManager' -or $_.Message -match [regex]::Escape($driver) })
     $entries | Format-List TimeCreated, ProviderName, Id, LevelDisplayName, Message |
@@ -531,7 +548,7 @@ try {
         if (-not (Test-Path $stateFile)) {
             throw 'There is nothing to go on with: start without -Resume.'
         }
-        $state = Get-Content $stateFile -Raw | ConvertFrom-Json
+        $state = Get-Content $stateFile -Raw -Encoding UTF8 | ConvertFrom-Json
         foreach ($text in @($state.Findings)) {
             $findings.Add($text)
         }
@@ -559,6 +576,9 @@ try {
         }
     }
     Invoke-Phase 'Install' 'Rounds' {
+        if (-not $volatile -and -not $DryRun -and -not (Test-VerifierSetting)) {
+            throw 'Driver Verifier has lost its settings since the restart was asked for: start again without -Resume.'
+        }
         Install-Driver
         $state.Step = ''
     }

@@ -1,7 +1,7 @@
 //! The built driver on the bench: what `cargo test` beside an emitted project says of it.
 //!
-//! It takes the newest `.sys` (or `.dll`, before it is renamed) below the project's `target` folder,
-//! or the file that the environment variable `DRIVER_SYS` names.
+//! It takes the newest `.sys` for x64 (or `.dll`, before it is renamed) below the project's `target`
+//! folder, or the one that `CARGO_TARGET_DIR` names; or else the file that `DRIVER_SYS` names.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -32,6 +32,9 @@ fn driver(name: &str) -> PathBuf {
     }
     let mut found = Vec::new();
     look(&project().join("target"), name, 4, &mut found);
+    if let Some(folder) = std::env::var_os("CARGO_TARGET_DIR") {
+        look(Path::new(&folder), name, 4, &mut found);
+    }
     let newest = found.into_iter().max_by_key(|(built, _)| *built);
     let Some((_, file)) = newest else {
         panic!(
@@ -55,16 +58,28 @@ fn look(folder: &Path, name: &str, depth: usize, found: &mut Vec<(SystemTime, Pa
                 .extension()
                 .is_some_and(|extension| extension == "sys" || extension == "dll");
         match entry.metadata() {
-            Ok(data) if data.is_file() && is_driver => {
+            Ok(data) if data.is_file() && is_driver && is_for_x64(&path) => {
                 found.push((data.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
             }
-            // What was built for another processor cannot be run here.
-            _ if path.ends_with("aarch64-pc-windows-msvc") => {}
             // A folder, or a link to one: a target folder may be shared.
             _ if depth > 0 && path.is_dir() => look(&path, name, depth - 1, found),
             _ => {}
         }
     }
+}
+
+/// Whether it can be run here: "PE Format" says where the processor stands.
+fn is_for_x64(file: &Path) -> bool {
+    const PLACE_OF_HEADER: usize = 0x3C;
+    const X64: [u8; 2] = 0x8664_u16.to_le_bytes();
+    let Ok(bytes) = std::fs::read(file) else {
+        return false;
+    };
+    let header = bytes
+        .get(PLACE_OF_HEADER..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |place| u32::from_le_bytes(*place) as usize);
+    bytes.get(header + 4..header + 6) == Some(&X64)
 }
 
 fn report() -> &'static Report {
