@@ -15,7 +15,7 @@ use object::read::pe::{Import, PeFile64};
 use serde::Deserialize;
 use testbench::{Bench, Expectations, Finding};
 use xtask::{
-    build::{self, Profile},
+    build::{self, Arch, Profile},
     new,
     openwdk::toolchain::GNU_TARGET,
     options::{self, Kind},
@@ -258,20 +258,28 @@ fn is_proven_in_both_profiles() {
 /// What the owner of a project runs.
 #[test]
 fn its_own_tests_pass_and_can_fail() {
-    let (project, drivers) = &BUILT.projects[0];
-    let test = |driver: &Path| {
-        Command::new("cargo")
+    let (project, _) = &BUILT.projects[0];
+    // The newest is a package for another processor, which the bench cannot run.
+    let arm64 = build::build_quietly(project, Profile::Release, Arch::Arm64).unwrap();
+    let package = project.join("target/package/arm64/driver");
+    fs::create_dir_all(&package).unwrap();
+    fs::copy(arm64, package.join("my_filter.sys")).unwrap();
+
+    let test = |driver: Option<&Path>| {
+        let mut cargo = Command::new("cargo");
+        cargo
             .args(["test", "--locked"])
             .current_dir(project.join("testbench"))
             .env(
                 "CARGO_TARGET_DIR",
                 xtask::repository().join("ci/target/emitted-testbench"),
-            )
-            .env("DRIVER_SYS", driver)
-            .output()
-            .unwrap()
+            );
+        if let Some(driver) = driver {
+            cargo.env("DRIVER_SYS", driver);
+        }
+        cargo.output().unwrap()
     };
-    let output = test(&drivers[0].1);
+    let output = test(None);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
@@ -280,7 +288,7 @@ fn its_own_tests_pass_and_can_fail() {
     );
     // The driver of another project, which refuses what this one is expected to agree to.
     let (_, others) = &BUILT.projects[2];
-    let output = test(&others[0].1);
+    let output = test(Some(&others[0].1));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         !output.status.success() && said.contains("unload-policy"),
