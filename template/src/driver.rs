@@ -32,7 +32,7 @@ use crate::{
 /// first, because `FltUnregisterFilter` returns only when no callback runs any more ("Unregistering
 /// the Minifilter").
 {%- endif %}
-#[expect(dead_code, reason = "the fields are there to be dropped")]
+#[allow(dead_code, reason = "the fields are there to be dropped")]
 pub struct Driver {
 {%- if control_device %}
     control_device: ControlDevice,

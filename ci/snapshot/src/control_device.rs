@@ -148,7 +148,7 @@ impl Drop for DispatchEntries<'_> {
 
 /// The control device. The order of the fields is the order of teardown: nobody is told of a
 /// shutdown any more, then nobody finds the device, then it goes.
-#[expect(dead_code, reason = "the fields are there to be dropped")]
+#[allow(dead_code, reason = "the fields are there to be dropped")]
 pub struct ControlDevice {
     shutdown_notification: ShutdownNotification,
     link: Link,

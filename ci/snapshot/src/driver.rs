@@ -20,7 +20,7 @@ use crate::{
 /// loading: the control device goes first, then the filter, and the state last, because
 /// `FltUnregisterFilter` returns only when no callback runs any more ("Unregistering the
 /// Minifilter").
-#[expect(dead_code, reason = "the fields are there to be dropped")]
+#[allow(dead_code, reason = "the fields are there to be dropped")]
 pub struct Driver {
     control_device: ControlDevice,
     filter: Filter,
