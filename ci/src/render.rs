@@ -176,18 +176,14 @@ thread_local! {
 /// # Errors
 ///
 /// The first file that is not the same, or the fault of the template.
-pub fn compare(project: &Path, name: &str, answers: &[(String, String)]) -> anyhow::Result<()> {
-    let answers: Vec<_> = answers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+pub fn compare(project: &Path, name: &str, answers: &[(&str, &str)]) -> anyhow::Result<()> {
     KEPT.with(|kept| {
         if kept.get().is_none() {
             // What the hooks say of the folder is not compared.
             let _ = kept.set(Renderer::new(Path::new("."))?);
         }
         let renderer = kept.get().context("the template is not kept")?;
-        renderer.render(name, &answers)?.is_in(project)
+        renderer.render(name, answers)?.is_in(project)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
@@ -26,6 +26,24 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub fn ensure_cargo_generate() -> anyhow::Result<PathBuf> {
     // Its released lock file has two packages that claim to need a newer Rust and do not.
     ensure_from_crates_io("cargo-generate", CARGO_GENERATE, &["--ignore-rust-version"])
+}
+
+/// The released `cargo generate`, about to emit a project without a question. `from` is `--path P` or `--git U`.
+///
+/// # Errors
+///
+/// As those of [`ensure_cargo_generate`].
+pub fn cargo_generate(from: [&str; 2], name: &str, destination: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(ensure_cargo_generate()?);
+    command
+        .arg("generate")
+        .args(from)
+        .args(["template", "--silent", "--name", name, "--destination"])
+        .arg(destination)
+        // It gives up on whoever has no name.
+        .env("USER", "developer")
+        .stdin(Stdio::null());
+    Ok(command)
 }
 
 /// The released `cargo-deny` program, which is built when it is missing: three minutes, once.

@@ -103,7 +103,7 @@ fn every_way_emits_the_same_bytes() {
             ] {
                 let place = folder();
                 let output = cargo_generate_from(
-                    &from,
+                    from,
                     "my-filter",
                     &[answers, no_fmt].concat(),
                     place.path(),

@@ -24,14 +24,6 @@ fn combinations() -> Vec<Combination> {
     chosen(&axes)
 }
 
-fn answers(combination: &Combination) -> Vec<(&str, &str)> {
-    combination
-        .answers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
-}
-
 fn files(rendered: &Rendered) -> Tree {
     rendered
         .files
@@ -61,7 +53,7 @@ fn combinations_are_rendered_as_they_are_emitted() {
         {
             continue;
         }
-        let answers = answers(combination);
+        let answers = combination.given();
         let name = format!("filter-{number}");
         let project = xtask::new::emit(&name, &answers, place.path()).unwrap();
         let memory = renderer.render(&name, &answers).unwrap();
@@ -82,9 +74,9 @@ fn the_matrix_compares_each_project_with_its_rendering() {
     let combinations = combinations();
     let (defaults, other) = (&combinations[0], &combinations[1]);
     let place = folder();
-    let project = xtask::new::emit("my-filter", &answers(defaults), place.path()).unwrap();
-    compare(&project, "my-filter", &defaults.answers).unwrap();
-    let said = compare(&project, "my-filter", &other.answers).unwrap_err();
+    let project = xtask::new::emit("my-filter", &defaults.given(), place.path()).unwrap();
+    compare(&project, "my-filter", &defaults.given()).unwrap();
+    let said = compare(&project, "my-filter", &other.given()).unwrap_err();
     assert!(said.to_string().contains(" emitted "), "{said}");
 }
 
@@ -168,7 +160,7 @@ fn every_combination_defines_what_it_uses_and_uses_what_hooks_define() {
     let combinations = combinations();
     let (mut set, mut used) = (BTreeSet::new(), BTreeSet::new());
     for combination in &combinations {
-        let memory = renderer.render("my-filter", &answers(combination)).unwrap();
+        let memory = renderer.render("my-filter", &combination.given()).unwrap();
         set.extend(memory.set);
         used.extend(memory.used);
     }

@@ -276,7 +276,7 @@ const FOREIGN: &[&str] = &[
     "–",
 ];
 
-/// What stampinf replaces in an INF.
+/// What stampinf replaces in an INF, and what only looks like it.
 const STAMPED: &[&str] = &[
     "$ARCH$",
     "$arch$",

@@ -161,7 +161,7 @@ fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Re
     } else if rest.starts_with("it is the name of a crate") {
         ("name: a crate", well_formed)
     } else if rest.starts_with("it is the name of") {
-        ("name: somebody else's filter", well_formed)
+        ("name: somebody else's filter or service", well_formed)
     } else {
         bail!("no rule says so")
     };

@@ -4,11 +4,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread,
 };
 
 use anyhow::{Context, bail, ensure};
+use object::{
+    LittleEndian,
+    pe::{IMAGE_FILE_MACHINE_ARM64, IMAGE_SUBSYSTEM_NATIVE},
+    read::pe::PeFile64,
+};
 use serde::Deserialize;
 use tempfile::TempDir;
 use testbench::{Bench, Expectations, Finding, expect::ErrorLog};
@@ -81,12 +86,7 @@ impl Emitted {
     /// Where the answers are refused, which they are not to be.
     pub fn new(combination: &Combination) -> anyhow::Result<Self> {
         let folder = crate::scratch_folder()?;
-        let answers: Vec<_> = combination
-            .answers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let project = new::emit(NAME, &answers, folder.path())?;
+        let project = new::emit(NAME, &combination.given(), folder.path())?;
         Ok(Self { project, folder })
     }
 
@@ -99,25 +99,18 @@ impl Emitted {
         files_of(&self.project)
     }
 
-    /// Emits it once more with the released `cargo generate`, and compares.
+    /// Emits it once more with the released `cargo generate`, and compares that with the rendering, too.
     ///
     /// # Errors
     ///
     /// The file in which the two differ.
     pub fn compare_with_released(&self, combination: &Combination) -> anyhow::Result<()> {
         let source = new::staged()?;
+        let from = source.path().to_string_lossy();
         let destination = self.folder.path().join("released");
         fs::create_dir(&destination)?;
-        let mut released = Command::new(tools::ensure_cargo_generate()?);
-        released
-            .arg("generate")
-            .arg("--path")
-            .arg(source.path())
-            .args(["template", "--silent", "--name", NAME, "--destination"])
-            .arg(&destination)
-            // It gives up on whoever has no name.
-            .env("USER", "developer")
-            .stdin(Stdio::null());
+        let mut released = tools::cargo_generate(["--path", &from], NAME, &destination)?;
+        released.args(["--vcs", "none"]);
         for (name, value) in &combination.answers {
             released.arg("-d").arg(format!("{name}={value}"));
         }
@@ -127,18 +120,8 @@ impl Emitted {
             "the released cargo-generate refuses it:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let (ours, theirs) = (self.files()?, files_of(&destination.join(NAME))?);
-        let differing = ours
-            .keys()
-            .chain(theirs.keys())
-            .find(|name| ours.get(*name) != theirs.get(*name));
-        if let Some(name) = differing {
-            bail!(
-                "the released cargo-generate gives another {}",
-                name.display()
-            );
-        }
-        Ok(())
+        render::compare(&destination.join(NAME), NAME, &combination.given())
+            .context("the released cargo-generate")
     }
 
     /// What of it decides what the driver does.
@@ -177,10 +160,10 @@ impl Emitted {
     ///
     /// The first thing that is not as the answers call for.
     pub fn check(&self, combination: &Combination) -> anyhow::Result<()> {
-        let answers = combination
-            .answers
+        let given = combination.given();
+        let answers = given
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .copied()
             .chain([("project-name", NAME)])
             .collect();
         let expected = Files::read()?.of(&answers);
@@ -211,7 +194,7 @@ impl Emitted {
                 inf::check(&text, &answers)?;
             }
         }
-        render::compare(&self.project, NAME, &combination.answers)
+        render::compare(&self.project, NAME, &given)
     }
 }
 
@@ -231,7 +214,7 @@ pub fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
                 files.insert(name, fs::read(&path)?);
             } else if name == Path::new("testbench") {
                 files.insert(PathBuf::from("testbench/"), Vec::new());
-            } else if name != Path::new("target") && name != Path::new(".git") {
+            } else if name != Path::new("target") {
                 folders.push(path);
             }
         }
@@ -296,7 +279,7 @@ impl Workshop {
         let clippy = build::cargo(&self.project)?
             .args(["clippy", "--locked", "--target", openwdk::TARGET])
             .args(["--", "-D", "warnings"])
-            // What rustc 1.95 remembers of one project makes it panic at another, once in a thousand.
+            // What rustc 1.95 remembers of one project can make it panic at the next.
             .env("CARGO_INCREMENTAL", "0")
             .output()?;
         ensure!(
@@ -330,8 +313,9 @@ impl Workshop {
             findings.join("\n")
         );
         if closely {
-            build::build_quietly(&self.project, Profile::Release, Arch::Arm64)
+            let sys = build::build_quietly(&self.project, Profile::Release, Arch::Arm64)
                 .context("for ARM64")?;
+            ensure_is_for_arm64(&sys)?;
         }
         Ok(Proof {
             faults: report.faults_injected,
@@ -359,4 +343,18 @@ impl Workshop {
         }
         Ok(())
     }
+}
+
+/// A driver for ARM64, by what its file says of itself.
+fn ensure_is_for_arm64(sys: &Path) -> anyhow::Result<()> {
+    let bytes = fs::read(sys)?;
+    let file = PeFile64::parse(&*bytes)?;
+    let header = file.nt_headers();
+    ensure!(
+        header.file_header.machine.get(LittleEndian) == IMAGE_FILE_MACHINE_ARM64
+            && header.optional_header.subsystem.get(LittleEndian) == IMAGE_SUBSYSTEM_NATIVE,
+        "{} is no driver for ARM64",
+        sys.display()
+    );
+    Ok(())
 }

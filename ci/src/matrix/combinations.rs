@@ -17,6 +17,17 @@ pub struct Combination {
     pub reason: Reason,
 }
 
+impl Combination {
+    /// The answers, as `new` and the rendering take them.
+    #[must_use]
+    pub fn given(&self) -> Vec<(&str, &str)> {
+        self.answers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+}
+
 /// Why a combination is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {

@@ -66,24 +66,19 @@ pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
 pub fn cargo_generate(name: &str, arguments: &[&str], destination: &Path) -> Output {
     let source = xtask::new::staged().unwrap();
     let from = ["--path", source.path().to_str().unwrap()];
-    cargo_generate_from(&from, name, arguments, destination)
+    cargo_generate_from(from, name, arguments, destination)
 }
 
 /// The same on another place: `from` is `--path P` or `--git U`.
 pub fn cargo_generate_from(
-    from: &[&str],
+    from: [&str; 2],
     name: &str,
     arguments: &[&str],
     destination: &Path,
 ) -> Output {
-    Command::new(xtask::tools::ensure_cargo_generate().unwrap())
-        .arg("generate")
-        .args(from)
-        .args(["template", "--silent", "--name", name])
+    xtask::tools::cargo_generate(from, name, destination)
+        .unwrap()
         .args(arguments)
-        .arg("--destination")
-        .arg(destination)
-        .env("USER", "tester")
         .output()
         .unwrap()
 }
