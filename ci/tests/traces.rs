@@ -68,6 +68,7 @@ const PARTS: &[Part] = &[
             "IoAllocateErrorLogEntry",
             "EventMessageFile",
             "event log",
+            "event source",
             "wevtutil",
         ],
     },

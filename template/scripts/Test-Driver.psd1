@@ -1,7 +1,7 @@
 # What Test-Driver.ps1 expects of this driver. It follows from the answers that the project was made with; keep it true
 # when you change the driver.
 @{
-    # The service, the filter and the event source; with .sys and .inf, the files of the package.
+    # The service and the filter{% if event_log %}, and the event source{% endif %}; with .sys and .inf, the files of the package.
     Driver = '{{crate_name}}'
 
     # Whether it attaches to a volume only where it is asked to.
