@@ -18,5 +18,5 @@ fn main() -> anyhow::Result<()> {
             sources.push(argument);
         }
     }
-    xtask::openwdk::compile_c(&sources, &includes, &out)
+    xtask::openwdk::c::compile_c(&sources, &includes, &out)
 }

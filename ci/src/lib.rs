@@ -1,33 +1,17 @@
-//! `cargo xtask`: everything that is done with the template, one module a verb.
+//! `cargo xtask`: everything that is done with the template.
 //!
-//! | question | module |
+//! | module | what is in it |
 //! |---|---|
-//! | how is a project emitted, and which answers are refused? | [`new`] |
-//! | how is a driver built without Windows? | [`build`], [`openwdk`] |
-//! | what must be installed for that? | [`setup`] |
-//! | how is a `.sys` put through the bench, and how is the verdict shown? | [`verify`] |
-//! | what does CI run? | [`test`] |
-//! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
-//! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
-//! | what would be emitted, judged strictly? | [`render`] |
-//! | do nasty answers break anything? | [`hostile`] |
-//! | which versions does a fresh project lock? | [`lock`] |
+//! | [`commands`] | what a user of the template runs: emit, build, package, verify |
+//! | [`checks`] | what a maintainer runs: the tests of the template |
+//! | [`changes`] | the form of a small change to sources that are kept elsewhere |
+//! | [`openwdk`] | headers, libraries and tools that build a driver without Windows |
 
-pub mod build;
-pub mod hostile;
-pub mod inf;
+pub mod changes;
+pub mod checks;
+pub mod commands;
 mod interruption;
-pub mod lock;
-pub mod matrix;
-pub mod new;
 pub mod openwdk;
-pub mod options;
-pub mod package;
-pub mod render;
-pub mod setup;
-pub mod test;
-pub mod tools;
-pub mod verify;
 
 use std::{
     env,

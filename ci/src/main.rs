@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, lock, matrix, new, openwdk, setup, test, verify};
+use xtask::{
+    checks::{lock, matrix, nightly, test},
+    commands::{build, new, setup, verify},
+    openwdk,
+};
 
 /// Emit, build and prove Windows minifilter drivers in Rust.
 #[derive(Parser)]
@@ -25,6 +29,7 @@ enum Verb {
     Verify(verify::Args),
     Matrix(matrix::Args),
     Test(test::Args),
+    Nightly(nightly::Args),
     Setup(setup::Args),
     Lock(lock::Args),
 }
@@ -34,7 +39,7 @@ fn main() -> ExitCode {
     if let Some(code) = verify::serve_as_bench_worker() {
         return code;
     }
-    if let Some(code) = openwdk::serve_as_rustc_wrapper() {
+    if let Some(code) = openwdk::host::serve_as_rustc_wrapper() {
         return code;
     }
     if let Some(code) = new::serve_as_generator() {
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Nightly(args) => nightly::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Lock(args) => lock::run(&args),
     };

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | which tools and headers are there? | [`toolchain`] |
 //! | the folder that `WDKContentRoot` names | [`root`] |
+//! | what is a driver built for? | [`target`] |
+//! | was the open WDK tried with a project's crates? | [`lock_file`] |
 //! | wdk-build on a Linux host | [`host`] |
 //! | a minifilter in C | [`c`] |
 //!
@@ -11,35 +13,19 @@
 
 pub mod c;
 pub mod host;
+pub mod lock_file;
 pub mod root;
+pub mod target;
 pub mod toolchain;
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::Context;
 
-use self::toolchain::{Llvm, Mingw};
-pub use self::{c::compile_c, host::serve_as_rustc_wrapper};
-
-/// The target that drivers are built for.
-pub const TARGET: &str = "x86_64-pc-windows-msvc";
-
-/// The target of ARM64. A driver is compiled and linked for it here; the bench runs drivers of x64 only.
-pub const TARGET_ARM64: &str = "aarch64-pc-windows-msvc";
-
-/// Where the open WDK's own files lie.
-fn data() -> PathBuf {
-    crate::repository().join("ci/openwdk")
-}
-
-/// Where what is made of them lies: a cache that `cargo clean` empties.
-fn cache() -> PathBuf {
-    crate::repository().join("ci/target/openwdk")
-}
+use self::{
+    target::{TARGET, TARGET_ARM64},
+    toolchain::{Llvm, Mingw},
+};
 
 /// The open WDK, ready to build with.
 #[derive(Debug, Clone)]
@@ -54,13 +40,13 @@ impl OpenWdk {
     ///
     /// # Errors
     ///
-    /// Something is missing, which [`setup`](crate::setup) would have installed, or a tool failed.
+    /// Something is missing, which [`setup`](crate::commands::setup) would have installed, or a tool failed.
     pub fn prepare() -> anyhow::Result<Self> {
         const MISSING: &str = "run `cargo xtask setup`, which says what is missing";
         let llvm = Llvm::find().with_context(|| format!("there is no complete LLVM: {MISSING}"))?;
         let mingw =
             Mingw::find().with_context(|| format!("mingw-w64 is not complete: {MISSING}"))?;
-        let root = root::make(&cache(), &llvm, &mingw)?;
+        let root = root::make(&root::cache(), &llvm, &mingw)?;
         Ok(Self { root, llvm })
     }
 
@@ -101,6 +87,12 @@ impl OpenWdk {
         Ok(())
     }
 
+    /// clang, which compiles for the kernel of 64-bit Windows against these headers.
+    #[must_use]
+    pub fn clang(&self) -> Command {
+        self.llvm.clang(&root::include_directories(&self.root))
+    }
+
     fn library(&self, name: &str) -> PathBuf {
         root::library_directory(&self.root).join(name)
     }
@@ -108,16 +100,4 @@ impl OpenWdk {
     fn program(&self, name: &str) -> PathBuf {
         self.llvm.program(name)
     }
-}
-
-/// Refuses a project whose lock file names a version of the wdk crates that the open WDK was not tried with.
-///
-/// # Errors
-///
-/// A sentence that names both versions and the way out.
-pub fn check_lock_file(lock: &Path) -> anyhow::Result<()> {
-    for (package, version) in crate::build::locked_packages(lock)? {
-        host::check_version(&package, &version)?;
-    }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use std::{fs, thread};
 use emitting::windows::Windows;
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::openwdk::compile_c;
+use xtask::openwdk::c::compile_c;
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers")

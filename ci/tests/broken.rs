@@ -7,120 +7,65 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
-    process::Command,
+    path::PathBuf,
 };
 
 use emitting::windows::Windows;
-use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::{
-    build::{self, Profile},
-    new,
+    changes::Changed,
+    checks::driver,
+    commands::new,
+    openwdk::target::{Arch, Profile},
 };
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    /// Broken drivers.
-    driver: Vec<Changed>,
-    /// Drivers that are not.
-    good: Vec<Changed>,
-}
-
-/// An emitted project with a change.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Changed {
-    name: String,
-    /// The rule that finds it; a good driver has none.
+/// A project with changes, and the rule that finds them; a good driver has none.
+struct Case {
+    changed: Changed,
     rule: Option<String>,
-    #[serde(default)]
-    answers: BTreeMap<String, String>,
-    edit: Vec<Edit>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Edit {
-    file: String,
-    find: String,
-    replace: String,
-}
-
-impl Changed {
-    /// Builds it in `project`, which is left as it was, and returns the `.sys` in a place of its own.
-    fn build(&self, project: &Path) -> PathBuf {
-        let mut originals = BTreeMap::new();
-        for edit in &self.edit {
-            let file = project.join(&edit.file);
-            let text = fs::read_to_string(&file).unwrap();
-            let times = text.matches(&edit.find).count();
-            let (name, shown) = (&self.name, &edit.file);
-            assert_eq!(
-                times, 1,
-                "{name}: this stands {times} times in {shown}:\n{}",
-                edit.find
-            );
-            fs::write(&file, text.replace(&edit.find, &edit.replace)).unwrap();
-            originals.entry(file).or_insert(text);
+/// The cases of `broken.toml`.
+fn cases() -> Vec<Case> {
+    let text = fs::read_to_string(xtask::repository().join("ci/tests/broken.toml")).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let lists: Vec<_> = table.keys().map(String::as_str).collect();
+    assert_eq!(lists, ["driver", "good"]);
+    let mut cases = Vec::new();
+    for (list, entries) in table {
+        let entries: Vec<toml::Table> = entries.try_into().unwrap();
+        for mut entry in entries {
+            let rule = entry.remove("rule").map(|rule| rule.try_into().unwrap());
+            let changed: Changed = entry.try_into().unwrap();
+            assert_eq!(rule.is_some(), list == "driver", "{}", changed.name);
+            cases.push(Case { changed, rule });
         }
-        let built = build::build(project, Profile::Release);
-        for (file, text) in originals {
-            fs::write(file, text).unwrap();
-        }
-        let own = project.join(&self.name).with_extension("sys");
-        fs::copy(
-            built.unwrap_or_else(|error| panic!("{}: {error:#}", self.name)),
-            &own,
-        )
-        .unwrap();
-        own
     }
+    cases
 }
 
 /// Builds all of them, in one project for each set of answers: cargo then compiles little more than
-/// the change. Each lies beside the expectations of its project.
-fn build_all(changed: &[Changed], folder: &TempDir) -> Vec<PathBuf> {
+/// the change. Each `.sys` lies beside the expectations of its project.
+fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
     let mut projects = BTreeMap::new();
     let mut built = Vec::new();
-    for (number, driver) in changed.iter().enumerate() {
-        let project = projects.entry(&driver.answers).or_insert_with(|| {
+    for (number, Case { changed, .. }) in cases.iter().enumerate() {
+        let project = projects.entry(&changed.answers).or_insert_with(|| {
             let parent = folder.path().join(number.to_string());
             fs::create_dir(&parent).unwrap();
-            let answers: Vec<_> = driver
-                .answers
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            new::emit("my-filter", &answers, &parent).unwrap()
+            new::emit("my-filter", &changed.given(), &parent).unwrap()
         });
-        println!("building {}", driver.name);
-        built.push(driver.build(project));
+        println!("building {}", changed.name);
+        let applied = changed.apply(project).unwrap();
+        let sys = driver::build(project, Profile::Release, Arch::Amd64)
+            .unwrap_or_else(|error| panic!("{}: {error:#}", changed.name));
+        drop(applied);
+        let own = project.join(&changed.name).with_extension("sys");
+        fs::copy(sys, &own).unwrap();
+        built.push(own);
     }
     built
-}
-
-/// What `cargo xtask verify` reports.
-fn verify(sys: &Path) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(["verify", "--json"])
-        .arg(sys)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let report: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}\n{said}{}",
-            sys.display(),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    });
-    assert!(!report["expectations"].is_null(), "{}", sys.display());
-    let status = i32::from(!report["findings"].as_array().unwrap().is_empty());
-    assert_eq!(output.status.code(), Some(status), "{}", sys.display());
-    report
 }
 
 /// The rules that are broken, with what the report says of each.
@@ -133,24 +78,25 @@ fn rules(report: &Value) -> BTreeMap<&str, String> {
 
 #[test]
 fn each_is_found_by_its_rule_and_no_other_under_wine_as_well() {
-    let text = fs::read_to_string(xtask::repository().join("ci/tests/broken.toml")).unwrap();
-    let table: Table = toml::from_str(&text).unwrap();
-    let changed: Vec<_> = table.driver.into_iter().chain(table.good).collect();
-    let names: BTreeSet<_> = changed.iter().map(|driver| &driver.name).collect();
-    assert_eq!(names.len(), changed.len(), "two drivers have one name");
+    let cases = cases();
+    let names: BTreeSet<_> = cases.iter().map(|case| &case.changed.name).collect();
+    assert_eq!(names.len(), cases.len(), "two drivers have one name");
 
     let folder = emitting::folder();
-    let built = build_all(&changed, &folder);
-    let reports: Vec<_> = built.iter().map(|sys| verify(sys)).collect();
+    let built = build_all(&cases, &folder);
+    let reports: Vec<_> = built
+        .iter()
+        .map(|sys| driver::judge_as_expected(sys).unwrap())
+        .collect();
     let mut wrong = String::new();
-    for (driver, report) in changed.iter().zip(&reports) {
+    for (case, report) in cases.iter().zip(&reports) {
         let found = rules(report);
-        if !found.keys().eq(driver.rule.iter()) {
+        if !found.keys().eq(case.rule.iter()) {
             let _ = writeln!(
                 wrong,
                 "{}: to be found by {:?}, found by {:?}\n{}",
-                driver.name,
-                driver.rule,
+                case.changed.name,
+                case.rule,
                 found.keys(),
                 found.values().cloned().collect::<Vec<_>>().join("\n")
             );

@@ -130,12 +130,12 @@ fn a_values_file_and_the_environment_answer_like_arguments() {
     .unwrap();
     let shown = file.to_str().unwrap();
     let mut trees = Vec::new();
-    let source = xtask::new::staged().unwrap();
+    let source = xtask::commands::new::staged().unwrap();
     for released in [false, true] {
         let destination = place.path().join(released.to_string());
         fs::create_dir(&destination).unwrap();
         let mut command = if released {
-            let mut command = Command::new(xtask::tools::ensure_cargo_generate().unwrap());
+            let mut command = Command::new(xtask::checks::tools::ensure_cargo_generate().unwrap());
             command
                 .args(["generate", "template", "--name", "my-filter", "--path"])
                 .arg(source.path());
@@ -286,12 +286,12 @@ fn no_folder_is_left_empty() {
 
 #[test]
 fn every_operation_has_a_file() {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     let operations = options
         .into_iter()
         .find(|option| option.name == "operations")
         .unwrap();
-    let xtask::options::Kind::List(choices) = operations.kind else {
+    let xtask::commands::options::Kind::List(choices) = operations.kind else {
         panic!("{operations:?}")
     };
     let files: BTreeSet<String> = choices
@@ -426,7 +426,7 @@ fn templates_use_the_values_that_exist_and_all_of_them() {
     let derived = found(r#"variable::set\("([a-z_]+)""#, &hook);
     let mut known = derived.clone();
     known.extend(
-        xtask::options::declared()
+        xtask::commands::options::declared()
             .unwrap()
             .into_iter()
             .map(|option| option.name),

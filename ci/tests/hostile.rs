@@ -3,9 +3,9 @@
 use std::{fs, process::Command, thread};
 
 use xtask::{
-    hostile::{answers::Case, first_failure, try_cases},
+    checks::hostile::{answers::Case, first_failure, try_cases},
+    commands::options::Kind,
     openwdk::toolchain::Llvm,
-    options::Kind,
 };
 
 /// Always the same ones: a test that fails must fail again.
@@ -28,7 +28,7 @@ fn nasty_answers_are_refused_or_give_what_they_claim() {
 
 #[test]
 fn a_seed_gives_the_same_answers_again() {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     let one = |seed| Case::of(seed, &options).to_string();
     assert_eq!(one(1), one(1));
     assert_ne!(one(1), one(2));
@@ -185,7 +185,7 @@ fn a_template_that_breaks_is_found_and_the_seed_finds_it_again() {
 }
 
 fn found((file, from, to, said, near): &Fault) {
-    let place = xtask::new::staged().unwrap();
+    let place = xtask::commands::new::staged().unwrap();
     let path = place.path().join(file);
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{file} has no {from}");
@@ -221,7 +221,7 @@ fn main() {
 /// From the answers through Cargo's variables, the emitted build script and llvm-rc.
 #[test]
 fn the_version_resource_holds_what_was_answered() {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     let description = options.iter().find(|it| it.name == "description").unwrap();
     let Kind::Text { shape, .. } = &description.kind else {
         panic!("{description:?}")

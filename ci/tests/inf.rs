@@ -13,18 +13,18 @@ use std::{
 use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
 use serde::Deserialize;
-use xtask::inf::{
+use xtask::checks::matrix::combinations::{self, Axis, Reason};
+use xtask::commands::inf::{
     self,
     answers::{self, Layout},
     groups::GROUPS,
     installed::{self, Registry, Value},
     reader::Inf,
 };
-use xtask::matrix::combinations::{self, Axis, Reason};
 
 /// These answers, and the defaults of all others.
 fn complete(answers: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let defaults = xtask::options::declared().unwrap().into_iter();
+    let defaults = xtask::commands::options::declared().unwrap().into_iter();
     let mut all: BTreeMap<_, _> = defaults
         .map(|option| (option.name, option.default))
         .collect();
@@ -66,12 +66,12 @@ fn value<'a>(registry: &'a Registry, name: &str) -> &'a Value {
 
 #[test]
 fn groups_classes_and_altitudes_belong_together() {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     let option = options
         .into_iter()
         .find(|option| option.name == "load_order_group")
         .unwrap();
-    let xtask::options::Kind::Choice(choices) = option.kind else {
+    let xtask::commands::options::Kind::Choice(choices) = option.kind else {
         panic!("{option:?}")
     };
     let declared: Vec<String> = choices.into_iter().map(|choice| choice.value).collect();
@@ -99,7 +99,7 @@ fn groups_classes_and_altitudes_belong_together() {
                 ("load_order_group", group.option),
                 ("altitude", outside.as_str()),
             ];
-            let refused = xtask::new::emit("my-filter", &answers, folder().path())
+            let refused = xtask::commands::new::emit("my-filter", &answers, folder().path())
                 .unwrap_err()
                 .to_string();
             let name = group.name;
@@ -371,7 +371,7 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
 
 /// Answers that make different INFs: the defaults, each option alone, everything on, everything off, and free text.
 fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     let axes: Vec<_> = options.iter().map(Axis::of).collect();
     let chosen = combinations::chosen(&axes).into_iter();
     let mut all: Vec<BTreeMap<_, _>> = chosen
@@ -546,7 +546,8 @@ fn wine_starts_the_installed_driver() {
         "132",
     ];
     // What is no driver does not start.
-    let built = xtask::build::build(&project, xtask::build::Profile::Release).unwrap();
+    let built =
+        xtask::commands::build::build(&project, xtask::openwdk::target::Profile::Release).unwrap();
     for (bytes, state) in [
         (b"no driver".to_vec(), "STOPPED"),
         (fs::read(built).unwrap(), "RUNNING"),

@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, fs};
 
 use xtask::{
-    matrix::{
+    checks::matrix::{
         combinations::{Axis, chosen},
         snapshot,
     },
-    options,
+    commands::options,
 };
 
 #[test]

@@ -14,7 +14,7 @@ use object::{
 };
 use serde::Deserialize;
 use tempfile::TempDir;
-use xtask::openwdk::{OpenWdk, compile_c};
+use xtask::openwdk::{OpenWdk, c::compile_c};
 
 #[derive(Deserialize)]
 struct Documented {

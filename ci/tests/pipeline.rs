@@ -16,9 +16,12 @@ use regex::Regex;
 use serde_json::Value;
 use tree_sitter::{Node, Parser};
 use xtask::{
-    build::{self, Arch, Profile},
-    matrix::combinations::{self, Axis},
-    options, package, tools,
+    checks::{
+        matrix::combinations::{self, Axis},
+        tools,
+    },
+    commands::{build, options, package},
+    openwdk::target::{Arch, Profile},
 };
 
 const WORKFLOW: &str = ".github/workflows/ci.yml";
@@ -690,7 +693,7 @@ fn the_test_on_a_machine_expects_what_was_answered() {
 /// A package of a project whose version is none of the template's.
 static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
     let place = emitting::shared_folder("package");
-    let project = xtask::new::emit("my-filter", &[], &place).unwrap();
+    let project = xtask::commands::new::emit("my-filter", &[], &place).unwrap();
     for name in ["Cargo.toml", "Cargo.lock"] {
         let text = read(&project, name);
         let own = "name = \"my-filter\"\nversion = \"0.1.0\"";

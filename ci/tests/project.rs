@@ -13,12 +13,18 @@ use std::{
 use emitting::{windows::Windows, wine::Wine};
 use object::read::pe::{Import, PeFile64};
 use serde::Deserialize;
-use testbench::{Bench, Expectations, Finding};
+use testbench::Expectations;
 use xtask::{
-    build::{self, Arch, Profile},
-    new,
-    openwdk::toolchain::GNU_TARGET,
-    options::{self, Kind},
+    checks::driver,
+    commands::{
+        new,
+        options::{self, Kind},
+    },
+    openwdk::{
+        lock_file,
+        target::{Arch, Profile},
+        toolchain::GNU_TARGET,
+    },
 };
 
 /// Every unload policy with and without `sc stop`, and in between the other answers that choose code.
@@ -79,9 +85,12 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         } else {
             &[Profile::Release]
         };
-        let drivers = profiles
-            .iter()
-            .map(|&profile| (profile, build::build(&project, profile).unwrap()));
+        let drivers = profiles.iter().map(|&profile| {
+            (
+                profile,
+                driver::build(&project, profile, Arch::Amd64).unwrap(),
+            )
+        });
         let drivers = drivers.collect();
         (project, drivers)
     });
@@ -120,29 +129,9 @@ fn emit(answers: &[(&str, &str)], folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn is_formatted() {
+fn is_formatted_and_passes_clippy_with_warnings_denied() {
     for (project, _) in &BUILT.projects {
-        let output = Command::new("cargo")
-            .args(["fmt", "--check"])
-            .current_dir(project)
-            .output()
-            .unwrap();
-        let diff = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{}:\n{diff}", project.display());
-    }
-}
-
-#[test]
-fn passes_clippy_with_warnings_denied() {
-    for (project, _) in &BUILT.projects {
-        let output = build::cargo(project)
-            .unwrap()
-            .args(["clippy", "--locked", "--target", "x86_64-pc-windows-msvc"])
-            .args(["--", "-D", "warnings"])
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}:\n{said}", project.display());
+        driver::lint(project).unwrap_or_else(|error| panic!("{}: {error:#}", project.display()));
     }
 }
 
@@ -228,29 +217,12 @@ fn is_proven_in_both_profiles() {
             Expectations::default()
         };
         for (profile, sys) in drivers {
-            let report = Bench::open(sys)
-                .unwrap()
-                .expect(expectations.clone())
-                .worker(xtask::program().unwrap())
-                .run()
-                .unwrap();
-            let findings: Vec<_> = report.findings.iter().map(Finding::line).collect();
-            assert!(
-                findings.is_empty(),
-                "{}:\n{}",
-                sys.display(),
-                findings.join("\n")
-            );
+            let report = driver::judge(sys, Some(expectations.clone())).unwrap();
+            driver::must_be_clean(&report).unwrap();
             // Two calls that fail at load in several ways, and most of them again without a log.
-            assert!(
-                report.faults_injected >= 6,
-                "{} faults",
-                report.faults_injected
-            );
-            println!(
-                "{profile:?}: {} faults injected, no findings",
-                report.faults_injected
-            );
+            let faults = report["faults-injected"].as_u64().unwrap();
+            assert!(faults >= 6, "{faults} faults");
+            println!("{profile:?}: {faults} faults injected, no findings");
         }
     }
 }
@@ -260,7 +232,7 @@ fn is_proven_in_both_profiles() {
 fn its_own_tests_pass_and_can_fail() {
     let (project, _) = &BUILT.projects[0];
     // The newest is a package for another processor, which the bench cannot run.
-    let arm64 = build::build_quietly(project, Profile::Release, Arch::Arm64).unwrap();
+    let arm64 = driver::build(project, Profile::Release, Arch::Arm64).unwrap();
     let package = project.join("target/package/arm64/driver");
     fs::create_dir_all(&package).unwrap();
     fs::copy(arm64, package.join("my_filter.sys")).unwrap();
@@ -328,12 +300,8 @@ fn is_judged_under_wine_as_it_is_here() {
             fs::create_dir_all(&folder).unwrap();
             let own = folder.join(sys.file_name().unwrap());
             fs::copy(sys, &own).unwrap();
-            let mut bench = Bench::open(&own).unwrap();
-            if let Some((_, expectations)) = Expectations::find(&own).unwrap() {
-                bench = bench.expect(expectations);
-            }
-            let report = bench.worker(xtask::program().unwrap()).run().unwrap();
-            judged.push((own, serde_json::to_value(report).unwrap()));
+            let report = driver::judge_as_expected(&own).unwrap();
+            judged.push((own, report));
         }
     }
     windows.assert_agrees(judged.iter().map(|(sys, report)| (sys.as_path(), report)));
@@ -422,7 +390,7 @@ fn cargo_would_write_the_same_lock_file_whatever_the_name() {
 fn no_project_is_named_like_a_crate_it_locks() {
     let folder = emitting::folder();
     let project = new::emit("my-filter", &[], folder.path()).unwrap();
-    for (name, _) in build::locked_packages(&project.join("Cargo.lock")).unwrap() {
+    for (name, _) in lock_file::packages(&project.join("Cargo.lock")).unwrap() {
         if name != "my-filter" {
             assert!(
                 new::emit(&name, &[], folder.path()).is_err(),

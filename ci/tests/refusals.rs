@@ -359,7 +359,7 @@ fn a_destination_outlives_a_name_that_is_none() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{name:?}");
         assert_eq!(names(destination.path()), ["precious"], "{name:?}");
-        assert!(xtask::new::emit(name, &[], destination.path()).is_err());
+        assert!(xtask::commands::new::emit(name, &[], destination.path()).is_err());
         assert_eq!(
             names(&destination.path().join("precious")),
             ["file"],

@@ -14,9 +14,11 @@ use emitting::{
 };
 use tempfile::TempDir;
 use xtask::{
-    matrix::combinations::{Axis, Combination, Reason, chosen},
-    options,
-    render::{Failure, Rendered, Renderer, compare},
+    checks::{
+        matrix::combinations::{Axis, Combination, Reason, chosen},
+        render::{Failure, Rendered, Renderer, compare},
+    },
+    commands::options,
 };
 
 fn combinations() -> Vec<Combination> {
@@ -34,7 +36,7 @@ fn files(rendered: &Rendered) -> Tree {
 
 /// A copy of the template, to spoil.
 fn spoiled(file: &str, more: &str) -> anyhow::Result<(TempDir, Renderer)> {
-    let place = xtask::new::staged().unwrap();
+    let place = xtask::commands::new::staged().unwrap();
     let path = place.path().join(file);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, text + more).unwrap();
@@ -55,7 +57,7 @@ fn combinations_are_rendered_as_they_are_emitted() {
         }
         let answers = combination.given();
         let name = format!("filter-{number}");
-        let project = xtask::new::emit(&name, &answers, place.path()).unwrap();
+        let project = xtask::commands::new::emit(&name, &answers, place.path()).unwrap();
         let memory = renderer.render(&name, &answers).unwrap();
         assert_same(&tree(&project), &files(&memory), &format!("{answers:?}"));
         memory.is_in(&project).unwrap();
@@ -74,7 +76,7 @@ fn the_matrix_compares_each_project_with_its_rendering() {
     let combinations = combinations();
     let (defaults, other) = (&combinations[0], &combinations[1]);
     let place = folder();
-    let project = xtask::new::emit("my-filter", &defaults.given(), place.path()).unwrap();
+    let project = xtask::commands::new::emit("my-filter", &defaults.given(), place.path()).unwrap();
     compare(&project, "my-filter", &defaults.given()).unwrap();
     let said = compare(&project, "my-filter", &other.given()).unwrap_err();
     assert!(said.to_string().contains(" emitted "), "{said}");
@@ -144,7 +146,7 @@ fn refusals_are_the_same_sentences() {
         ("my-filter", vec![("testbench", "1")]),
         ("my-filter", vec![("colour", "red")]),
     ] {
-        let expected = xtask::new::emit(name, &answers, place.path()).unwrap_err();
+        let expected = xtask::commands::new::emit(name, &answers, place.path()).unwrap_err();
         let Err(Failure::Refused(sentence)) = renderer.render(name, &answers) else {
             panic!("{name} {answers:?} is not refused")
         };
@@ -245,7 +247,7 @@ fn a_name_that_nothing_sets_is_a_fault_in_an_output_and_in_a_tag() {
 /// The released program emits such a project in silence.
 #[test]
 fn files_of_one_name_are_a_fault() {
-    let place = xtask::new::staged().unwrap();
+    let place = xtask::commands::new::staged().unwrap();
     fs::write(place.path().join("template/my_filter.inx"), "").unwrap();
     let renderer = Renderer::of(place.path(), Path::new("/tmp")).unwrap();
     let said = renderer.render("my-filter", &[]).unwrap_err().to_string();

@@ -15,7 +15,7 @@ use rexpect::session::{PtySession, spawn_with_options};
 
 /// The prompts, in their order.
 fn prompts() -> Vec<String> {
-    let options = xtask::options::declared().unwrap();
+    let options = xtask::commands::options::declared().unwrap();
     options.into_iter().map(|option| option.prompt).collect()
 }
 
@@ -37,7 +37,7 @@ fn xtask(destination: &Path) -> PtySession {
 
 /// The released program, which is not told a name.
 fn released(source: &Path, destination: &Path) -> PtySession {
-    let mut command = Command::new(xtask::tools::ensure_cargo_generate().unwrap());
+    let mut command = Command::new(xtask::checks::tools::ensure_cargo_generate().unwrap());
     command
         .args(["generate", "template", "--path"])
         .arg(source)
@@ -89,7 +89,7 @@ fn enter_through_every_question_takes_the_defaults() {
 #[test]
 fn enter_through_every_question_of_the_released_program_too() {
     let destination = folder();
-    let source = xtask::new::staged().unwrap();
+    let source = xtask::commands::new::staged().unwrap();
     let mut session = released(source.path(), destination.path());
     session.exp_string("Project name").unwrap();
     enter(&mut session);
@@ -147,7 +147,7 @@ fn a_wrong_answer_is_corrected() {
 #[test]
 fn a_wrong_answer_to_the_released_program_is_corrected() {
     let destination = folder();
-    let source = xtask::new::staged().unwrap();
+    let source = xtask::commands::new::staged().unwrap();
     let mut session = released(source.path(), destination.path());
     session.exp_string("Project name").unwrap();
     answer(&mut session, "con");
@@ -184,7 +184,7 @@ fn what_is_answered_is_not_asked() {
         .args(["new", "my-filter", "--destination"])
         .arg(destination.path())
         .env("TERM", "xterm");
-    for option in xtask::options::declared().unwrap() {
+    for option in xtask::commands::options::declared().unwrap() {
         if option.name != "license" {
             command
                 .arg("-d")

@@ -3,7 +3,7 @@
 mod emitting;
 
 use emitting::{Tree, rendered};
-use xtask::options::{self, Kind};
+use xtask::commands::options::{self, Kind};
 
 /// An option that adds something, and what is only there with it, as it may be written in any file.
 struct Part {

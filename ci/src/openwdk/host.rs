@@ -144,7 +144,7 @@ fn value_of<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a OsStr> {
 }
 
 fn sources() -> PathBuf {
-    super::data().join("host")
+    super::root::data().join("host")
 }
 
 #[cfg(unix)]

@@ -22,8 +22,12 @@ use anyhow::{Context, bail};
 use object::read::archive::ArchiveFile;
 use serde::Deserialize;
 
-use super::toolchain::{Llvm, Mingw};
-use crate::build::Profile;
+use crate::changes::Edit;
+
+use super::{
+    target::{Profile, TARGET, TARGET_ARM64},
+    toolchain::{Llvm, Mingw},
+};
 
 /// The version that the folders carry: the WDK that wdk-build 0.6 is documented with.
 const VERSION: &str = "10.0.26100.0";
@@ -62,17 +66,20 @@ const LIBRARIES: [(&str, &str); 4] = [
     ("fltMgr", "FLTMGR.SYS"),
 ];
 
-/// One correction of one of mingw-w64's headers.
-#[derive(Deserialize)]
-struct Edit {
-    file: String,
-    find: String,
-    replace: String,
-}
-
+/// The corrections of mingw-w64's headers.
 #[derive(Deserialize)]
 struct Edits {
     edit: Vec<Edit>,
+}
+
+/// Where the open WDK's own files lie.
+pub(super) fn data() -> PathBuf {
+    crate::repository().join("ci/openwdk")
+}
+
+/// Where what is made of them lies: a cache that `cargo clean` empties.
+pub(super) fn cache() -> PathBuf {
+    crate::repository().join("ci/target/openwdk")
 }
 
 /// Makes the folder, unless it is there, and returns its path.
@@ -142,7 +149,7 @@ pub fn library_directory(root: &Path) -> PathBuf {
 fn key(llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
     (RECIPE, &llvm.bin, &mingw.include).hash(&mut hasher);
-    for file in files_below(&super::data())? {
+    for file in files_below(&data())? {
         (&file, fs::read(&file)?).hash(&mut hasher);
     }
     // A package that was upgraded has other sizes or dates; its contents are too many to read each time.
@@ -178,7 +185,7 @@ fn files_below(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
     let [ours, km, shared] = include_directories(root);
     fs::create_dir_all(&ours)?;
-    for file in files_below(&super::data().join("include"))? {
+    for file in files_below(&data().join("include"))? {
         let name = file.file_name().context("a file has a name")?;
         fs::copy(&file, ours.join(name))?;
     }
@@ -195,7 +202,7 @@ fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
     }
     link(&mingw.include, &shared)?;
 
-    let edits = fs::read_to_string(super::data().join("edits.toml"))?;
+    let edits = fs::read_to_string(data().join("edits.toml"))?;
     let edits: Edits =
         toml::from_str(&edits).context("ci/openwdk/edits.toml is not what root.rs reads")?;
     let mut edited = BTreeMap::new();
@@ -234,14 +241,14 @@ fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
     let x64 = library_directory(root);
     let arm64 = x64.with_file_name("ARM64");
     for (directory, machine, target) in [
-        (&x64, "i386:x86-64", super::TARGET),
-        (&arm64, "arm64", super::TARGET_ARM64),
+        (&x64, "i386:x86-64", TARGET),
+        (&arm64, "arm64", TARGET_ARM64),
     ] {
         fs::create_dir_all(directory)?;
         for (library, image) in LIBRARIES {
             let mut exports = exports_known_to_mingw(&mingw_library(mingw, library))?;
             exports.extend(exports_listed(
-                &super::data().join("lib").join(format!("{library}.txt")),
+                &data().join("lib").join(format!("{library}.txt")),
             )?);
             import_library(directory, library, image, &exports, llvm, machine)?;
         }
@@ -250,7 +257,7 @@ fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
         empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm, target)?;
     }
     // wdk-build links it for this processor.
-    empty_library(&arm64.join("arm64rt.lib"), llvm, super::TARGET_ARM64)?;
+    empty_library(&arm64.join("arm64rt.lib"), llvm, TARGET_ARM64)?;
     static_library(root, &x64.join("wdmsec.lib"), llvm, &[])?;
     static_library(root, &arm64.join("wdmsec.lib"), llvm, &FOR_ARM64)
 }
@@ -370,11 +377,12 @@ fn static_library(
     let object = library.with_extension("obj");
     let source = library.with_extension("c");
     let source = source.file_name().context("a library has a name")?;
-    run(super::c::clang(llvm, root)
+    run(llvm
+        .clang(&include_directories(root))
         .args(arguments)
         .args(["-O1", "-c", "-o"])
         .arg(&object)
-        .arg(super::data().join("lib").join(source)))?;
+        .arg(data().join("lib").join(source)))?;
     archive(&object, library, llvm)
 }
 

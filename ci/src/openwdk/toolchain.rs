@@ -7,6 +7,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The programs that are needed of LLVM.
@@ -52,6 +53,37 @@ impl Llvm {
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
+    }
+
+    /// clang, which compiles for the kernel of 64-bit Windows and searches headers in these folders.
+    #[must_use]
+    pub fn clang(&self, includes: &[PathBuf]) -> Command {
+        let mut clang = Command::new(self.program("clang"));
+        clang.args([
+            "--target=x86_64-pc-windows-msvc",
+            "-std=gnu17",
+            "-fms-compatibility",
+            "-fms-extensions",
+            // A driver is not linked with the C runtime, and has no floating point.
+            "-fno-builtin",
+            "-mno-implicit-float",
+            "-fno-stack-protector",
+            // A variable that several files declare is one, as it is to Microsoft's compiler.
+            "-fcommon",
+            "-D_WIN64",
+            "-D_AMD64_",
+            "-DAMD64",
+            "-D_KERNEL_MODE",
+            // The headers are not ours to tidy.
+            "-Wno-everything",
+            // What is not declared would be called with a guessed signature.
+            "-Werror=implicit-function-declaration",
+            "-Werror=int-conversion",
+        ]);
+        for folder in includes {
+            clang.arg("-I").arg(folder);
+        }
+        clang
     }
 }
 

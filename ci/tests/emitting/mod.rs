@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use xtask::render::Renderer;
+use xtask::checks::render::Renderer;
 
 /// Every printable ASCII character, the blank not at an end.
 pub const PRINTABLE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ `abcdefghijklmnopqrstuvwxyz{|}~";
@@ -64,7 +64,7 @@ pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
 
 /// The released `cargo generate` on this repository, with `--silent`.
 pub fn cargo_generate(name: &str, arguments: &[&str], destination: &Path) -> Output {
-    let source = xtask::new::staged().unwrap();
+    let source = xtask::commands::new::staged().unwrap();
     let from = ["--path", source.path().to_str().unwrap()];
     cargo_generate_from(from, name, arguments, destination)
 }
@@ -76,7 +76,7 @@ pub fn cargo_generate_from(
     arguments: &[&str],
     destination: &Path,
 ) -> Output {
-    xtask::tools::cargo_generate(from, name, destination)
+    xtask::checks::tools::cargo_generate(from, name, destination)
         .unwrap()
         .args(arguments)
         .output()
@@ -150,7 +150,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 /// Emits a project by the library, for tests of what is in it.
 pub fn emit(answers: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let destination = folder();
-    let project = xtask::new::emit("my-filter", answers, destination.path()).unwrap();
+    let project = xtask::commands::new::emit("my-filter", answers, destination.path()).unwrap();
     (destination, project)
 }
 

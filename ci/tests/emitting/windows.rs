@@ -6,22 +6,28 @@
 //! runtime.
 
 use std::{
+    cell::LazyCell,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use serde_json::Value;
-use xtask::openwdk::{
-    self,
-    toolchain::{GNU_TARGET, Llvm, Mingw},
+use testbench::Expectations;
+use xtask::{
+    checks::{cache::Inputs, driver},
+    openwdk::{
+        target::TARGET,
+        toolchain::{GNU_TARGET, Llvm, Mingw},
+    },
 };
 
 use super::wine::Wine;
 
 /// Wine, with what programs of this target need there.
 pub struct Windows {
-    wine: Wine,
+    /// Made when a program is to run there.
+    wine: LazyCell<Wine>,
     llvm: Llvm,
     libraries: PathBuf,
 }
@@ -30,7 +36,7 @@ impl Windows {
     /// A fresh one.
     pub fn new() -> Self {
         let windows = Self {
-            wine: Wine::new(),
+            wine: LazyCell::new(Wine::new),
             llvm: Llvm::find().expect("LLVM is not installed: run cargo xtask setup"),
             libraries: xtask::repository().join("ci/target/windows"),
         };
@@ -60,12 +66,7 @@ impl Windows {
         let dll = folder.path().join("bcryptprimitives.dll");
         let built = Command::new("rustc")
             .args(["--edition=2024", "--crate-type=cdylib"])
-            .args([
-                "--target",
-                openwdk::TARGET,
-                "-Copt-level=2",
-                "-Cpanic=abort",
-            ])
+            .args(["--target", TARGET, "-Copt-level=2", "-Cpanic=abort"])
             .args(["-Clink-arg=/NOENTRY", "-Clink-arg=/NODEFAULTLIB"])
             .arg(format!(
                 "-Clinker={}",
@@ -107,6 +108,38 @@ impl Windows {
 
     /// The reports of the bench, as it is in the template, on drivers.
     pub fn verify(&self, drivers: &[&Path]) -> Vec<Value> {
+        let wine = Wine::version();
+        let inputs: Vec<Inputs> = drivers
+            .iter()
+            .map(|sys| {
+                let expectations = Expectations::find(sys).unwrap().map(|(_, it)| it);
+                driver::verdict(&wine, sys, expectations.as_ref()).unwrap()
+            })
+            .collect();
+        let mut reports: Vec<Option<Value>> = inputs
+            .iter()
+            .map(|inputs| Some(serde_json::from_slice(&inputs.kept()?).unwrap()))
+            .collect();
+        let missing: Vec<usize> = (0..drivers.len())
+            .filter(|&at| reports[at].is_none())
+            .collect();
+        if !missing.is_empty() {
+            let drivers: Vec<&Path> = missing.iter().map(|&at| drivers[at]).collect();
+            for (at, report) in missing.into_iter().zip(self.verify_now(&drivers)) {
+                if report["milliseconds"].as_u64().unwrap()
+                    < driver::SLOW.as_millis().try_into().unwrap()
+                {
+                    inputs[at]
+                        .keep(&serde_json::to_vec(&report).unwrap())
+                        .unwrap();
+                }
+                reports[at] = Some(report);
+            }
+        }
+        reports.into_iter().map(Option::unwrap).collect()
+    }
+
+    fn verify_now(&self, drivers: &[&Path]) -> Vec<Value> {
         let target = xtask::repository().join("ci/target/testbench");
         let (status, said) = Wine::said(
             self.cargo()

@@ -31,6 +31,15 @@ impl Wine {
         wine
     }
 
+    /// Which Wine it is.
+    pub fn version() -> String {
+        let output = Command::new(program(&["wine64", "wine"]))
+            .arg("--version")
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// What starts programs there.
     pub fn program(&self) -> &Path {
         &self.program

@@ -1,0 +1,23 @@
+//! What tests the template, and what its maintainers run.
+//!
+//! | question | module |
+//! |---|---|
+//! | what does CI run? | [`test`] |
+//! | what takes longer than CI has? | [`nightly`], in parts of [`shard`] |
+//! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
+//! | how are drivers built and judged there, each once? | [`driver`], [`cache`] |
+//! | what would be emitted, judged strictly? | [`render`] |
+//! | do nasty answers break anything? | [`hostile`] |
+//! | which versions does a fresh project lock? | [`lock`] |
+//! | which programs do the tests need? | [`tools`] |
+
+pub mod cache;
+pub mod driver;
+pub mod hostile;
+pub mod lock;
+pub mod matrix;
+pub mod nightly;
+pub mod render;
+pub mod shard;
+pub mod test;
+pub mod tools;

@@ -1,0 +1,256 @@
+//! Results that are kept between runs, each under a digest of everything that it depends on.
+//!
+//! What was made of the same inputs before is not made again: a driver of the same sources, a verdict of the same bench
+//! on the same driver. Only successes are kept. A result that is not used for [`DAYS`] days is removed; the folder lies
+//! in ci/target, so that `cargo clean` empties it, and `cargo xtask test --fresh` reads nothing from it.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
+
+/// Where this variable is set, nothing is read from the cache.
+pub const FRESH: &str = "XTASK_FRESH";
+
+const DAYS: u64 = 14;
+
+/// Everything that a result depends on.
+#[derive(Clone)]
+pub struct Inputs {
+    kind: &'static str,
+    digest: Sha256,
+}
+
+impl Inputs {
+    /// Those of a result of a kind: the name of its folder.
+    #[must_use]
+    pub fn of(kind: &'static str) -> Self {
+        Self {
+            kind,
+            digest: Sha256::new(),
+        }
+    }
+
+    /// Adds a value under a name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        // With their lengths: no two sequences of values give the same bytes.
+        for part in [name.as_bytes(), value.as_ref()] {
+            self.digest.update((part.len() as u64).to_le_bytes());
+            self.digest.update(part);
+        }
+        self
+    }
+
+    /// Adds the files of a place, which is a file or a folder, with their paths.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read.
+    pub fn with_files(mut self, root: &Path, place: &str) -> anyhow::Result<Self> {
+        let path = root.join(place);
+        if path.is_dir() {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&path)? {
+                names.push(entry?.file_name().to_string_lossy().into_owned());
+            }
+            names.sort();
+            for name in names.iter().filter(|name| *name != "target") {
+                self = self.with_files(root, &format!("{place}/{name}"))?;
+            }
+            Ok(self)
+        } else if path.exists() {
+            let bytes =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(self.with(place, bytes))
+        } else {
+            Ok(self.with(place, "is not there"))
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        let name = self
+            .digest
+            .clone()
+            .finalize()
+            .iter()
+            .fold(String::new(), |mut name, byte| {
+                // Writing to a string does not fail.
+                let _ = write!(name, "{byte:02x}");
+                name
+            });
+        folder().join(self.kind).join(name)
+    }
+
+    /// The result of these inputs: the one that is kept, or what `make` returns, which is kept then.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`, or the result cannot be written.
+    pub fn result(
+        &self,
+        make: impl FnOnce() -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<Vec<u8>> {
+        if let Some(kept) = self.kept() {
+            return Ok(kept);
+        }
+        // Two test programs that want the same driver at the same time: one makes it.
+        let path = self.path();
+        fs::create_dir_all(path.parent().context("a result has a folder")?)?;
+        let lock = path.with_extension("lock");
+        let being_made = File::create(&lock)?;
+        being_made.lock()?;
+        let result = match self.kept() {
+            Some(kept) => Ok(kept),
+            None => make().and_then(|result| self.keep(&result).map(|()| result)),
+        };
+        let _ = fs::remove_file(&lock);
+        result
+    }
+
+    /// The result that is kept of these inputs.
+    #[must_use]
+    pub fn kept(&self) -> Option<Vec<u8>> {
+        if env::var_os(FRESH).is_some() {
+            return None;
+        }
+        let path = self.path();
+        let result = fs::read(&path).ok()?;
+        // It stays while it is used. Where its time cannot be set it is made again one day.
+        if let Ok(file) = File::options().write(true).open(&path) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        Some(result)
+    }
+
+    /// Keeps a result of these inputs.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn keep(&self, result: &[u8]) -> anyhow::Result<()> {
+        let path = self.path();
+        let folder = path.parent().context("a result has a folder")?;
+        fs::create_dir_all(folder)?;
+        // Whole at any time: another process may be reading.
+        let draft = tempfile::NamedTempFile::new_in(folder)?;
+        fs::write(&draft, result)?;
+        draft.persist(&path)?;
+        Ok(())
+    }
+}
+
+fn folder() -> PathBuf {
+    crate::repository().join("ci/target/kept")
+}
+
+/// Removes what was not used for [`DAYS`] days. What cannot be removed stays.
+pub fn remove_old() {
+    remove_older_than(&folder(), Duration::from_secs(DAYS * 24 * 60 * 60));
+}
+
+fn remove_older_than(folder: &Path, age: Duration) {
+    let kinds = fs::read_dir(folder).into_iter().flatten().flatten();
+    let results = kinds.flat_map(|kind| fs::read_dir(kind.path()).into_iter().flatten().flatten());
+    for result in results {
+        let modified = result.metadata().and_then(|data| data.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|passed| passed > age)) {
+            let _ = fs::remove_file(result.path());
+        }
+    }
+}
+
+/// The version of the compiler, in full.
+///
+/// # Errors
+///
+/// rustc cannot be started.
+pub fn compiler() -> anyhow::Result<&'static str> {
+    static VERSION: LazyLock<Option<String>> = LazyLock::new(|| {
+        let output = Command::new("rustc").arg("-vV").output().ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    });
+    let version = VERSION.as_deref();
+    ensure!(version.is_some(), "rustc -vV failed: is rustup installed?");
+    Ok(version.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (tempfile::TempDir, Inputs) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        fs::write(folder.path().join("a/b/c.rs"), "text").unwrap();
+        let inputs = Inputs::of("sample").with_files(folder.path(), "a").unwrap();
+        (folder, inputs)
+    }
+
+    #[test]
+    fn each_input_counts() {
+        let (folder, inputs) = sample();
+        let path = inputs.path();
+        let again = || Inputs::of("sample").with_files(folder.path(), "a").unwrap();
+        assert_eq!(again().path(), path);
+
+        fs::write(folder.path().join("a/b/c.rs"), "other").unwrap();
+        assert_ne!(again().path(), path);
+        fs::write(folder.path().join("a/b/c.rs"), "text").unwrap();
+        assert_eq!(again().path(), path);
+
+        fs::write(folder.path().join("a/d"), "").unwrap();
+        assert_ne!(again().path(), path);
+        fs::remove_file(folder.path().join("a/d")).unwrap();
+
+        fs::rename(
+            folder.path().join("a/b/c.rs"),
+            folder.path().join("a/b/d.rs"),
+        )
+        .unwrap();
+        assert_ne!(again().path(), path);
+
+        let missing = Inputs::of("sample").with_files(folder.path(), "e").unwrap();
+        assert_ne!(missing.path(), Inputs::of("sample").path());
+        let one = Inputs::of("sample").with("ab", "c");
+        assert_ne!(one.path(), Inputs::of("sample").with("a", "bc").path());
+        assert_ne!(one.path(), Inputs::of("other").with("ab", "c").path());
+    }
+
+    #[test]
+    fn a_result_is_made_once_and_a_failure_each_time() {
+        // Of no other run: what is kept outlives the test.
+        let this = format!("{:?}", SystemTime::now());
+        let inputs = Inputs::of("unit-test").with("this", this);
+        let failed = inputs.result(|| anyhow::bail!("a failure"));
+        assert_eq!(failed.unwrap_err().to_string(), "a failure");
+        assert_eq!(inputs.result(|| Ok(vec![1])).unwrap(), [1]);
+        assert_eq!(inputs.result(|| anyhow::bail!("made twice")).unwrap(), [1]);
+        fs::remove_file(inputs.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_old_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("kind")).unwrap();
+        for (name, days) in [("old", 15), ("new", 13)] {
+            let file = File::create(folder.path().join("kind").join(name)).unwrap();
+            let age = Duration::from_secs(days * 24 * 60 * 60);
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        remove_older_than(folder.path(), Duration::from_secs(DAYS * 24 * 60 * 60));
+        assert!(!folder.path().join("kind/old").exists());
+        assert!(folder.path().join("kind/new").exists());
+    }
+}

@@ -1,0 +1,400 @@
+//! What must be true of a project: each of its files can be read in its format, and says what was answered.
+//!
+//! Most files are the same in all projects: each is read once.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::Path,
+    str,
+};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use heck::{ToKebabCase, ToSnakeCase};
+use proc_macro2::{TokenStream, TokenTree};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use toml::{Table, Value};
+
+use super::{answers::Case, refusals};
+use crate::{
+    checks::render::Rendered,
+    commands::{
+        inf,
+        options::{Declared, Kind},
+    },
+};
+
+/// Reads projects.
+pub struct Projects {
+    known: HashSet<u64>,
+    powershell: tree_sitter::Parser,
+}
+
+/// A project and what it was made from.
+struct Project<'a> {
+    rendered: &'a Rendered,
+    case: &'a Case,
+    options: &'a [Declared],
+    driver: String,
+}
+
+impl Projects {
+    pub fn new() -> anyhow::Result<Self> {
+        let mut powershell = tree_sitter::Parser::new();
+        powershell.set_language(&tree_sitter_powershell::LANGUAGE.into())?;
+        Ok(Self {
+            known: HashSet::new(),
+            powershell,
+        })
+    }
+
+    /// How many different files were read.
+    pub fn read(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Judges a project.
+    pub fn judge(
+        &mut self,
+        case: &Case,
+        rendered: &Rendered,
+        options: &[Declared],
+    ) -> anyhow::Result<()> {
+        for (path, bytes) in &rendered.files {
+            let mut hasher = DefaultHasher::new();
+            (path, bytes).hash(&mut hasher);
+            if self.known.insert(hasher.finish()) {
+                self.read_file(path, bytes)
+                    .with_context(|| format!("{path} cannot be read"))?;
+            }
+        }
+        let project = Project {
+            rendered,
+            case,
+            options,
+            driver: rendered.name.replace('-', "_"),
+        };
+        project.name()?;
+        project.manifest().context("Cargo.toml")?;
+        project.lock().context("Cargo.lock")?;
+        project.inx().context("the INX")?;
+        project.bench().context("testbench.toml")?;
+        project.readme().context("README.md")?;
+        project.license().context("LICENSE")?;
+        project.sources().context("src")?;
+        project.script().context("scripts/Test-Driver.psd1")
+    }
+
+    fn read_file(&mut self, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let text = str::from_utf8(bytes)?;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let extension = Path::new(name).extension().and_then(|it| it.to_str());
+        match extension {
+            Some("rs") => {
+                syn::parse_file(text)?;
+            }
+            Some("toml" | "lock") => {
+                toml::from_str::<Table>(text)?;
+            }
+            Some("yml") => {
+                serde_saphyr::from_str::<serde_json::Value>(text).map_err(|it| anyhow!("{it}"))?;
+            }
+            Some("ps1" | "psd1") => {
+                let tree = self.powershell.parse(text, None).context("no PowerShell")?;
+                ensure!(!tree.root_node().has_error(), "no PowerShell");
+            }
+            Some("inx") => ensure!(text.is_ascii(), "it is not all ASCII"),
+            // Any text is Markdown, a license, or a list of patterns.
+            Some("md") => {}
+            None if name.starts_with("LICENSE") || name.starts_with(".git") => {}
+            _ => bail!("nothing here reads such a file"),
+        }
+        Ok(())
+    }
+}
+
+impl Project<'_> {
+    fn text(&self, path: &str) -> anyhow::Result<&str> {
+        let bytes = self.rendered.files.get(path);
+        let bytes = bytes.with_context(|| format!("there is no {path}"))?;
+        Ok(str::from_utf8(bytes)?)
+    }
+
+    fn table(&self, path: &str) -> anyhow::Result<Table> {
+        Ok(toml::from_str(self.text(path)?)?)
+    }
+
+    /// The answer to an option, or its default.
+    fn answer(&self, option: &str) -> anyhow::Result<&str> {
+        let default = || {
+            let declared = self.options.iter().find(|it| it.name == option)?;
+            Some(declared.default.as_str())
+        };
+        let answer = self.case.answer(option).or_else(default);
+        answer.with_context(|| format!("there is no option {option}"))
+    }
+
+    fn flag(&self, option: &str) -> anyhow::Result<bool> {
+        Ok(self.answer(option)?.eq_ignore_ascii_case("true"))
+    }
+
+    fn operations(&self) -> anyhow::Result<Vec<&str>> {
+        let answer = self.answer("operations")?;
+        Ok(answer.split(',').filter(|it| !it.is_empty()).collect())
+    }
+
+    fn name(&self) -> anyhow::Result<()> {
+        let (name, given) = (&self.rendered.name, &self.case.name);
+        let snake = given.to_snake_case();
+        let written = if snake == *given {
+            snake
+        } else {
+            given.to_kebab_case()
+        };
+        ensure!(
+            *name == written,
+            "{name} is not how cargo-generate writes it"
+        );
+        ensure!(refusals::well_formed(name), "{name} is not well formed");
+        ensure!(!refusals::is_device(name), "{name} is a device");
+        let identifier = syn::parse_str::<syn::Ident>(&self.driver);
+        ensure!(identifier.is_ok(), "{name} is a Rust keyword");
+        for option in ["description", "provider"] {
+            let answer = self.answer(option)?;
+            ensure!(refusals::is_line(answer), "{option} is no line of ASCII");
+        }
+        let microsoft = self.answer("provider")?.to_ascii_lowercase();
+        ensure!(
+            !microsoft.starts_with("microsoft"),
+            "the provider is Microsoft"
+        );
+        let operations = self.operations()?;
+        let different: HashSet<_> = operations.iter().collect();
+        ensure!(
+            !operations.is_empty() && different.len() == operations.len(),
+            "{operations:?} is no list of operations"
+        );
+        Ok(())
+    }
+
+    fn manifest(&self) -> anyhow::Result<()> {
+        let manifest = self.table("Cargo.toml")?;
+        let package = manifest.get("package").and_then(Value::as_table);
+        let package = package.context("no package")?;
+        let mut expected = Table::new();
+        expected.insert("name".into(), self.rendered.name.as_str().into());
+        expected.insert("description".into(), self.answer("description")?.into());
+        expected.insert("authors".into(), vec![self.answer("provider")?].into());
+        match self.answer("license")? {
+            "proprietary" => expected.insert("license-file".into(), "LICENSE-PROPRIETARY".into()),
+            license => expected.insert("license".into(), license.into()),
+        };
+        for (key, value) in expected {
+            let found = package.get(&key);
+            ensure!(found == Some(&value), "{key} is {found:?} and not {value}");
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> anyhow::Result<()> {
+        let lock = self.table("Cargo.lock")?;
+        let packages = lock.get("package").and_then(Value::as_array);
+        let name = |package: &Value| Some(package.get("name")?.as_str()?.replace('-', "_"));
+        let own = packages
+            .into_iter()
+            .flatten()
+            .filter(|it| name(it).as_ref() == Some(&self.driver));
+        let own: Vec<_> = own.collect();
+        ensure!(
+            own.len() == 1,
+            "{} packages have the driver's name",
+            own.len()
+        );
+        ensure!(
+            own[0].get("source").is_none(),
+            "the driver's name is that of another crate"
+        );
+        Ok(())
+    }
+
+    fn inx(&self) -> anyhow::Result<()> {
+        let text = self.text(&format!("{}.inx", self.driver))?;
+        let mut answers = BTreeMap::from([("project-name", self.rendered.name.as_str())]);
+        let operations = self.operations()?.join(",");
+        for option in self.options {
+            let name = option.name.as_str();
+            let answer = match option.kind {
+                Kind::Flag if self.flag(name)? => "true",
+                Kind::Flag => "false",
+                Kind::List(_) => &operations,
+                _ => self.answer(name)?,
+            };
+            answers.insert(name, answer);
+        }
+        inf::check(text, &answers)?;
+        let altitude = self.answer("altitude")?;
+        ensure!(refusals::is_altitude(altitude), "{altitude} is no altitude");
+        // What stampinf replaces stands where a processor is named, and nowhere else.
+        for line in text.lines() {
+            let upper = line.to_ascii_uppercase();
+            let replaced = refusals::STAMPED.iter().any(|it| upper.contains(it));
+            ensure!(
+                !replaced || line.starts_with("[Default"),
+                "stampinf would change {line}"
+            );
+        }
+        Ok(())
+    }
+
+    fn bench(&self) -> anyhow::Result<()> {
+        if !self.flag("testbench")? {
+            // The driver itself may be called testbench-something.
+            let part = |it: &String| it.starts_with("testbench/") || it == "testbench.toml";
+            ensure!(!self.rendered.files.keys().any(part), "it is there");
+            return Ok(());
+        }
+        let mut expected = Table::new();
+        expected.insert("driver".into(), self.driver.as_str().into());
+        expected.insert("unload-policy".into(), self.answer("unload_policy")?.into());
+        expected.insert("service-stop".into(), self.flag("service_stop")?.into());
+        expected.insert("error-log".into(), self.answer("error_log")?.into());
+        expected.insert("operations".into(), self.operations()?.into());
+        let found = self.table("testbench.toml")?;
+        ensure!(found == expected, "it says {found}");
+        Ok(())
+    }
+
+    fn readme(&self) -> anyhow::Result<()> {
+        let texts = readable(self.text("README.md")?);
+        let title = texts.first().map(String::as_str);
+        ensure!(title == Some(&self.rendered.name), "the title is {title:?}");
+        let description = self.answer("description")?;
+        let found = texts.get(1).map(String::as_str);
+        ensure!(
+            found == Some(description),
+            "it reads {found:?} and not {description:?}"
+        );
+        Ok(())
+    }
+
+    fn license(&self) -> anyhow::Result<()> {
+        let files: &[&str] = match self.answer("license")? {
+            "MIT" => &["LICENSE-MIT"],
+            "Apache-2.0" => &["LICENSE-APACHE"],
+            "proprietary" => &["LICENSE-PROPRIETARY"],
+            _ => &["LICENSE-APACHE", "LICENSE-MIT"],
+        };
+        let there = self
+            .rendered
+            .files
+            .keys()
+            .filter(|it| it.starts_with("LICENSE"));
+        ensure!(
+            there.eq(files),
+            "there are other license files than {files:?}"
+        );
+        let provider = format!(" {}", self.answer("provider")?);
+        for file in files {
+            let holder = self.text(file)?.lines().any(|line| {
+                let years = line.strip_suffix(&provider);
+                years.is_some_and(|it| it.trim_start().starts_with("Copyright "))
+            });
+            ensure!(holder, "{file} does not name {provider:?}");
+        }
+        Ok(())
+    }
+
+    fn sources(&self) -> anyhow::Result<()> {
+        let driver = &self.driver;
+        let lib = self.text("src/lib.rs")?;
+        ensure!(
+            lib.starts_with(&format!(
+                "//! The `{driver}` file-system minifilter driver."
+            )),
+            "src/lib.rs does not name it"
+        );
+        for operation in self.operations()? {
+            self.text(&format!(
+                "src/operations/{}.rs",
+                operation.replace('-', "_")
+            ))?;
+        }
+        let (file, said) = if self.answer("error_log")? == "event-log" {
+            (
+                "src/messages.rs",
+                format!(
+                    "{driver} was not loaded: %2 failed with status %3. What had been set up has been undone."
+                ),
+            )
+        } else {
+            (
+                "src/error_log.rs",
+                format!("{driver} was not loaded: %s failed with status 0x%08X\n"),
+            )
+        };
+        let mut expected = vec![(file, said)];
+        if self.flag("control_device")? {
+            expected.push(("src/control_device.rs", format!("\\Device\\{driver}")));
+            expected.push(("src/control_device.rs", format!("\\DosDevices\\{driver}")));
+        }
+        for (file, said) in expected {
+            let tokens = self
+                .text(file)?
+                .parse()
+                .map_err(|it| anyhow!("{file}: {it}"))?;
+            ensure!(
+                texts_of(tokens).contains(&said),
+                "{file} has no text {said:?}"
+            );
+        }
+        Ok(())
+    }
+
+    fn script(&self) -> anyhow::Result<()> {
+        let line = format!("    Driver = '{}'", self.driver);
+        let there = self
+            .text("scripts/Test-Driver.psd1")?
+            .lines()
+            .any(|it| it == line);
+        ensure!(there, "it does not name the driver");
+        Ok(())
+    }
+}
+
+/// The texts in Rust source, also those that a macro is given.
+fn texts_of(tokens: TokenStream) -> Vec<String> {
+    let mut texts = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => texts.extend(texts_of(group.stream())),
+            TokenTree::Literal(literal) => match syn::Lit::new(literal) {
+                syn::Lit::Str(text) => texts.push(text.value()),
+                syn::Lit::CStr(text) => texts.extend(text.value().into_string()),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    texts
+}
+
+/// The first heading and the first paragraph, as a reader sees them. Whatever is not plain text is missing.
+fn readable(markdown: &str) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    // Smart punctuation changes what is shown, and neither GitHub nor crates.io has it.
+    let options = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
+    for event in Parser::new_ext(markdown, options) {
+        match event {
+            Event::Start(Tag::Heading { .. } | Tag::Paragraph) => texts.push(String::new()),
+            Event::Text(part) => {
+                if let Some(text) = texts.last_mut() {
+                    text.push_str(&part);
+                }
+            }
+            Event::End(TagEnd::Heading(_)) => {}
+            Event::End(TagEnd::Paragraph) => break,
+            other => texts.push(format!("{other:?}")),
+        }
+    }
+    texts
+}

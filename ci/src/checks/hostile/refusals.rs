@@ -1,0 +1,262 @@
+//! What must be true of a refusal: it is right, it names what it refuses, and it can be read.
+
+use anyhow::{Context, bail, ensure};
+use heck::{ToKebabCase, ToSnakeCase};
+
+use super::answers::Case;
+use crate::{checks::render::Renderer, commands::options::Kind};
+
+/// The longest sentence lists the operations, and quotes 60 characters that are all escaped.
+const LONGEST: usize = 1_200;
+
+/// What stampinf replaces in an INF.
+pub const STAMPED: [&str; 5] = [
+    "$ARCH$",
+    "$KMDFVERSION$",
+    "$KMDFCOINSTALLERVERSION$",
+    "$UMDFVERSION$",
+    "$UMDFCOINSTALLERVERSION$",
+];
+
+/// Whether Windows opens a device where such a file is named.
+pub fn is_device(name: &str) -> bool {
+    let numbered = |port| {
+        name.strip_prefix(port)
+            .is_some_and(|it| it.len() == 1 && it.as_bytes()[0].is_ascii_digit())
+    };
+    ["con", "prn", "aux", "nul"].contains(&name) || numbered("com") || numbered("lpt")
+}
+
+/// Judges a refusal, and returns the rule by which it was refused.
+pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result<&'static str> {
+    ensure!(
+        sentence == crate::visible(sentence) && !sentence.contains(['\n', '\t']),
+        "the sentence holds what a terminal obeys"
+    );
+    ensure!(
+        sentence.chars().count() <= LONGEST,
+        "the sentence has more than {LONGEST} characters"
+    );
+    if let Some((named, rest)) = sentence.split_once(" cannot be the project's name: ") {
+        return name(case, named, rest, renderer);
+    }
+    if let Some((named, rest)) = sentence.split_once(" is refused as ") {
+        return answer(case, named, rest, renderer);
+    }
+    if let Some((_, rest)) = sentence.split_once(" is no option: ") {
+        let all = renderer.options().iter().all(|it| rest.contains(&it.name));
+        ensure!(all, "it does not list the options");
+        return unknown_option(case, renderer);
+    }
+    if sentence.contains(" gives no answer: ") {
+        return unknown_option(case, renderer);
+    }
+    let (rule, right) = if sentence.contains(" cannot be the altitude: ") {
+        let answer = case.answer("altitude").unwrap_or_default();
+        (
+            "altitude: outside the group's range",
+            outside(answer, sentence)?,
+        )
+    } else if sentence.starts_with("The list of operations is empty") {
+        let empty = case
+            .answer("operations")
+            .is_some_and(|it| it.split(',').all(str::is_empty));
+        ("operations: none", empty)
+    } else if let Some(rest) = sentence.strip_prefix("The operation ") {
+        let operation = rest.split(' ').next().unwrap_or_default();
+        let times = case
+            .answer("operations")
+            .map(|it| it.split(',').filter(|it| *it == operation).count());
+        ("operations: one twice", times > Some(1))
+    } else if sentence.contains("stampinf") {
+        let option = if sentence.contains(" cannot be the provider: ") {
+            "provider"
+        } else {
+            "description"
+        };
+        let upper = case.answer(option).unwrap_or_default().to_ascii_uppercase();
+        (
+            "stampinf would change it",
+            STAMPED.iter().any(|it| upper.contains(it)),
+        )
+    } else if sentence.contains(" cannot be the provider: ") {
+        let provider = case.answer("provider").unwrap_or_default();
+        let microsoft = provider
+            .get(..9)
+            .is_some_and(|it| it.eq_ignore_ascii_case("microsoft"));
+        ("provider: Microsoft", microsoft)
+    } else {
+        bail!("no rule says so")
+    };
+    ensure!(right, "that is not so");
+    Ok(rule)
+}
+
+fn unknown_option(case: &Case, renderer: &Renderer) -> anyhow::Result<&'static str> {
+    let known = |name: &str| renderer.options().iter().any(|option| option.name == name);
+    // A name with a sign in it ends there.
+    let wrong = case
+        .answers
+        .iter()
+        .any(|(name, _)| name.contains('=') || !known(name.trim_end()));
+    ensure!(wrong, "all options are known");
+    Ok("an option that does not exist")
+}
+
+fn outside(altitude: &str, sentence: &str) -> anyhow::Result<bool> {
+    let (_, range) = sentence
+        .split_once(" has the range ")
+        .context("it names no range")?;
+    let mut numbers = range
+        .split([' ', '.'])
+        .filter_map(|word| word.parse::<u32>().ok());
+    let (low, high) = numbers
+        .next()
+        .zip(numbers.next())
+        .context("it names no range")?;
+    let integer = altitude.split('.').next().and_then(|it| it.parse().ok());
+    Ok(integer.is_some_and(|it: u32| !(low..=high).contains(&it)))
+}
+
+fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Result<&'static str> {
+    let snake = case.name.to_snake_case();
+    let written = if snake == case.name {
+        snake
+    } else {
+        case.name.to_kebab_case()
+    };
+    let length = written.chars().count();
+    let head: String = written.chars().take(60).collect();
+    ensure!(
+        if length > 60 {
+            named == format!("\"{head}…\" ({length} characters)")
+        } else {
+            named == format!("\"{written}\"")
+        },
+        "it does not name {written:?}"
+    );
+    // What it proposes must be accepted.
+    let proposed = rest
+        .rsplit(' ')
+        .next()
+        .and_then(|it| it.strip_suffix('.'))
+        .context("it proposes no name")?;
+    if let Err(failure) = renderer.render(proposed, &[]) {
+        bail!("it proposes {proposed}, but {failure}");
+    }
+    let well_formed = well_formed(&written);
+    let (rule, right) = if rest.starts_with("it takes lower-case letters") {
+        ("name: its shape", !well_formed)
+    } else if rest.starts_with("it is a Rust keyword") {
+        // Reserved words are none for a parser; weak ones are no keywords here.
+        let weak = [
+            "union",
+            "raw",
+            "safe",
+            "default",
+            "auto",
+            "macro-rules",
+            "dyn-star",
+        ];
+        (
+            "name: a Rust keyword",
+            well_formed && !weak.contains(&written.as_str()),
+        )
+    } else if rest.starts_with("it is the name of a Windows device") {
+        ("name: a Windows device", is_device(&written))
+    } else if rest.starts_with("it is the name of a crate") {
+        ("name: a crate", well_formed)
+    } else if rest.starts_with("it is the name of") {
+        ("name: somebody else's filter or service", well_formed)
+    } else {
+        bail!("no rule says so")
+    };
+    ensure!(right, "that is not so");
+    Ok(rule)
+}
+
+/// What a project's name is made of.
+pub fn well_formed(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|it: char| it.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-')
+}
+
+fn answer(
+    case: &Case,
+    named: &str,
+    rest: &str,
+    renderer: &Renderer,
+) -> anyhow::Result<&'static str> {
+    let option = rest.split(':').next().unwrap_or_default();
+    let declared = renderer
+        .options()
+        .iter()
+        .find(|it| it.name == option)
+        .context("it names no option")?;
+    // Every answer to an option is judged, also one that a later one replaces.
+    let given = case
+        .answers
+        .iter()
+        .filter(|(name, _)| name.trim_end() == option);
+    let mut values = given.map(|(_, value)| value.trim_start());
+    let quoted = |value: &str| {
+        let length = value.chars().count();
+        if length > 60 {
+            let head: String = value.chars().take(60).collect();
+            let head = format!("{head:?}");
+            format!("{}…\" ({length} characters)", &head[..head.len() - 1])
+        } else {
+            format!("{value:?}")
+        }
+    };
+    let (rule, right) = match &declared.kind {
+        Kind::Text { .. } if option == "altitude" => {
+            let right = values.any(|it| quoted(it) == named && !is_altitude(it));
+            ("altitude: its shape", right)
+        }
+        Kind::Text { .. } => {
+            let right = values.any(|it| quoted(it) == named && !is_line(it));
+            ("description, provider: printable ASCII", right)
+        }
+        Kind::Choice(choices) => {
+            let right = values
+                .any(|it| quoted(it) == named && choices.iter().all(|choice| choice.value != it));
+            ("no choice", right)
+        }
+        Kind::Flag => {
+            let flag =
+                |it: &str| it.eq_ignore_ascii_case("true") || it.eq_ignore_ascii_case("false");
+            (
+                "neither true nor false",
+                values.any(|it| quoted(it) == named && !flag(it)),
+            )
+        }
+        Kind::List(choices) => {
+            let unknown =
+                |it: &str| !it.is_empty() && choices.iter().all(|choice| choice.value != it);
+            let right = values.any(|it| it.split(',').any(|it| quoted(it) == named && unknown(it)));
+            ("no choice, in a list", right)
+        }
+    };
+    ensure!(right, "that is not so");
+    Ok(rule)
+}
+
+/// A line of printable ASCII that nothing cuts.
+pub fn is_line(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        && text.trim() == text
+}
+
+/// A decimal number as the filter manager reads it, or `auto`.
+pub fn is_altitude(text: &str) -> bool {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (integer, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    text == "auto" || (digits(integer, 6) && !integer.starts_with('0') && digits(fraction, 32))
+}

@@ -1,0 +1,374 @@
+//! `cargo xtask matrix`: combinations of answers, each emitted, looked through, built and proven.
+//!
+//! Which combinations stands in [`combinations`], what each must pass in [`checks`]. Two combinations
+//! with the same code are built once: most answers change an INF or a README and no code.
+
+pub mod checks;
+pub mod combinations;
+pub mod snapshot;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    process::ExitCode,
+    sync::mpsc::{Receiver, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::{
+    checks::{Code, Emitted, Proof, Workshop},
+    combinations::{Axis, Combination, Reason},
+};
+use crate::{
+    checks::{hostile, shard::Shard, tools},
+    commands::{options, setup},
+    interruption,
+};
+
+/// Try combinations of answers: emit, check, build, verify.
+///
+/// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
+/// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted
+/// and looked through: the files it must have, what the template's language leaves, what its INF says;
+/// and it is rendered in memory, strictly, and compared. Those that differ in code are formatted,
+/// linted, built and put through the bench as well. Where an option stands alone, where everything is
+/// on and where everything is off, the released cargo-generate must give the same files, and the
+/// driver must link for ARM64 too.
+///
+/// Exit status: 0 all passed, 1 a combination failed, 2 it could not start.
+///
+/// Examples:
+///   cargo xtask matrix                             what CI runs
+///   cargo xtask matrix --shard 2/4                 the second quarter of it
+///   cargo xtask matrix --full                      besides, all combinations that differ in code
+///   cargo xtask matrix -d attach=manual            this one combination
+///   cargo xtask matrix --snapshot                  write ci/snapshot anew, for a change that is meant
+///   cargo xtask matrix --hostile 20000             20,000 nasty answers
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Args {
+    /// Also the product of all options that change code
+    #[arg(long)]
+    full: bool,
+    /// Only the K-th of N equal parts
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Only this combination: the answers that are not the defaults
+    #[arg(short, long, value_name = "OPTION=VALUE", conflicts_with_all = ["full", "shard"])]
+    define: Vec<String>,
+    /// Write the project with everything on to ci/snapshot, for the next commit to show what changed, and stop
+    #[arg(long, conflicts_with_all = ["full", "shard", "define", "list"])]
+    snapshot: bool,
+    /// Instead of combinations, N nasty answers: rendered in memory, read back, one in a hundred emitted
+    #[arg(long, value_name = "N", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
+    hostile: Option<usize>,
+    /// What the nasty answers follow from; each failure names the seed that repeats it [default: by chance]
+    #[arg(long, requires = "hostile")]
+    seed: Option<u64>,
+    /// List the combinations and stop
+    #[arg(long)]
+    list: bool,
+    /// Install nothing; say what is missing
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Where the options cannot be read, something is missing, or an answer is none.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(count) = args.hostile {
+        let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+        println!("{count} hostile answers from seed {seed}");
+        interruption::survive()?;
+        let outcome = hostile::try_cases(seed, count, 100)?;
+        println!("{outcome}");
+        return Ok(outcome.exit_code());
+    }
+    let axes = axes()?;
+    if args.snapshot {
+        println!("{}", snapshot::write(&axes)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut combinations = if args.define.is_empty() {
+        combinations::chosen(&axes)
+    } else {
+        vec![asked(&axes, &args.define)?]
+    };
+    if args.full {
+        combinations = all(&axes)?;
+    }
+    if let Some(shard) = args.shard {
+        combinations = shard.keep(combinations);
+    }
+    if args.list {
+        for combination in &combinations {
+            println!(
+                "{:<18}{}",
+                combination.reason.to_string(),
+                command(&axes, combination)
+            );
+        }
+        println!("{} combinations", combinations.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    setup::ensure(&[setup::Group::Build], !args.no_setup)?;
+    tools::ensure_cargo_generate()?;
+    interruption::survive()?;
+    let outcome = try_all(&axes, &combinations, None)?;
+    outcome.report(&axes);
+    Ok(ExitCode::from(u8::from(!outcome.passed())))
+}
+
+/// The options of cargo-generate.toml, with the values that are tried of each.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn axes() -> anyhow::Result<Vec<Axis>> {
+    Ok(options::declared()?.iter().map(Axis::of).collect())
+}
+
+/// What CI tries, and the product of all options that change code.
+///
+/// # Errors
+///
+/// A project cannot be emitted.
+pub fn all(axes: &[Axis]) -> anyhow::Result<Vec<Combination>> {
+    let mut combinations = combinations::chosen(axes);
+    let known: BTreeSet<_> = combinations.iter().map(|it| it.answers.clone()).collect();
+    let product = combinations::product(axes, &code_options(axes, &combinations)?);
+    let more = product
+        .into_iter()
+        .filter(|it| !known.contains(&it.answers));
+    combinations.extend(more);
+    Ok(combinations)
+}
+
+/// The one combination that the command line names.
+fn asked(axes: &[Axis], define: &[String]) -> anyhow::Result<Combination> {
+    let mut answers: Vec<_> = axes
+        .iter()
+        .map(|axis| (axis.name.clone(), axis.values[0].clone()))
+        .collect();
+    for definition in define {
+        let (name, value) = definition
+            .split_once('=')
+            .with_context(|| format!("{definition} is no answer: write OPTION=VALUE"))?;
+        let Some(answer) = answers.iter_mut().find(|(option, _)| option == name) else {
+            let names: Vec<_> = axes.iter().map(|axis| axis.name.as_str()).collect();
+            bail!("{name} is no option; the options are {}", names.join(", "));
+        };
+        value.clone_into(&mut answer.1);
+    }
+    Ok(Combination {
+        answers,
+        reason: Reason::Asked,
+    })
+}
+
+/// The options of which some answer alone changes the code.
+fn code_options(axes: &[Axis], combinations: &[Combination]) -> anyhow::Result<BTreeSet<String>> {
+    let of = |reason| combinations.iter().filter(move |it| it.reason == reason);
+    let defaults = of(Reason::Defaults)
+        .next()
+        .context("the defaults are a combination")?;
+    let default_code = Emitted::new(defaults)?.code()?;
+    let mut options = BTreeSet::new();
+    for combination in of(Reason::Alone) {
+        if Emitted::new(combination)?.code()? != default_code {
+            options.extend(changed(axes, combination).map(|(name, _)| name.clone()));
+        }
+    }
+    Ok(options)
+}
+
+/// The answers that are not the defaults.
+fn changed<'a>(
+    axes: &'a [Axis],
+    combination: &'a Combination,
+) -> impl Iterator<Item = &'a (String, String)> {
+    axes.iter()
+        .zip(&combination.answers)
+        .filter(|(axis, (_, value))| axis.values[0] != *value)
+        .map(|(_, answer)| answer)
+}
+
+/// The command that tries one combination again.
+fn command(axes: &[Axis], combination: &Combination) -> String {
+    let mut command = "cargo xtask matrix".to_owned();
+    for (name, value) in changed(axes, combination) {
+        let quote = if value.contains(' ') { "'" } else { "" };
+        let _ = write!(command, " -d {quote}{name}={value}{quote}");
+    }
+    // Without any answer the verb would try all of them.
+    if let Some((name, value)) = combination
+        .answers
+        .first()
+        .filter(|_| command.ends_with("matrix"))
+    {
+        let _ = write!(command, " -d '{name}={value}'");
+    }
+    command
+}
+
+/// What came of all of them.
+#[derive(Default)]
+pub struct Outcome {
+    tried: BTreeMap<Reason, usize>,
+    built: usize,
+    linked_for_arm64: usize,
+    faults: usize,
+    failures: Vec<(Combination, String)>,
+    time: Duration,
+}
+
+/// Tries combinations, in their order and as many as there is time for.
+///
+/// # Errors
+///
+/// Where the folder of the built project cannot be made, or after Ctrl-C.
+pub fn try_all(
+    axes: &[Axis],
+    combinations: &[Combination],
+    limit: Option<Duration>,
+) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let workshop = Workshop::open()?;
+    let bar = ProgressBar::new(combinations.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len}, {eta} left  {wide_msg}",
+    )?);
+    let mut outcome = Outcome::default();
+    thread::scope(|scope| {
+        // While cargo builds one, the next are emitted and looked through.
+        let (send, looked_through) = sync_channel(4);
+        scope.spawn(move || {
+            for combination in combinations {
+                if limit.is_some_and(|limit| start.elapsed() > limit) {
+                    break;
+                }
+                let emitted = look_through(combination).map_err(|error| format!("{error:#}"));
+                // Nobody listens any more after Ctrl-C.
+                if send.send((combination, emitted)).is_err() {
+                    break;
+                }
+            }
+        });
+        outcome.take(axes, &workshop, looked_through, &bar)
+    })?;
+    bar.finish_and_clear();
+    outcome.time = start.elapsed();
+    Ok(outcome)
+}
+
+/// A combination's project, if it is as the answers call for.
+fn look_through(combination: &Combination) -> anyhow::Result<Emitted> {
+    let emitted = Emitted::new(combination)?;
+    emitted.check(combination)?;
+    if combination.reason.is_looked_at_closely() {
+        emitted.compare_with_released(combination)?;
+    }
+    Ok(emitted)
+}
+
+impl Outcome {
+    /// Takes the projects as they come, and proves those that differ in code.
+    fn take(
+        &mut self,
+        axes: &[Axis],
+        workshop: &Workshop,
+        looked_through: Receiver<(&Combination, Result<Emitted, String>)>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let mut proofs: BTreeMap<(Code, Option<String>), Result<(), String>> = BTreeMap::new();
+        let mut told = Instant::now();
+        for (combination, emitted) in looked_through {
+            bar.set_message(command(axes, combination));
+            *self.tried.entry(combination.reason).or_default() += 1;
+            let verdict = emitted.and_then(|emitted| {
+                let what = emitted
+                    .code()
+                    .and_then(|code| Ok((code, emitted.expectations()?)))
+                    .map_err(|error| format!("{error:#}"))?;
+                if let Some(known) = proofs.get(&what) {
+                    return known.clone();
+                }
+                let closely = combination.reason.is_looked_at_closely();
+                let proof = workshop
+                    .prove(&emitted, closely)
+                    .map_err(|error| format!("{error:#}"));
+                self.count(&proof);
+                let verdict = proof.map(|_| ());
+                proofs.insert(what, verdict.clone());
+                verdict
+            });
+            // What Ctrl-C ended is no failure.
+            interruption::check()?;
+            if let Err(reason) = verdict {
+                bar.suspend(|| eprintln!("FAILED: {}", command(axes, combination)));
+                self.failures.push((combination.clone(), reason));
+            }
+            bar.inc(1);
+            // Where no bar can be drawn, as in the log of a CI, a line a minute says how far it is.
+            if bar.is_hidden() && told.elapsed() > Duration::from_mins(1) {
+                told = Instant::now();
+                let all = bar.length().unwrap_or_default();
+                eprintln!("{} of {all} combinations", bar.position());
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, proof: &Result<Proof, String>) {
+        self.built += 1;
+        if let Ok(proof) = proof {
+            self.faults += proof.faults;
+            self.linked_for_arm64 += usize::from(proof.linked_for_arm64);
+        }
+    }
+
+    /// Whether none failed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// How many were tried.
+    #[must_use]
+    pub fn tried(&self) -> usize {
+        self.tried.values().sum()
+    }
+
+    /// Prints the failures, and how many there were of what.
+    pub fn report(&self, axes: &[Axis]) {
+        for (combination, reason) in &self.failures {
+            println!("\nFAILED: {}\n{reason}", command(axes, combination));
+        }
+        println!();
+        for (reason, number) in &self.tried {
+            println!("{number:>6}  {reason}");
+        }
+        println!(
+            "{:>6}  combinations emitted and looked through",
+            self.tried()
+        );
+        println!(
+            "{:>6}  differed in code or in what is expected of it: linted, built and verified",
+            self.built
+        );
+        println!("{:>6}  of them linked for ARM64 too", self.linked_for_arm64);
+        println!("{:>6}  faults injected", self.faults);
+        println!("{:>6}  combinations failed", self.failures.len());
+        println!("{:>6}  seconds", self.time.as_secs());
+    }
+}

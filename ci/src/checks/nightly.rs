@@ -1,0 +1,219 @@
+//! `cargo xtask nightly`: what takes longer than CI has.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    checks::{hostile, matrix, shard::Shard, tools},
+    commands::setup,
+    interruption,
+};
+
+/// Run what takes longer than CI has.
+///
+/// With --shard, the K-th of N equal parts of each stage, whole. Without it, a sample of each stage that follows
+/// from a seed and takes at most 90 minutes for all of them; the seed is printed, and --seed repeats the sample.
+///
+/// Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
+///
+/// Examples:
+///   cargo xtask nightly                        a sample of each stage
+///   cargo xtask nightly matrix --shard 2/8     the second eighth of one stage
+///   cargo xtask nightly --seed 7               the sample of an earlier run
+///   cargo xtask nightly --list                 the stages, and what each is for
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The stages to run [default: all]
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+    /// Only the K-th of N equal parts, whole
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// What the sample and all chance follows from [default: by chance]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// List the stages and stop
+    #[arg(long)]
+    list: bool,
+    /// Install nothing; say what is missing
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// What a stage is given.
+struct Work {
+    seed: u64,
+    shard: Option<Shard>,
+    /// The time for a sample; none for a whole part.
+    limit: Option<Duration>,
+}
+
+/// What came of a stage.
+struct Outcome {
+    passed: bool,
+    tried: usize,
+    of: usize,
+}
+
+struct Stage {
+    name: &'static str,
+    purpose: &'static str,
+    /// The time of a sample, in minutes.
+    minutes: u64,
+    run: fn(&Work) -> anyhow::Result<Outcome>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "matrix",
+        purpose: "all combinations of answers that differ in code: emitted, built, verified",
+        minutes: 60,
+        run: full_matrix,
+    },
+    Stage {
+        name: "hostile",
+        purpose: "200,000 nasty answers, other ones with each seed",
+        minutes: 20,
+        run: nasty_answers,
+    },
+];
+
+/// How many nasty answers there are in all parts.
+const ANSWERS: usize = 200_000;
+
+/// As many are tried before the time is looked at again.
+const AT_ONCE: usize = 5_000;
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Where a stage is unknown or something is missing that could not be installed.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.list {
+        for stage in STAGES {
+            println!("{:<10}{}", stage.name, stage.purpose);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stages = chosen(&args.stages)?;
+    setup::ensure(&setup::Group::ALL, !args.no_setup)?;
+    tools::ensure_cargo_generate()?;
+    interruption::survive()?;
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    let part = args.shard.map_or_else(
+        || "a sample of each stage".to_owned(),
+        |shard| format!("part {shard} of each stage"),
+    );
+    println!("{part}, seed {seed}");
+
+    let mut rows = Vec::new();
+    for stage in stages {
+        println!("\n{}: {}", stage.name, stage.purpose);
+        let start = Instant::now();
+        let minutes = Duration::from_mins(stage.minutes);
+        let outcome = (stage.run)(&Work {
+            seed,
+            shard: args.shard,
+            limit: args.shard.is_none().then_some(minutes),
+        })?;
+        rows.push((stage.name, outcome, start.elapsed()));
+    }
+    println!("\n{part}, seed {seed}");
+    for (name, outcome, time) in &rows {
+        let verdict = if outcome.passed { "passed" } else { "FAILED" };
+        println!(
+            "{verdict}  {name:<10}{:>8} of {:>7}  {:>6} s",
+            outcome.tried,
+            outcome.of,
+            time.as_secs()
+        );
+    }
+    let failed = rows.iter().any(|(_, outcome, _)| !outcome.passed);
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// The stages named on the command line, or all.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
+    if names.is_empty() {
+        return Ok(STAGES.iter().collect());
+    }
+    let find = |name: &String| {
+        let stage = STAGES.iter().find(|stage| stage.name == name);
+        stage.with_context(|| {
+            let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
+            format!("`{name}` is no stage; the stages are {}", known.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn full_matrix(work: &Work) -> anyhow::Result<Outcome> {
+    let axes = matrix::axes()?;
+    let mut combinations = matrix::all(&axes)?;
+    let of = combinations.len();
+    if let Some(shard) = work.shard {
+        combinations = shard.keep(combinations);
+    } else {
+        fastrand::Rng::with_seed(work.seed).shuffle(&mut combinations);
+    }
+    let outcome = matrix::try_all(&axes, &combinations, work.limit)?;
+    outcome.report(&axes);
+    ensure!(outcome.tried() > 0, "no combination was tried");
+    Ok(Outcome {
+        passed: outcome.passed(),
+        tried: outcome.tried(),
+        of,
+    })
+}
+
+fn nasty_answers(work: &Work) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let mut numbers: Vec<usize> = (0..ANSWERS).step_by(AT_ONCE).collect();
+    if let Some(shard) = work.shard {
+        numbers = shard.keep(numbers);
+    }
+    let mut all = hostile::Outcome::default();
+    let mut tried = 0;
+    for number in numbers {
+        if work.limit.is_some_and(|limit| start.elapsed() > limit) {
+            break;
+        }
+        let first = work.seed.wrapping_add(number as u64);
+        all.add(hostile::try_cases(first, AT_ONCE, 100)?);
+        tried += AT_ONCE;
+    }
+    all.time = start.elapsed();
+    println!("{all}");
+    Ok(Outcome {
+        passed: all.failures.is_empty(),
+        tried,
+        of: ANSWERS,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_all_stages_fits_into_90_minutes() {
+        let minutes: u64 = STAGES.iter().map(|stage| stage.minutes).sum();
+        // What a stage has begun when its time is up comes on top.
+        assert!(minutes <= 85, "{minutes} minutes");
+    }
+
+    #[test]
+    fn an_unknown_stage_is_refused() {
+        let refused = chosen(&["mutant".to_owned()]).map(drop).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "`mutant` is no stage; the stages are matrix, hostile"
+        );
+    }
+}

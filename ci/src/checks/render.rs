@@ -1,0 +1,362 @@
+//! The template, rendered in memory and strictly: a name or a filter that nothing defines is an error.
+//!
+//! cargo-generate is lenient: of a name that does not exist it makes an empty text, in a tag in silence, and a file
+//! that it cannot render is copied as it is. So what it emits is held against what comes of the same answers here.
+//! This is a model of cargo-generate 0.26, in its own order of steps and with the crates that it is made of: init
+//! hooks, names, options, pre hooks, files and their names, post hooks. It knows as much of it as this template
+//! uses; a hook that calls more fails, and says so.
+//!
+//! Everything is read and parsed once; a rendering takes a few milliseconds.
+
+mod hooks;
+mod state;
+mod strict;
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow, ensure};
+use heck::{ToKebabCase, ToSnakeCase};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use liquid::model::Value;
+use serde::Deserialize;
+
+pub use self::state::Failure;
+use self::{
+    hooks::Hooks,
+    state::{Files, Form, Source, State, insert, text, truth},
+    strict::Globals,
+};
+use crate::{
+    commands::{
+        new::answers,
+        options::{self, Declared, Kind},
+    },
+    repository,
+};
+
+/// A project as it would be emitted.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The name, as cargo-generate writes it: that of the folder and of the crate.
+    pub name: String,
+    /// The files by their path, with `/`.
+    pub files: BTreeMap<String, Arc<[u8]>>,
+    /// What the hooks have to say.
+    pub notes: Vec<String>,
+    /// The names that hooks set.
+    pub set: BTreeSet<String>,
+    /// The names that a template or a hook asked for.
+    pub used: BTreeSet<String>,
+}
+
+impl Rendered {
+    /// Compares it with what was emitted.
+    ///
+    /// # Errors
+    ///
+    /// The first file that is not the same.
+    pub fn is_in(&self, project: &Path) -> anyhow::Result<()> {
+        let mut emitted = 0;
+        let mut folders = vec![project.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path
+                    .strip_prefix(project)?
+                    .to_string_lossy()
+                    .replace('\\', "/");
+                let bytes = self.files.get(&name);
+                let bytes = bytes.with_context(|| format!("{name} is emitted and not rendered"))?;
+                ensure!(
+                    fs::read(&path)? == **bytes,
+                    "{name} is emitted otherwise than it is rendered"
+                );
+                emitted += 1;
+            }
+        }
+        ensure!(
+            emitted == self.files.len(),
+            "{} files are rendered and {emitted} emitted",
+            self.files.len()
+        );
+        Ok(())
+    }
+}
+
+/// The part of `cargo-generate.toml` that is not the options.
+#[derive(Deserialize)]
+struct Config {
+    template: TemplateConfig,
+    hooks: HooksConfig,
+}
+
+#[derive(Deserialize)]
+struct TemplateConfig {
+    exclude: Vec<String>,
+    ignore: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct HooksConfig {
+    init: Vec<String>,
+    pre: Vec<String>,
+    post: Vec<String>,
+}
+
+/// The template, read and parsed.
+pub struct Renderer {
+    options: Vec<Declared>,
+    files: Files,
+    parser: liquid::Parser,
+    hooks: Hooks,
+    destination: PathBuf,
+}
+
+thread_local! {
+    /// The template of this repository, once a thread.
+    static KEPT: OnceCell<Renderer> = const { OnceCell::new() };
+}
+
+/// Compares a project that was emitted from this repository with what is rendered of the same answers.
+///
+/// # Errors
+///
+/// The first file that is not the same, or the fault of the template.
+pub fn compare(project: &Path, name: &str, answers: &[(&str, &str)]) -> anyhow::Result<()> {
+    KEPT.with(|kept| {
+        if kept.get().is_none() {
+            // What the hooks say of the folder is not compared.
+            let _ = kept.set(Renderer::new(Path::new("."))?);
+        }
+        let renderer = kept.get().context("the template is not kept")?;
+        renderer.render(name, answers)?.is_in(project)
+    })
+}
+
+impl Renderer {
+    /// Reads and parses the template of this repository, for projects that would be emitted into `destination`.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read or is no template.
+    pub fn new(destination: &Path) -> anyhow::Result<Self> {
+        Self::of(&repository(), destination)
+    }
+
+    /// The same of another place with `cargo-generate.toml`, `hooks/` and `template/`.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read or is no template.
+    pub fn of(root: &Path, destination: &Path) -> anyhow::Result<Self> {
+        let file = root.join("cargo-generate.toml");
+        let config: Config = toml::from_str(&fs::read_to_string(&file)?)
+            .with_context(|| format!("{} is not understood", file.display()))?;
+        let template = root.join("template");
+        let mut excluded = GitignoreBuilder::new(&template);
+        for pattern in &config.template.exclude {
+            excluded.add_line(None, pattern)?;
+        }
+        let parser = strict::parser()?;
+        let reader = Reader {
+            root: &template,
+            ignored: config.template.ignore,
+            excluded: excluded.build()?,
+            parser: &parser,
+        };
+        let mut files = Files::new();
+        reader.read(&template, &mut files)?;
+        let hooks = Hooks::read(
+            &template,
+            [config.hooks.init, config.hooks.pre, config.hooks.post],
+        )?;
+        Ok(Self {
+            options: options::declared_in(&file)?,
+            files,
+            parser,
+            hooks,
+            destination: destination.to_path_buf(),
+        })
+    }
+
+    /// The options that are answered.
+    #[must_use]
+    pub fn options(&self) -> &[Declared] {
+        &self.options
+    }
+
+    /// Renders a project.
+    ///
+    /// # Errors
+    ///
+    /// Where an answer is refused, or the template is at fault.
+    pub fn render(&self, name: &str, given: &[(&str, &str)]) -> Result<Rendered, Failure> {
+        let define: Vec<String> = given
+            .iter()
+            .map(|(option, value)| format!("{option}={value}"))
+            .collect();
+        let answers = answers::defined(&self.options, &define)
+            .map_err(|error| Failure::Refused(format!("{error:#}")))?;
+
+        let state = Rc::new(RefCell::new(State {
+            files: self.files.clone(),
+            ..State::default()
+        }));
+        let [init, pre, post] = self.hooks.on(&state);
+        insert(&state, "project-name", text(name));
+        insert(&state, "is_init", truth(false));
+        init.run(&self.destination)?;
+
+        let written = if name.to_snake_case() == name {
+            name.to_owned()
+        } else {
+            name.to_kebab_case()
+        };
+        let folder = self.destination.join(&written);
+        let within = folder
+            .ancestors()
+            .any(|folder| folder.join("Cargo.toml").exists());
+        insert(&state, "project-name", text(&written));
+        insert(&state, "crate_name", text(&name.to_snake_case()));
+        insert(&state, "within_cargo_project", truth(within));
+        for option in &self.options {
+            let answer = answers.get(&option.name).unwrap_or(&option.default);
+            insert(&state, &option.name, value(&option.kind, answer));
+        }
+        pre.run(&folder)?;
+        let files = self.files_of(&state)?;
+        post.run(&folder)?;
+
+        let state = state.take();
+        Ok(Rendered {
+            name: written,
+            files,
+            notes: state.notes,
+            set: state.set,
+            used: state.used,
+        })
+    }
+
+    fn files_of(&self, state: &RefCell<State>) -> Result<BTreeMap<String, Arc<[u8]>>, Failure> {
+        let globals = Globals::new(state.borrow().globals.clone());
+        let mut files = BTreeMap::new();
+        for (path, source) in &state.borrow().files {
+            let fault = |error: anyhow::Error| {
+                Failure::Template(format!("template/{}: {error:#}", source.path))
+            };
+            let bytes = match &source.form {
+                Form::Copied(bytes) => Arc::clone(bytes),
+                Form::Rendered(template) => {
+                    globals.render(template).map_err(fault)?.into_bytes().into()
+                }
+            };
+            let path = self.name_of(path, &globals).map_err(fault)?;
+            if files.insert(path.clone(), bytes).is_some() {
+                return Err(fault(anyhow!("another file is {path}, too")));
+            }
+        }
+        state.borrow_mut().used.extend(globals.used());
+        Ok(files)
+    }
+
+    /// A path with what is rendered in it.
+    fn name_of(&self, path: &str, globals: &Globals) -> anyhow::Result<String> {
+        if !path.contains("{{") {
+            return Ok(path.to_owned());
+        }
+        let parts: anyhow::Result<Vec<String>> = path
+            .split('/')
+            .map(|part| {
+                let part = globals.render(&self.parser.parse(part)?)?;
+                let options = sanitize_filename::Options {
+                    replacement: "_",
+                    ..sanitize_filename::Options::default()
+                };
+                Ok(sanitize_filename::sanitize_with_options(part, options))
+            })
+            .collect();
+        Ok(parts?.join("/"))
+    }
+}
+
+/// Reads the files of the template.
+struct Reader<'a> {
+    root: &'a Path,
+    ignored: Vec<String>,
+    excluded: Gitignore,
+    parser: &'a liquid::Parser,
+}
+
+impl Reader<'_> {
+    fn read(&self, folder: &Path, files: &mut Files) -> anyhow::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path
+                .strip_prefix(self.root)?
+                .to_str()
+                .with_context(|| format!("{} is no Unicode", path.display()))?
+                .replace('\\', "/");
+            if self.ignored.contains(&name) {
+                continue;
+            }
+            if path.is_dir() {
+                self.read(&path, files)?;
+                continue;
+            }
+            let form = self
+                .form(&name, fs::read(&path)?)
+                .with_context(|| format!("{} is no template", path.display()))?;
+            // cargo-generate takes the suffix away, and such a file goes before one without it.
+            let plain = name.strip_suffix(".liquid");
+            let source = Rc::new(Source {
+                path: name.clone(),
+                form,
+            });
+            if let Some(plain) = plain {
+                files.insert(plain.to_owned(), source);
+            } else {
+                files.entry(name).or_insert(source);
+            }
+        }
+        Ok(())
+    }
+
+    fn form(&self, name: &str, bytes: Vec<u8>) -> anyhow::Result<Form> {
+        let excluded = self.excluded.matched_path_or_any_parents(name, false);
+        if excluded.is_ignore() {
+            return Ok(Form::Copied(bytes.into()));
+        }
+        let text = String::from_utf8(bytes)?;
+        Ok(if text.contains("{{") || text.contains("{%") {
+            Form::Rendered(self.parser.parse(&text)?)
+        } else {
+            Form::Copied(text.into_bytes().into())
+        })
+    }
+}
+
+/// An answer, as the value that a template sees.
+fn value(kind: &Kind, answer: &str) -> Value {
+    match kind {
+        Kind::Text { .. } | Kind::Choice(_) => text(answer),
+        Kind::Flag => truth(answer.eq_ignore_ascii_case("true")),
+        Kind::List(_) => Value::Array(
+            answer
+                .split(',')
+                .filter(|item| !item.is_empty())
+                .map(text)
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,335 @@
+//! `cargo xtask test`: everything that CI runs, in stages.
+//!
+//! What is tested stands in the tests themselves (`ci/tests/` and the unit tests); here stands only
+//! in which order they run, and what has to be there first. Formatters and compilers run one after the
+//! other, since each takes all processors; then the programs of all stages run side by side.
+
+mod inputs;
+mod programs;
+
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+
+use self::{
+    inputs::Changes,
+    programs::{Done, Program},
+};
+use crate::{
+    checks::{cache, tools},
+    commands::setup,
+    openwdk::target::TARGET,
+    repository,
+};
+
+/// Run everything that CI runs.
+///
+/// Installs what is missing first (Debian packages, rustup targets, programs from crates.io, Python's
+/// index and npm) and says what and why. Then runs the stages and goes on after a failure, so that one
+/// run shows everything. The table at the end has the time of each stage and of the slowest tests;
+/// ci/target/test-times.tsv has the time of every test.
+///
+/// Drivers that were built of the same sources before, and verdicts of the same bench on the same
+/// driver, are kept in ci/target/kept and not made again.
+///
+/// Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
+///
+/// Examples:
+///   cargo xtask test                 everything
+///   cargo xtask test lint bench      two stages
+///   cargo xtask test --changed       what your changes since the last commit can affect
+///   cargo xtask test --changed=main  what your changes since main can affect
+///   cargo xtask test --list          the stages, and what each is for
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The stages to run [default: all]
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+    /// Only the stages and test programs that read a file that differs from the commit REV
+    #[arg(long, value_name = "REV", num_args = 0..=1, require_equals = true, default_missing_value = "HEAD")]
+    changed: Option<String>,
+    /// Build and judge anew whatever an earlier run has kept
+    #[arg(long)]
+    fresh: bool,
+    /// List the stages and stop; with --changed, what would run
+    #[arg(long)]
+    list: bool,
+    /// Install nothing; say what is missing
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// One stage.
+struct Stage {
+    name: &'static str,
+    purpose: &'static str,
+    work: Work,
+}
+
+/// What a stage does.
+enum Work {
+    /// One cargo command, in a folder of the repository.
+    Cargo(&'static str, &'static [&'static str]),
+    /// The test programs that `cargo test` with these arguments would run, in a folder of the repository.
+    Tests(&'static str, &'static [&'static str]),
+    /// This program, with other arguments.
+    Xtask(&'static [&'static str]),
+}
+
+const CI: &str = "ci";
+const BENCH: &str = "template/testbench";
+
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "format",
+        purpose: "rustfmt on the xtask program",
+        work: Work::Cargo(CI, &["fmt", "--check"]),
+    },
+    Stage {
+        name: "bench-format",
+        purpose: "rustfmt on the test bench",
+        work: Work::Cargo(BENCH, &["fmt", "--check"]),
+    },
+    Stage {
+        name: "lint",
+        purpose: "clippy on the xtask program and its tests",
+        work: Work::Cargo(
+            CI,
+            &[
+                "clippy",
+                "--locked",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+    },
+    Stage {
+        name: "bench-lint",
+        purpose: "clippy on the test bench",
+        work: Work::Cargo(
+            BENCH,
+            &[
+                "clippy",
+                "--locked",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+    },
+    Stage {
+        name: "bench-windows",
+        purpose: "clippy on the test bench as Windows compiles it",
+        work: Work::Cargo(
+            BENCH,
+            &[
+                "clippy",
+                "--locked",
+                "--all-targets",
+                "--target",
+                TARGET,
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+    },
+    Stage {
+        name: "bench",
+        purpose: "the test bench's own unit tests",
+        work: Work::Tests(BENCH, &["--locked", "--lib"]),
+    },
+    Stage {
+        name: "unit",
+        purpose: "the xtask program's unit tests",
+        work: Work::Tests(CI, &["--locked", "--lib"]),
+    },
+    Stage {
+        name: "template",
+        purpose: "emission, refusals, builds, the bench on good and broken drivers here and under Wine, pipelines",
+        work: Work::Tests(CI, &["--locked", "--test", "*"]),
+    },
+    Stage {
+        name: "matrix",
+        purpose: "every pair of answers: emitted, built where it differs in code, verified",
+        work: Work::Xtask(&["matrix"]),
+    },
+    Stage {
+        name: "hostile",
+        purpose: "20,000 nasty answers: refused, or a project that says what was answered",
+        // Always the same ones: who changes something else is to see nothing new here.
+        work: Work::Xtask(&["matrix", "--hostile", "20000", "--seed", "1"]),
+    },
+];
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// Where a stage is unknown, something is missing that could not be installed, or cargo could not
+/// be started.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let changes = args.changed.as_deref().map(Changes::since).transpose()?;
+    let affected = |stage: &&Stage| {
+        let changes = changes.as_ref();
+        changes.is_none_or(|changes| changes.affect_stage(stage.name))
+    };
+    let stages: Vec<&Stage> = chosen(&args.stages)?.into_iter().filter(affected).collect();
+    if args.list {
+        for stage in stages {
+            println!("{:<14}{}", stage.name, stage.purpose);
+            if let (Some(changes), "template") = (&changes, stage.name) {
+                println!("{:<14}of them: {}", "", changes.programs().join(", "));
+            }
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if stages.is_empty() {
+        println!("No stage reads what changed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    setup::ensure(&setup::Group::ALL, !args.no_setup)?;
+    tools::ensure_cargo_generate()?;
+    tools::ensure_cargo_deny()?;
+    tools::ensure_linters()?;
+    cache::remove_old();
+
+    let start = Instant::now();
+    let mut results = Vec::new();
+    let mut waiting = Vec::new();
+    for stage in stages {
+        eprintln!("\n{}: {}", stage.name, stage.purpose);
+        match stage.work {
+            Work::Cargo(folder, arguments) => {
+                let start = Instant::now();
+                let status = cargo(folder)?
+                    .args(arguments)
+                    .status()
+                    .context("cargo could not be started; is rustup installed?")?;
+                results.push(Done::of_stage(
+                    stage.name,
+                    status.success(),
+                    start.elapsed(),
+                ));
+            }
+            Work::Tests(folder, arguments) => {
+                let start = Instant::now();
+                let built = programs::of(&mut cargo(folder)?, arguments)?;
+                let passed = built.is_some();
+                results.push(Done::of_stage(stage.name, passed, start.elapsed()));
+                let built = built.into_iter().flatten().filter(|program| {
+                    let changes = changes.as_ref();
+                    stage.name != "template"
+                        || changes.is_none_or(|changes| changes.affect_program(&program.name))
+                });
+                waiting.extend(built.map(|program| program.of_stage(stage.name)));
+            }
+            Work::Xtask(arguments) => {
+                waiting.push(Program::xtask(arguments)?.of_stage(stage.name));
+            }
+        }
+    }
+    eprintln!();
+    results.extend(programs::run(waiting, args.fresh)?);
+    programs::write_times(&results)?;
+    Ok(report(&results, start.elapsed()))
+}
+
+/// The stages named on the command line, or all.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
+    if names.is_empty() {
+        return Ok(STAGES.iter().collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            let known = || {
+                STAGES
+                    .iter()
+                    .map(|stage| stage.name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            STAGES
+                .iter()
+                .find(|stage| stage.name == name)
+                .with_context(|| format!("`{name}` is no stage; the stages are {}", known()))
+        })
+        .collect()
+}
+
+/// cargo in a folder of the repository.
+fn cargo(folder: &str) -> anyhow::Result<Command> {
+    let path: PathBuf = repository().join(folder);
+    if !path.is_dir() {
+        bail!("{} is missing: is this a complete clone?", path.display());
+    }
+    let mut command = Command::new("cargo");
+    if folder == BENCH {
+        // Nothing is left in the template: emitting a project from a folder copies all of it.
+        command.env("CARGO_TARGET_DIR", repository().join("ci/target/testbench"));
+    }
+    command.current_dir(path);
+    Ok(command)
+}
+
+/// How many of the slowest tests are listed.
+const SLOWEST: usize = 15;
+
+fn report(results: &[Done], time: Duration) -> ExitCode {
+    let mut tests: Vec<_> = results.iter().flat_map(|done| &done.tests).collect();
+    tests.sort_by_key(|test| std::cmp::Reverse(test.time));
+    if !tests.is_empty() {
+        eprintln!("\nThe slowest of {} tests:", tests.len());
+        for test in tests.iter().take(SLOWEST) {
+            eprintln!("{:>8.1} s  {}", test.time.as_secs_f64(), test.name);
+        }
+    }
+    eprintln!();
+    let mut failed = Vec::new();
+    for stage in STAGES {
+        let done: Vec<_> = results.iter().filter(|it| it.stage == stage.name).collect();
+        if done.is_empty() {
+            continue;
+        }
+        let passed = done.iter().all(|done| done.passed);
+        let time: Duration = done.iter().map(|done| done.time).sum();
+        let verdict = if passed { "passed" } else { "FAILED" };
+        eprintln!("{verdict}  {:<14}{:>6.1} s", stage.name, time.as_secs_f64());
+        if !passed {
+            failed.push(stage.name);
+        }
+    }
+    eprintln!(
+        "{} seconds; programs of different stages ran side by side",
+        time.as_secs()
+    );
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!(
+        "To repeat what failed: cargo xtask test {}",
+        failed.join(" ")
+    );
+    ExitCode::from(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_inputs() {
+        for stage in STAGES {
+            assert!(inputs::of_stage(stage.name).is_some(), "{}", stage.name);
+        }
+    }
+}

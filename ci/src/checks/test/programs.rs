@@ -1,0 +1,284 @@
+//! Test programs, run side by side, with the time of each test.
+//!
+//! cargo runs one after the other, and only the unstable half of its harness tells times. A program runs its tests one at
+//! a time here, so that the time between two lines of its output is that of a test, and as many programs run at once
+//! as there are processors. The ones that took longest the last time come first.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::{checks::cache, repository};
+
+/// A program to run.
+pub struct Program {
+    /// Its name: that of the file with its tests.
+    pub name: String,
+    stage: &'static str,
+    path: PathBuf,
+    arguments: Vec<String>,
+    /// It is a test program, which prints a line a test.
+    tests: bool,
+}
+
+/// What came of a program, or of a whole stage.
+pub struct Done {
+    /// Its stage.
+    pub stage: &'static str,
+    /// Everything in it passed.
+    pub passed: bool,
+    /// How long it took.
+    pub time: Duration,
+    /// Its tests.
+    pub tests: Vec<Test>,
+    name: String,
+}
+
+/// One test.
+pub struct Test {
+    /// Program and test.
+    pub name: String,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl Done {
+    /// Of a stage that is one command.
+    pub fn of_stage(stage: &'static str, passed: bool, time: Duration) -> Self {
+        Self {
+            stage,
+            passed,
+            time,
+            tests: Vec::new(),
+            name: stage.to_owned(),
+        }
+    }
+}
+
+impl Program {
+    /// This program with arguments, as a stage of its own.
+    pub fn xtask(arguments: &[&str]) -> anyhow::Result<Self> {
+        Ok(Self {
+            name: arguments.join(" "),
+            stage: "",
+            path: crate::program()?,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            tests: false,
+        })
+    }
+
+    pub fn of_stage(self, stage: &'static str) -> Self {
+        Self { stage, ..self }
+    }
+
+    /// Runs it to its end. What it says is shown where it fails.
+    fn run(&self, fresh: bool) -> anyhow::Result<Done> {
+        let start = Instant::now();
+        let mut command = Command::new(&self.path);
+        command
+            .args(&self.arguments)
+            .current_dir(repository().join("ci"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if self.tests {
+            command.arg("--test-threads=1");
+        }
+        if fresh {
+            command.env(cache::FRESH, "1");
+        }
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("{} cannot be started", self.path.display()))?;
+        let errors = child.stderr.take();
+        let errors = thread::spawn(move || {
+            let lines = errors.into_iter().flat_map(|it| BufReader::new(it).lines());
+            lines
+                .map_while(Result::ok)
+                .fold(String::new(), |all, line| all + line.as_str() + "\n")
+        });
+        let mut said = String::new();
+        let mut tests = Vec::new();
+        let mut before = Instant::now();
+        let output = child.stdout.take().into_iter();
+        for line in output
+            .flat_map(|it| BufReader::new(it).lines())
+            .map_while(Result::ok)
+        {
+            if let Some(name) = self.tests.then(|| finished(&line)).flatten() {
+                let now = Instant::now();
+                tests.push(Test {
+                    name: format!("{}: {name}", self.name),
+                    time: now - before,
+                });
+                before = now;
+            }
+            // Writing to a string does not fail.
+            let _ = writeln!(said, "{line}");
+        }
+        let status = child.wait()?;
+        let errors = errors.join().unwrap_or_default();
+        let passed = status.success();
+        let time = start.elapsed();
+        let mut shown = String::new();
+        if !passed {
+            let _ = write!(shown, "\n{said}{errors}{}: {status}\n", self.name);
+        }
+        let verdict = if passed { "passed" } else { "FAILED" };
+        let _ = write!(
+            shown,
+            "{verdict} {:>7.1} s  {}",
+            time.as_secs_f64(),
+            self.name
+        );
+        if self.tests {
+            let _ = write!(shown, ", {} tests", tests.len());
+        }
+        eprintln!("{shown}");
+        Ok(Done {
+            stage: self.stage,
+            passed,
+            time,
+            tests,
+            name: self.name.clone(),
+        })
+    }
+}
+
+/// The test that a line of the harness says has ended.
+fn finished(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    Some(name.trim_end_matches(" - should panic"))
+}
+
+/// Builds the programs that `cargo test` with these arguments would run; nothing where they do not compile.
+pub fn of(cargo: &mut Command, arguments: &[&str]) -> anyhow::Result<Option<Vec<Program>>> {
+    let output = cargo
+        .args([
+            "test",
+            "--no-run",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(arguments)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo could not be started; is rustup installed?")?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let mut programs = Vec::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let message: Value = serde_json::from_str(line)?;
+        if message["profile"]["test"] != true {
+            continue;
+        }
+        if let Some(path) = message["executable"].as_str() {
+            programs.push(Program {
+                name: message["target"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                stage: "",
+                path: path.into(),
+                arguments: Vec::new(),
+                tests: true,
+            });
+        }
+    }
+    ensure!(!programs.is_empty(), "cargo test made no program");
+    Ok(Some(programs))
+}
+
+/// Runs programs, as many at once as there are processors.
+pub fn run(mut programs: Vec<Program>, fresh: bool) -> anyhow::Result<Vec<Done>> {
+    let last = times();
+    // What is new may take long.
+    programs.sort_by_key(|program| last.get(&program.name).copied().unwrap_or(u64::MAX));
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let count = processors.min(programs.len());
+    let waiting = Mutex::new(programs);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let done = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| {
+                while let Some(program) = next() {
+                    let result = program.run(fresh);
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(result);
+                }
+            });
+        }
+    });
+    done.into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .into_iter()
+        .collect()
+}
+
+fn times_file() -> PathBuf {
+    repository().join("ci/target/test-times.tsv")
+}
+
+/// How many milliseconds each program took the last time.
+fn times() -> BTreeMap<String, u64> {
+    let text = fs::read_to_string(times_file()).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| {
+            let mut columns = line.split('\t');
+            let milliseconds = columns.next()?.parse().ok()?;
+            let name = columns.next()?;
+            columns
+                .next()
+                .is_none()
+                .then(|| (name.to_owned(), milliseconds))
+        })
+        .collect()
+}
+
+/// Writes how many milliseconds each program and each of its tests took; the others stay as they were.
+pub fn write_times(results: &[Done]) -> anyhow::Result<()> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let mut programs = times();
+    programs.extend(
+        results
+            .iter()
+            .map(|done| (done.name.clone(), milliseconds(done.time))),
+    );
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    for (name, milliseconds) in programs {
+        let _ = writeln!(text, "{milliseconds}\t{name}");
+    }
+    for test in results.iter().flat_map(|done| &done.tests) {
+        let _ = writeln!(text, "{}\t{}\ttest", milliseconds(test.time), test.name);
+    }
+    let file = times_file();
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::finished;
+
+    #[test]
+    fn the_lines_of_the_harness_are_understood() {
+        assert_eq!(finished("test a::b ... ok"), Some("a::b"));
+        assert_eq!(finished("test a ... FAILED"), Some("a"));
+        assert_eq!(finished("test a - should panic ... ok"), Some("a"));
+        assert_eq!(finished("test result: ok. 4 passed; 0 failed"), None);
+        assert_eq!(finished("running 4 tests"), None);
+    }
+}

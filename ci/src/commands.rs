@@ -1,0 +1,18 @@
+//! What a user of the template runs, one module a command.
+//!
+//! | question | module |
+//! |---|---|
+//! | how is a project emitted, and which answers are refused? | [`new`] |
+//! | which options are there? | [`options`] |
+//! | how is a driver built, and what is in a package? | [`build`], [`package`] |
+//! | what must be installed for that? | [`setup`] |
+//! | how does the bench judge a `.sys`, and how is the verdict shown? | [`verify`] |
+//! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
+
+pub mod build;
+pub mod inf;
+pub mod new;
+pub mod options;
+pub mod package;
+pub mod setup;
+pub mod verify;

@@ -1,0 +1,491 @@
+//! `cargo xtask build`: an emitted project, built where this program runs.
+//!
+//! On Windows that is `cargo wdk build`, as the project's own README says. On Linux it is cargo with the
+//! [open WDK](crate::openwdk) around it; the wdk crates are compiled once, in a [`Shared`] directory, and a second project
+//! of the same versions costs a second or two.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    env,
+    ffi::OsStr,
+    fs::{self, File},
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Output, Stdio},
+};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::{
+    commands::{package, setup},
+    openwdk::{
+        OpenWdk, lock_file,
+        target::{Arch, Profile, TARGET, TARGET_ARM64},
+    },
+};
+
+/// Build an emitted project here; the last line on stdout is the path of the .sys.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder of the project: the one with its Cargo.toml.
+    dir: PathBuf,
+
+    /// Build what ships: optimised, and without debug assertions.
+    #[arg(long)]
+    release: bool,
+
+    /// The processor that the driver is for.
+    #[arg(long, value_enum, default_value_t)]
+    target_arch: Arch,
+
+    /// Make a package too: .sys and .inf under the version of Cargo.toml, test-signed; the last line is its folder.
+    #[arg(long)]
+    package: bool,
+
+    /// Install nothing: only say what is missing.
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong and what to do.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    Project::open(&args.dir)?;
+    if !cfg!(windows) {
+        let mut groups = vec![setup::Group::Build];
+        if args.package {
+            groups.push(setup::Group::Package);
+        }
+        setup::ensure(&groups, !args.no_setup)?;
+    }
+    let profile = if args.release {
+        Profile::Release
+    } else {
+        Profile::Dev
+    };
+    let sys = build_for(&args.dir, profile, args.target_arch)?;
+    println!("{}", sys.display());
+    if args.package {
+        let folder = package::make(&args.dir.canonicalize()?, &sys, profile, args.target_arch)?;
+        println!("{}", folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds an emitted project and returns the path of its `.sys`. Cargo's progress goes to stderr.
+///
+/// # Errors
+///
+/// The folder is no driver project, a tool is missing, or the build failed.
+pub fn build(dir: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
+    build_for(dir, profile, Arch::Amd64)
+}
+
+/// The same, for a processor.
+///
+/// # Errors
+///
+/// As those of [`build`].
+pub fn build_for(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    Project::open(dir)?.build(profile, arch, Progress::Shown)
+}
+
+/// The same without a word, unless it fails: then what the compiler said is part of the error.
+///
+/// # Errors
+///
+/// As those of [`build`].
+pub fn build_quietly(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    Project::open(dir)?.build(profile, arch, Progress::InErrors)
+}
+
+/// Where [`build`] puts the driver of a project on a machine without Windows.
+///
+/// # Errors
+///
+/// The folder is no driver project.
+pub fn sys(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
+    Ok(Project::open(dir)?.sys(profile, arch))
+}
+
+/// Where cargo's progress goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// To stderr.
+    Shown,
+    /// Into the error, where there is one.
+    InErrors,
+}
+
+impl Progress {
+    /// Sends a command's output where it goes. Never to stdout, which ends with the path.
+    fn direct(self, command: &mut Command) {
+        match self {
+            Self::Shown => command.stdout(std::io::stderr()).stderr(Stdio::inherit()),
+            Self::InErrors => command.stdout(Stdio::null()).stderr(Stdio::piped()),
+        };
+    }
+}
+
+/// Cargo in an emitted project, with the open WDK around it and in the dev profile: for `clippy`, `check` and the like.
+/// Pass it `--target x86_64-pc-windows-msvc`.
+///
+/// # Errors
+///
+/// The folder is no driver project, or a tool is missing.
+pub fn cargo(dir: &Path) -> anyhow::Result<Cargo> {
+    Cargo::new(&Project::open(dir)?, Profile::Dev)
+}
+
+/// The part of a project's Cargo.toml that is read here.
+#[derive(Deserialize)]
+struct Manifest {
+    package: Option<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    wdk: Option<toml::Table>,
+}
+
+/// An emitted project.
+struct Project {
+    dir: PathBuf,
+    package: String,
+}
+
+impl Project {
+    fn open(dir: &Path) -> anyhow::Result<Self> {
+        let shown = dir.display();
+        if !dir.is_dir() {
+            bail!("there is no folder {shown}: name the folder of an emitted project");
+        }
+        let manifest = dir.join("Cargo.toml");
+        let Ok(text) = fs::read_to_string(&manifest) else {
+            bail!("{shown} has no Cargo.toml: name the folder of an emitted project");
+        };
+        let manifest: Manifest = toml::from_str(&text)
+            .with_context(|| format!("{} is no valid Cargo.toml", manifest.display()))?;
+        let Some(package) = manifest.package else {
+            bail!(
+                "{shown} is a workspace without a package of its own: name the folder of the driver's package"
+            );
+        };
+        if package.metadata.and_then(|metadata| metadata.wdk).is_none() {
+            bail!(
+                "{shown} is no driver: its Cargo.toml has no [package.metadata.wdk]; name the folder of an emitted project"
+            );
+        }
+        // On Windows a canonical path has a prefix that not every tool takes.
+        let dir = if cfg!(windows) {
+            std::path::absolute(dir)?
+        } else {
+            dir.canonicalize()?
+        };
+        Ok(Self {
+            dir,
+            package: package.name,
+        })
+    }
+
+    /// The name of the library, and so of the driver.
+    fn krate(&self) -> String {
+        self.package.replace('-', "_")
+    }
+
+    fn target(&self) -> PathBuf {
+        self.dir.join("target")
+    }
+
+    /// Where the open WDK puts the driver.
+    fn sys(&self, profile: Profile, arch: Arch) -> PathBuf {
+        let folder = self.target().join(arch.target()).join(profile.folder());
+        folder.join(self.krate()).with_extension("sys")
+    }
+
+    fn build(&self, profile: Profile, arch: Arch, progress: Progress) -> anyhow::Result<PathBuf> {
+        if cfg!(windows) {
+            self.build_with_cargo_wdk(profile, arch, progress)
+        } else {
+            self.build_with_open_wdk(profile, arch, progress)
+        }
+    }
+
+    /// Makes an error of a build that failed.
+    fn must_have_built(&self, output: &Output) -> anyhow::Result<()> {
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = if said.is_empty() {
+            "what the compiler said stands above".into()
+        } else {
+            said
+        };
+        bail!("{} does not build: {said}", self.dir.display())
+    }
+
+    fn build_with_open_wdk(
+        &self,
+        profile: Profile,
+        arch: Arch,
+        progress: Progress,
+    ) -> anyhow::Result<PathBuf> {
+        let mut cargo = Cargo::new(self, profile)?;
+        cargo.args([
+            "build",
+            "--locked",
+            "--target",
+            arch.target(),
+            "--profile",
+            profile.name(),
+        ]);
+        progress.direct(&mut cargo.command);
+        self.must_have_built(&cargo.output()?)?;
+        let sys = self.sys(profile, arch);
+        fs::copy(sys.with_extension("dll"), &sys).with_context(|| {
+            format!("the build made no {}", sys.with_extension("dll").display())
+        })?;
+        Ok(sys)
+    }
+
+    fn build_with_cargo_wdk(
+        &self,
+        profile: Profile,
+        arch: Arch,
+        progress: Progress,
+    ) -> anyhow::Result<PathBuf> {
+        let there = Command::new("cargo")
+            .args(["wdk", "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !there.is_ok_and(|status| status.success()) {
+            bail!(
+                "cargo-wdk is not installed: run `cargo install cargo-wdk --locked`, in a prompt where the WDK is found"
+            );
+        }
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["wdk", "build", "--locked", "--profile", profile.name()])
+            .args(["--target-arch", arch.name()])
+            .current_dir(&self.dir);
+        progress.direct(&mut cargo);
+        self.must_have_built(&cargo.output().context("cannot start cargo")?)?;
+        let krate = self.krate();
+        let folder = self.target().join(arch.target()).join(profile.folder());
+        let sys = folder
+            .join(format!("{krate}_package"))
+            .join(format!("{krate}.sys"));
+        if !sys.is_file() {
+            bail!("cargo-wdk made no {}", sys.display());
+        }
+        Ok(sys)
+    }
+}
+
+/// Cargo, about to run in an emitted project.
+pub struct Cargo {
+    command: Command,
+    shared: Shared,
+    project: PathBuf,
+    package: String,
+    profile: Profile,
+}
+
+/// Flags of the caller's own would replace those of the project, and wdk-build refuses a driver without its crt-static.
+const FLAGS: [&str; 5] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS",
+    "CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS",
+];
+
+impl Cargo {
+    fn new(project: &Project, profile: Profile) -> anyhow::Result<Self> {
+        let lock = project.dir.join("Cargo.lock");
+        if !lock.is_file() {
+            bail!(
+                "{} has no Cargo.lock, which an emitted project carries: bring it back, or run `cargo generate-lockfile` there",
+                project.dir.display()
+            );
+        }
+        lock_file::check(&lock)?;
+        let wdk = OpenWdk::prepare()?;
+        let shared = Shared::of(&wdk, &project.dir)?;
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&project.dir);
+        for flags in FLAGS {
+            if env::var_os(flags).is_some_and(|value| !value.is_empty()) {
+                eprintln!(
+                    "note: {flags} is not passed on: it would replace the project's own flags"
+                );
+            }
+            command.env_remove(flags);
+        }
+        wdk.equip(&mut command)?;
+        command
+            .env("CARGO_TARGET_DIR", project.target())
+            .env("CARGO_BUILD_BUILD_DIR", shared.build_directory());
+        Ok(Self {
+            command,
+            shared,
+            project: project.dir.clone(),
+            package: project.package.clone(),
+            profile,
+        })
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<OsStr>>(&mut self, arguments: impl IntoIterator<Item = S>) -> &mut Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.command.env(name, value);
+        self
+    }
+
+    fn take(&self) -> anyhow::Result<File> {
+        self.shared
+            .take_for(&self.package, &self.project, self.profile)
+    }
+
+    /// Runs it and returns what it says.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn output(&mut self) -> anyhow::Result<Output> {
+        let _lock = self.take()?;
+        self.command.output().context("cannot start cargo")
+    }
+}
+
+/// A directory where the wdk crates are compiled once, for all projects that have them in the same versions.
+///
+/// It is cargo's *build* directory of each such project; its *target* directory, where the driver ends up, stays its own.
+/// wdk-build looks for a Cargo.lock above the build directory and reads the Cargo.toml beside it: both are laid there, of
+/// the first project that came, and never touched again, for a change would compile the wdk crates anew.
+struct Shared {
+    directory: PathBuf,
+}
+
+impl Shared {
+    fn of(wdk: &OpenWdk, project: &Path) -> anyhow::Result<Self> {
+        let manifest: toml::Table =
+            toml::from_str(&fs::read_to_string(project.join("Cargo.toml"))?)?;
+        let metadata = manifest
+            .get("package")
+            .and_then(|package| package.get("metadata"));
+        let mut hasher = DefaultHasher::new();
+        lock_file::packages(&project.join("Cargo.lock"))?.hash(&mut hasher);
+        metadata.map(ToString::to_string).hash(&mut hasher);
+        let directory = wdk
+            .root
+            .join("drivers")
+            .join(format!("{:016x}", hasher.finish()));
+        let shared = Self { directory };
+        if !shared.directory.is_dir() {
+            shared.lay_anchor(&manifest, project)?;
+        }
+        Ok(shared)
+    }
+
+    /// Lays a manifest with the project's dependencies and nothing else, and its lock file.
+    fn lay_anchor(&self, manifest: &toml::Table, project: &Path) -> anyhow::Result<()> {
+        let above = self
+            .directory
+            .parent()
+            .context("the directory has a parent")?;
+        fs::create_dir_all(above)?;
+        let draft = tempfile::Builder::new()
+            .prefix("draft-")
+            .tempdir_in(above)?;
+        let mut anchor = manifest.clone();
+        anchor.retain(|section, _| {
+            matches!(section, "package" | "dependencies" | "build-dependencies")
+        });
+        anchor.insert("workspace".into(), toml::Table::new().into());
+        if let Some(package) = anchor
+            .get_mut("package")
+            .and_then(toml::Value::as_table_mut)
+        {
+            package.retain(|key, _| matches!(key, "name" | "version" | "edition" | "metadata"));
+        }
+        fs::create_dir(draft.path().join("src"))?;
+        fs::write(draft.path().join("src/lib.rs"), "")?;
+        fs::write(draft.path().join("Cargo.toml"), toml::to_string(&anchor)?)?;
+        fs::copy(project.join("Cargo.lock"), draft.path().join("Cargo.lock"))?;
+        match fs::rename(draft.path(), &self.directory) {
+            Ok(()) => {
+                let _ = draft.keep();
+                Ok(())
+            }
+            // Another process was faster.
+            Err(_) if self.directory.is_dir() => Ok(()),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot create {}", self.directory.display()))
+            }
+        }
+    }
+
+    fn build_directory(&self) -> PathBuf {
+        self.directory.join("target")
+    }
+
+    /// Takes the directory for one run of cargo. Like cargo's own lock, this one is the profile's alone: a project can be
+    /// linted in the one while it is built in the other.
+    ///
+    /// To cargo, two projects of one name are the same there: it would take the driver of the one for that of the other
+    /// where its sources are older. So what it remembers of a package is forgotten when another project of that name
+    /// comes.
+    fn take_for(&self, package: &str, project: &Path, profile: Profile) -> anyhow::Result<File> {
+        let lock = File::create(self.directory.join(profile.lock()))?;
+        if lock.try_lock().is_err() {
+            eprintln!("waiting for another build to finish");
+            lock.lock()?;
+        }
+        let owners = self.directory.join("owners").join(profile.folder());
+        fs::create_dir_all(&owners)?;
+        let owner = owners.join(package);
+        let this = project.as_os_str().as_encoded_bytes();
+        if fs::read(&owner).is_ok_and(|last| last == this) {
+            return Ok(lock);
+        }
+        self.forget(package, profile)?;
+        fs::write(&owner, this)?;
+        Ok(lock)
+    }
+
+    fn forget(&self, package: &str, profile: Profile) -> anyhow::Result<()> {
+        let prefix = format!("{package}-");
+        for target in ["", TARGET, TARGET_ARM64] {
+            let fingerprints = self
+                .build_directory()
+                .join(target)
+                .join(profile.folder())
+                .join(".fingerprint");
+            for entry in fs::read_dir(fingerprints).into_iter().flatten() {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                    fs::remove_dir_all(entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
