@@ -10,6 +10,7 @@ mod programs;
 use std::{
     path::PathBuf,
     process::{Command, ExitCode},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -196,13 +197,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         println!("No stage reads what changed.");
         return Ok(ExitCode::SUCCESS);
     }
-    setup::ensure(&setup::Group::ALL, !args.no_setup)?;
-    tools::ensure_cargo_generate()?;
-    tools::ensure_cargo_deny()?;
-    tools::ensure_linters()?;
-    cache::remove_old();
-
     let start = Instant::now();
+    setup::ensure(&setup::Group::ALL, !args.no_setup)?;
+    cache::remove_old();
+    let (mut results, waiting) = thread::scope(|scope| {
+        // Where it takes minutes, once, the compilers are at work meanwhile.
+        let programs = scope.spawn(|| {
+            tools::ensure_cargo_generate()?;
+            tools::ensure_cargo_deny()
+        });
+        let linters = scope.spawn(tools::ensure_linters);
+        let compiled = compile(&stages, changes.as_ref());
+        let join = |ended: thread::Result<anyhow::Result<()>>| {
+            ended.unwrap_or_else(|_| bail!("an installation ended in a panic"))
+        };
+        join(programs.join().map(|it| it.map(drop)))?;
+        join(linters.join().map(|it| it.map(drop)))?;
+        compiled
+    })?;
+    eprintln!();
+    results.extend(programs::run(waiting, args.fresh)?);
+    programs::write_times(&results)?;
+    Ok(report(&results, start.elapsed()))
+}
+
+/// Runs the stages that are one command of cargo's, and compiles the test programs: what came of that, and the programs to
+/// run.
+fn compile(
+    stages: &[&Stage],
+    changes: Option<&Changes>,
+) -> anyhow::Result<(Vec<Done>, Vec<Program>)> {
     let mut results = Vec::new();
     let mut waiting = Vec::new();
     for stage in stages {
@@ -226,7 +250,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 let passed = built.is_some();
                 results.push(Done::of_stage(stage.name, passed, start.elapsed()));
                 let built = built.into_iter().flatten().filter(|program| {
-                    let changes = changes.as_ref();
                     stage.name != "template"
                         || changes.is_none_or(|changes| changes.affect_program(&program.name))
                 });
@@ -237,10 +260,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    eprintln!();
-    results.extend(programs::run(waiting, args.fresh)?);
-    programs::write_times(&results)?;
-    Ok(report(&results, start.elapsed()))
+    Ok((results, waiting))
 }
 
 /// The stages named on the command line, or all.

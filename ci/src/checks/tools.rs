@@ -14,7 +14,9 @@ const CARGO_GENERATE: &str = "0.26.0";
 /// The release that the emitted pipelines name.
 const CARGO_DENY: &str = "0.20.2";
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Threads that need the same programs install them once: those of crates.io, and the linters.
+static CRATES_IO: Mutex<()> = Mutex::new(());
+static LINTERS: Mutex<()> = Mutex::new(());
 
 /// The released `cargo-generate` program, with its git client.
 ///
@@ -57,7 +59,7 @@ pub fn ensure_cargo_deny() -> anyhow::Result<PathBuf> {
 
 /// Not optimised, because that takes a third of the time and the programs run for a tenth of a second.
 fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
-    let _guard = ONE_AT_A_TIME.lock();
+    let _guard = CRATES_IO.lock();
     let root = root();
     let program = root
         .join("bin")
@@ -146,7 +148,7 @@ impl Linters {
 ///
 /// A sentence that says what could not be installed.
 pub fn ensure_linters() -> anyhow::Result<Linters> {
-    let _guard = ONE_AT_A_TIME.lock();
+    let _guard = LINTERS.lock();
     let lists = crate::repository().join("ci/tools");
     let python = root().join("python");
     let npm = root().join("npm");

@@ -38,16 +38,37 @@ const STAGES: [(&str, &[&str]); 10] = [
     ("bench", &["template/testbench/"]),
     (
         "unit",
-        &["ci/", "cargo-generate.toml", "hooks/", "template/"],
+        &[
+            "ci/Cargo",
+            "ci/openwdk/",
+            "ci/src/",
+            "cargo-generate.toml",
+            "hooks/",
+            "template/",
+        ],
     ),
     ("template", &[]),
     (
         "matrix",
-        &["ci/", "cargo-generate.toml", "hooks/", "template/"],
+        &[
+            "ci/Cargo",
+            "ci/files.toml",
+            "ci/openwdk/",
+            "ci/src/",
+            "cargo-generate.toml",
+            "hooks/",
+            "template/",
+        ],
     ),
     (
         "hostile",
-        &["ci/", "cargo-generate.toml", "hooks/", "template/"],
+        &[
+            "ci/Cargo",
+            "ci/src/",
+            "cargo-generate.toml",
+            "hooks/",
+            "template/",
+        ],
     ),
 ];
 
@@ -222,7 +243,7 @@ mod tests {
             ["inf"],
             "a test program reads its own file"
         );
-        assert!(!changes(&["ci/tests/inf.rs"]).affect_stage("bench"));
+        assert_eq!(stages(&["ci/tests/inf.rs"]), ["format", "lint", "template"]);
         assert_eq!(
             stages(&["hooks/pre.rhai"]),
             ["unit", "template", "matrix", "hostile"]
