@@ -1,5 +1,8 @@
 //! The open WDK: are drivers built with it laid out and linked as with Microsoft's, and is what cannot be built refused?
 
+#[path = "openwdk/metadata.rs"]
+mod metadata;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
@@ -8,6 +11,7 @@ use std::{
     process::{Command, Output},
 };
 
+use metadata::Metadata;
 use object::{
     LittleEndian as LE,
     read::pe::{Import, PeFile64},
@@ -20,6 +24,13 @@ use xtask::openwdk::{OpenWdk, c::compile_c};
 struct Documented {
     structure: Vec<Structure>,
     constants: BTreeMap<String, i64>,
+    prototypes: BTreeMap<String, String>,
+}
+
+impl Documented {
+    fn read() -> Self {
+        toml::from_str(&fs::read_to_string(fixture("layouts.toml")).unwrap()).unwrap()
+    }
 }
 
 #[derive(Deserialize)]
@@ -38,10 +49,14 @@ fn fixture(name: &str) -> PathBuf {
 
 /// The errors of clang about a C file that includes the headers of a minifilter, one a line.
 fn errors_in(body: &str) -> String {
+    errors_of(&format!("#include <fltKernel.h>\n{body}"))
+}
+
+fn errors_of(text: &str) -> String {
     let wdk = OpenWdk::prepare().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("layouts.c");
-    fs::write(&source, format!("#include <fltKernel.h>\n{body}")).unwrap();
+    fs::write(&source, text).unwrap();
     let output = wdk
         .clang()
         .args(["-fsyntax-only", "-ferror-limit=0"])
@@ -59,8 +74,7 @@ fn errors_in(body: &str) -> String {
 
 #[test]
 fn layouts_and_numbers_are_the_documented_ones() {
-    let documented: Documented =
-        toml::from_str(&fs::read_to_string(fixture("layouts.toml")).unwrap()).unwrap();
+    let documented = Documented::read();
     let mut body = String::new();
     for Structure {
         name,
@@ -70,18 +84,7 @@ fn layouts_and_numbers_are_the_documented_ones() {
     } in documented.structure
     {
         assert!(!source.is_empty(), "{name} has no source");
-        writeln!(
-            body,
-            "_Static_assert(sizeof({name}) == {size}, \"sizeof({name}) is not {size}\");"
-        )
-        .unwrap();
-        for (field, offset) in fields {
-            writeln!(
-                body,
-                "_Static_assert(__builtin_offsetof({name}, {field}) == {offset}, \"{name}.{field} is not at {offset}\");"
-            )
-            .unwrap();
-        }
+        body += &layout_is(&name, size, &fields);
     }
     for (name, value) in documented.constants {
         writeln!(
@@ -93,10 +96,209 @@ fn layouts_and_numbers_are_the_documented_ones() {
     assert_eq!(errors_in(&body), "");
 }
 
+/// Assertions in C that a structure is laid out like that.
+fn layout_is(name: &str, size: u64, fields: &BTreeMap<String, u64>) -> String {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "_Static_assert(sizeof({name}) == {size}, \"sizeof({name}) is not {size}\");"
+    )
+    .unwrap();
+    for (field, offset) in fields {
+        writeln!(
+            text,
+            "_Static_assert(__builtin_offsetof({name}, {field}) == {offset}, \"{name}.{field} is not at {offset}\");"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// Assertions in C that a structure has some members.
+fn has_members<'a>(name: &str, members: impl Iterator<Item = &'a String>) -> String {
+    members
+        .map(|member| {
+            format!(
+                "_Static_assert(__builtin_offsetof({name}, {member}) < sizeof({name}), \"{member}\");\n"
+            )
+        })
+        .collect()
+}
+
 #[test]
 fn a_wrong_layout_would_be_seen() {
-    let errors = errors_in("_Static_assert(sizeof(DEVICE_OBJECT) == 328, \"328\");\n");
-    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let fields = |field: &str, offset| BTreeMap::from([(field.to_owned(), offset)]);
+    for (wrong, mistakes) in [
+        (layout_is("DEVICE_OBJECT", 328, &fields("Type", 0)), 1),
+        (layout_is("DEVICE_OBJECT", 336, &fields("Type", 2)), 1),
+        (layout_is("DEVICE_OBJECT", 336, &fields("Kind", 0)), 1),
+        (layout_is("DEVICE_OBJECT", 336, &fields("Type", 0)), 0),
+        (has_members("DEVICE_OBJECT", fields("Kind", 0).keys()), 1),
+        (has_members("DEVICE_OBJECT", fields("Type", 0).keys()), 0),
+    ] {
+        let errors = errors_in(&wrong);
+        assert_eq!(errors.lines().count(), mistakes, "{wrong}{errors}");
+    }
+}
+
+/// An assertion in C that a function has one of some types.
+fn type_is(function: &str, types: &[String]) -> String {
+    let alternatives: Vec<_> = types
+        .iter()
+        .map(|it| format!("__builtin_types_compatible_p(__typeof__({function}), {it})"))
+        .collect();
+    format!(
+        "_Static_assert({}, \"{function} has another type\");\n",
+        alternatives.join(" || ")
+    )
+}
+
+#[test]
+fn functions_have_the_documented_types() {
+    let body: String = Documented::read()
+        .prototypes
+        .into_iter()
+        .map(|(name, prototype)| type_is(&name, &[prototype]))
+        .collect();
+    assert_eq!(errors_in(&body), "");
+}
+
+#[test]
+fn a_wrong_type_would_be_seen() {
+    for wrong in [
+        "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS, NTSTATUS, PUNICODE_STRING)",
+        "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PFLT_RELATED_OBJECTS, NTSTATUS, PCUNICODE_STRING)",
+        "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS, ULONG, PCUNICODE_STRING)",
+        "VOID FLTAPI (PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS, NTSTATUS, PCUNICODE_STRING)",
+        "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS, NTSTATUS)",
+    ] {
+        let errors = errors_in(&type_is("FltVetoBypassIo", &[wrong.to_owned()]));
+        assert_eq!(errors.lines().count(), 1, "{wrong}: {errors}");
+    }
+}
+
+/// All functions and callbacks, where the documented types above are a few. The metadata has no `const`, so the headers
+/// are read without it as well.
+#[test]
+fn functions_have_the_types_of_the_metadata() {
+    let metadata = Metadata::read();
+    let list = fs::read_to_string(xtask::repository().join("ci/openwdk/lib/fltMgr.txt")).unwrap();
+    // What no page describes is not declared.
+    let described = |name: &str| list.lines().any(|line| line == name);
+    let functions: Vec<_> = metadata
+        .functions
+        .iter()
+        .filter(|function| described(&function.name))
+        .map(|function| type_is(&function.name, &function.types_in_c()))
+        .collect();
+    let callbacks: Vec<_> = metadata
+        .callbacks
+        .iter()
+        .map(|callback| type_is(&format!("*({})0", callback.name), &callback.types_in_c()))
+        .collect();
+    assert!(functions.len() > 260, "{}", functions.len());
+    assert!(callbacks.len() > 25, "{}", callbacks.len());
+    // But for the intrinsics, which the compiler knows.
+    let errors = errors_of(&format!(
+        "#include <openwdk.h>\n#include <intrin.h>\n#define const\n#include <fltKernel.h>\n{}{}",
+        functions.concat(),
+        callbacks.concat()
+    ));
+    assert_eq!(errors, "");
+}
+
+/// Structures of which the metadata lost an alignment or a member that there is on 64 bits alone: the members are
+/// compared by their names, and layouts.toml has their offsets.
+const MEMBERS_ALONE: [&str; 5] = [
+    "DEVICE_OBJECT",
+    "ERESOURCE",
+    "FLT_PARAMETERS",
+    "IO_STACK_LOCATION",
+    "KTIMER",
+];
+
+/// Structures that are not compared, and why.
+const NOT_COMPARED: [(&str, &[&str]); 4] = [
+    (
+        "the metadata has them as on 32 bits, without their packing or the end that has no length",
+        &[
+            "KFLOATING_SAVE",
+            "MSV1_0_GETUSERINFO_RESPONSE",
+            "OBJECT_ATTRIBUTES32",
+            "STORAGE_QUERY_DEPENDENT_VOLUME_RESPONSE",
+            "XSAVE_FORMAT",
+            "XSTATE_CONTEXT",
+            "XSTATE_SAVE",
+        ],
+    ),
+    (
+        "the metadata gives a member a name of its own",
+        &["FSRTL_ADVANCED_FCB_HEADER", "NT_TIB32"],
+    ),
+    (
+        "mingw-w64's are older: opaque, or parts that no minifilter was seen to use",
+        &[
+            "DISPATCHER_HEADER",
+            "KUSER_SHARED_DATA",
+            "SD_GLOBAL_CHANGE_INPUT",
+            "SD_GLOBAL_CHANGE_OUTPUT",
+        ],
+    ),
+    (
+        "mingw-w64's are older: for drivers of devices",
+        &[
+            "CM_FULL_RESOURCE_DESCRIPTOR",
+            "CM_PARTIAL_RESOURCE_DESCRIPTOR",
+            "CM_PARTIAL_RESOURCE_LIST",
+            "CM_RESOURCE_LIST",
+            "DEBUG_DEVICE_ADDRESS",
+            "DEBUG_DEVICE_DESCRIPTOR",
+            "DEVICE_DESCRIPTION",
+            "DMA_OPERATIONS",
+            "HAL_DISPATCH",
+            "IO_RESOURCE_DESCRIPTOR",
+            "MCI_STATS",
+            "PCI_BUS_INTERFACE_STANDARD",
+            "PCI_COMMON_CONFIG",
+            "PCI_COMMON_HEADER",
+            "PCI_EXPRESS_CAPABILITY",
+            "PHYSICAL_COUNTER_RESOURCE_DESCRIPTOR",
+            "PHYSICAL_COUNTER_RESOURCE_LIST",
+            "WAIT_CONTEXT_BLOCK",
+        ],
+    ),
+];
+
+#[test]
+fn structures_are_laid_out_as_in_the_metadata() {
+    let metadata = Metadata::read();
+    // Which of them the headers have, the compiler knows.
+    let names = metadata.names();
+    let probe: String = names
+        .iter()
+        .map(|name| format!("typedef {name} *Probe_{name};\n"))
+        .collect();
+    // `FILE:LINE:COLUMN: error: …`, where the first line includes the headers.
+    let unknown: BTreeSet<&str> = errors_in(&probe)
+        .lines()
+        .map(|line| names[line.split(':').nth(1).unwrap().parse::<usize>().unwrap() - 2])
+        .collect();
+    let mut body = String::new();
+    let mut compared = 0;
+    for name in names {
+        let is_compared = NOT_COMPARED.iter().all(|(_, names)| !names.contains(&name));
+        if is_compared && !unknown.contains(name) {
+            let layout = metadata.layout(name);
+            body += &if MEMBERS_ALONE.contains(&name) {
+                has_members(name, layout.fields.keys())
+            } else {
+                layout_is(name, layout.size, &layout.fields)
+            };
+            compared += 1;
+        }
+    }
+    assert!(compared > 400, "{compared}");
+    assert_eq!(errors_in(&body), "");
 }
 
 #[test]

@@ -54,7 +54,7 @@ const SECURITY: &[u16] = &utf16!("D:P(A;;GA;;;SY)(A;;GA;;;BA)");
 /// The device's setup class, where an administrator may set another security. It is this driver's
 /// own, made from the project's name.
 static CLASS: GUID = GUID {
-{%- for field in device_class %}
+{%- for field in control_device_class_guid %}
     {{field}}
 {%- endfor %}
 };

@@ -1087,7 +1087,7 @@ NTSTATUS FLTAPI FltEnumerateInstanceInformationByVolume(
     PFLT_VOLUME Volume, ULONG Index, INSTANCE_INFORMATION_CLASS InformationClass, PVOID Buffer,
     ULONG BufferSize, PULONG BytesReturned);
 NTSTATUS FLTAPI FltEnumerateInstanceInformationByVolumeName(
-    PCUNICODE_STRING VolumeName, ULONG Index, INSTANCE_INFORMATION_CLASS InformationClass,
+    PUNICODE_STRING VolumeName, ULONG Index, INSTANCE_INFORMATION_CLASS InformationClass,
     PVOID Buffer, ULONG BufferSize, PULONG BytesReturned);
 NTSTATUS FLTAPI FltEnumerateInstances(
     PFLT_VOLUME Volume, PFLT_FILTER Filter, PFLT_INSTANCE *InstanceList, ULONG InstanceListSize,
@@ -1136,8 +1136,10 @@ VOID FLTAPI FltGetContexts(
 NTSTATUS FLTAPI FltGetContextsEx(
     PCFLT_RELATED_OBJECTS FltObjects, FLT_CONTEXT_TYPE DesiredContexts, SIZE_T ContextsSize,
     PFLT_RELATED_CONTEXTS_EX Contexts);
+NTSTATUS FLTAPI FltGetCopyInformationFromCallbackData(
+    PFLT_CALLBACK_DATA Data, PCOPY_INFORMATION CopyInformation);
 NTSTATUS FLTAPI FltGetDestinationFileNameInformation(
-    PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, HANDLE RootDirectory, PCWSTR FileName,
+    PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, HANDLE RootDirectory, PWSTR FileName,
     ULONG FileNameLength, FLT_FILE_NAME_OPTIONS NameOptions,
     PFLT_FILE_NAME_INFORMATION *RetFileNameInformation);
 NTSTATUS FLTAPI FltGetDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DeviceObject);
@@ -1168,7 +1170,7 @@ IO_PRIORITY_HINT FLTAPI FltGetIoPriorityHint(PFLT_CALLBACK_DATA Data);
 IO_PRIORITY_HINT FLTAPI FltGetIoPriorityHintFromCallbackData(PFLT_CALLBACK_DATA Data);
 IO_PRIORITY_HINT FLTAPI FltGetIoPriorityHintFromFileObject(PFILE_OBJECT FileObject);
 IO_PRIORITY_HINT FLTAPI FltGetIoPriorityHintFromThread(PETHREAD Thread);
-PSTR FLTAPI FltGetIrpName(UCHAR IrpMajorCode);
+PCHAR FLTAPI FltGetIrpName(UCHAR IrpMajorCode);
 NTSTATUS FLTAPI FltGetLowerInstance(PFLT_INSTANCE CurrentInstance, PFLT_INSTANCE *LowerInstance);
 PVOID FLTAPI FltGetNewSystemBufferAddress(PFLT_CALLBACK_DATA CallbackData);
 NTSTATUS FLTAPI FltGetNextExtraCreateParameter(
@@ -1283,7 +1285,7 @@ VOID FLTAPI FltPrepareToReuseEcp(PFLT_FILTER Filter, PVOID EcpContext);
 FLT_PREOP_CALLBACK_STATUS FLTAPI FltProcessFileLock(
     PFILE_LOCK FileLock, PFLT_CALLBACK_DATA CallbackData, PVOID Context);
 NTSTATUS FLTAPI FltPropagateActivityIdToThread(
-    PFLT_CALLBACK_DATA CallbackData, GUID *PropagateId, PGUID *OriginalId);
+    PFLT_CALLBACK_DATA CallbackData, LPGUID PropagateId, LPCGUID *OriginalId);
 NTSTATUS FLTAPI FltPropagateIrpExtension(
     PFLT_CALLBACK_DATA SourceData, PFLT_CALLBACK_DATA TargetData, ULONG Flags);
 NTSTATUS FLTAPI FltPurgeFileNameInformationCache(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject);
@@ -1438,7 +1440,7 @@ NTSTATUS FLTAPI FltUntagFile(
     PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, ULONG FileTag, GUID *Guid);
 NTSTATUS FLTAPI FltVetoBypassIo(
     PFLT_CALLBACK_DATA CallbackData, PCFLT_RELATED_OBJECTS FltObjects, NTSTATUS OperationStatus,
-    PUNICODE_STRING FailureReason);
+    PCUNICODE_STRING FailureReason);
 NTSTATUS FLTAPI FltWriteFile(
     PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject, PLARGE_INTEGER ByteOffset,
     ULONG Length, PVOID Buffer, FLT_IO_OPERATION_FLAGS Flags, PULONG BytesWritten,

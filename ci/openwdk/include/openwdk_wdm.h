@@ -88,11 +88,15 @@ NTKERNELAPI NTSTATUS NTAPI IoOpenDriverRegistryKey(
     PDRIVER_OBJECT DriverObject, DRIVER_REGKEY_TYPE RegKeyType, ACCESS_MASK DesiredAccess,
     ULONG Flags, PHANDLE DriverRegKey);
 
+/* ---- Silos --------------------------------------------------------------------------------- */
+
+typedef struct _EJOB *PESILO;
+
 /* ---- Transactions -------------------------------------------------------------------------- */
 
-typedef struct _KTRANSACTION *PKTRANSACTION;
-typedef struct _KENLISTMENT *PKENLISTMENT;
-typedef struct _KRESOURCEMANAGER *PKRESOURCEMANAGER;
+typedef struct _KTRANSACTION KTRANSACTION, *PKTRANSACTION;
+typedef struct _KENLISTMENT KENLISTMENT, *PKENLISTMENT;
+typedef struct _KRESOURCEMANAGER KRESOURCEMANAGER, *PKRESOURCEMANAGER;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,163 @@
+//! The version of Cargo.toml, followed into the package; the package; the licenses; the template's own version.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+use regex::Regex;
+use xtask::{
+    checks::tools,
+    commands::{build, package},
+    openwdk::target::{Arch, Profile},
+};
+
+use crate::{
+    emitting::{self, emit, folder, read, said},
+    must_pass,
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The version, and the package
+
+/// A package of a project whose version is none of the template's.
+static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let place = emitting::shared_folder("package");
+    let project = xtask::commands::new::emit("my-filter", &[], &place).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock"] {
+        let text = read(&project, name);
+        let own = "name = \"my-filter\"\nversion = \"0.1.0\"";
+        assert!(text.contains(own), "{name}");
+        let text = text.replacen(own, "name = \"my-filter\"\nversion = \"3.21.4-rc.5\"", 1);
+        fs::write(project.join(name), text).unwrap();
+    }
+    let sys = build::build(&project, Profile::Release).unwrap();
+    package::make(&project, &sys, Profile::Release, Arch::Amd64).unwrap()
+});
+
+#[test]
+fn the_version_of_cargo_toml_is_that_of_everything() {
+    let package = &*PACKAGE;
+    assert_eq!(
+        package.file_name().unwrap(),
+        "my-filter-3.21.4-rc.5-amd64-release"
+    );
+    let inf = read(package, "driver/my_filter.inf");
+    let stamped = Regex::new(r"(?m)^DriverVer\s*= \d\d/\d\d/20\d\d,3\.21\.4\.0\r$").unwrap();
+    assert!(stamped.is_match(&inf), "{inf}");
+    assert!(!inf.contains("$ARCH$"));
+
+    // VS_FIXEDFILEINFO: signature, version of the structure, then the file's version and the product's, each of them
+    // with its upper half first.
+    let sys = fs::read(package.join("driver/my_filter.sys")).unwrap();
+    let info = sys
+        .windows(8)
+        .position(|bytes| bytes == b"\xBD\x04\xEF\xFE\x00\x00\x01\x00")
+        .unwrap();
+    let number = |at: usize| u32::from_le_bytes(sys[info + at..info + at + 4].try_into().unwrap());
+    for product in [8, 16] {
+        assert_eq!(number(product), 0x0003_0015);
+        assert_eq!(number(product + 4), 4 << 16);
+    }
+    let text: Vec<u8> = "3.21.4-rc.5"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert!(sys.windows(text.len()).any(|bytes| bytes == text));
+}
+
+#[test]
+fn the_package_is_signed_and_whole() {
+    let package = &*PACKAGE;
+    assert_eq!(
+        emitting::names(package),
+        ["Test-Driver.ps1", "Test-Driver.psd1", "driver"]
+    );
+    assert_eq!(
+        emitting::names(&package.join("driver")),
+        [
+            "TestCertificate.cer",
+            "my_filter.inf",
+            "my_filter.pdb",
+            "my_filter.sys"
+        ]
+    );
+    // Verified by a program that did not make it; and that program can say no.
+    let place = folder();
+    let certificate = place.path().join("certificate.pem");
+    must_pass(
+        &Command::new("openssl")
+            .args(["x509", "-inform", "DER", "-in"])
+            .arg(package.join("driver/TestCertificate.cer"))
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap(),
+    );
+    let verify = |sys: &Path| {
+        Command::new("sbverify")
+            .arg("--cert")
+            .arg(&certificate)
+            .arg(sys)
+            .output()
+            .unwrap()
+    };
+    let sys = package.join("driver/my_filter.sys");
+    must_pass(&verify(&sys));
+    let mut bytes = fs::read(&sys).unwrap();
+    bytes[0x600] ^= 1;
+    let changed = place.path().join("changed.sys");
+    fs::write(&changed, bytes).unwrap();
+    assert!(!verify(&changed).status.success());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The licenses
+
+#[test]
+fn a_license_that_is_not_listed_is_found() {
+    let (_place, project) = emit(&[("license", "proprietary")]);
+    let check = || {
+        Command::new(tools::ensure_cargo_deny().unwrap())
+            .args(["--locked", "check", "licenses", "bans", "sources"])
+            .current_dir(&project)
+            .output()
+            .unwrap()
+    };
+    must_pass(&check());
+    let file = project.join("deny.toml");
+    let text = fs::read_to_string(&file).unwrap().replace("\"ISC\", ", "");
+    fs::write(&file, text).unwrap();
+    let output = check();
+    assert!(!output.status.success());
+    assert!(
+        said(&output).contains("license is not explicitly allowed"),
+        "{}",
+        said(&output)
+    );
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The template's own version
+
+#[test]
+fn the_template_has_one_version() {
+    let repository = xtask::repository();
+    let hook = read(&repository, "hooks/version.rhai");
+    let version = Regex::new(r#""(\d+\.\d+\.\d+)""#).unwrap();
+    let version = &version.captures(&hook).unwrap()[1];
+    let changes = read(&repository, "CHANGELOG.md");
+    let newest = changes
+        .lines()
+        .find_map(|line| line.strip_prefix("## "))
+        .unwrap();
+    assert_eq!(newest, version);
+    let (_place, project) = emit(&[]);
+    let manifest: toml::Table = toml::from_str(&read(&project, "Cargo.toml")).unwrap();
+    assert_eq!(
+        manifest["package"]["metadata"]["template"]["version"].as_str(),
+        Some(version)
+    );
+}
