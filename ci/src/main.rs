@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, lock, matrix, new, openwdk, setup, test, verify};
+use xtask::{build, inf, lock, matrix, new, openwdk, setup, test, verify};
 
 /// Emit, build and prove Windows minifilter drivers in Rust.
 #[derive(Parser)]
@@ -23,6 +23,7 @@ enum Verb {
     New(new::Args),
     Build(build::Args),
     Verify(verify::Args),
+    Inf(inf::Args),
     Matrix(matrix::Args),
     Test(test::Args),
     Setup(setup::Args),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Verb::New(args) => new::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Inf(args) => inf::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Setup(args) => setup::run(&args),

@@ -14,11 +14,11 @@ use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
 use serde::Deserialize;
 use xtask::inf::{
-    self,
+    self, Code,
     answers::{self, Layout},
     groups::GROUPS,
     installed::{self, Registry, Value},
-    reader::Inf,
+    reader::{self, Encoding, Inf},
 };
 use xtask::matrix::combinations::{self, Axis, Reason};
 
@@ -53,7 +53,7 @@ fn inx(answers: &[(&str, &str)]) -> String {
 
 /// What an INX installs, in one of its layouts.
 fn installed(inx: &str, layout: Layout) -> Registry {
-    installed::registry(&Inf::read(inx).unwrap(), layout.section()).unwrap()
+    installed::registry(&Inf::read(inx), layout.section()).unwrap()
 }
 
 /// A value, wherever it is.
@@ -256,7 +256,7 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
     assert!(
         findings
             .iter()
-            .all(|finding| finding.rule.name == "encoding")
+            .all(|finding| finding.rule.name == "plain-text")
     );
 }
 
@@ -274,6 +274,8 @@ fn an_answer_that_is_missing_is_named() {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// The version of `InfVerif` that was tried.
+    infverif: String,
     inf: Vec<Broken>,
 }
 
@@ -284,8 +286,10 @@ struct Broken {
     name: String,
     /// The rule that finds it.
     rule: String,
-    /// What `InfVerif` calls it.
+    /// The code of `InfVerif` that the finding has.
     code: Option<u16>,
+    /// The codes that `InfVerif` reports; `None` where it was not tried.
+    seen: Option<BTreeSet<u16>>,
     #[serde(default)]
     answers: BTreeMap<String, String>,
     edit: Vec<Edit>,
@@ -296,36 +300,64 @@ struct Broken {
 struct Edit {
     find: String,
     replace: String,
+    #[serde(default = "once")]
+    times: usize,
+}
+
+fn once() -> usize {
+    1
+}
+
+impl Table {
+    fn read() -> Self {
+        let file = xtask::repository().join("ci/tests/broken_inf.toml");
+        toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    }
+
+    /// Each with the INX that is broken.
+    fn broken(&self) -> Vec<(&Broken, String)> {
+        let mut good = BTreeMap::new();
+        let mut all = vec![];
+        for broken in &self.inf {
+            let answers: Vec<_> = borrowed(&broken.answers).into_iter().collect();
+            let good = good.entry(&broken.answers).or_insert_with(|| inx(&answers));
+            all.push((broken, broken.applied_to(good)));
+        }
+        all
+    }
+}
+
+impl Broken {
+    fn applied_to(&self, inx: &str) -> String {
+        let mut text = inx.to_owned();
+        for edit in &self.edit {
+            let [find, replace] =
+                [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
+            assert!(text.contains(&find), "{}: nowhere: {find:?}", self.name);
+            text = text.replace(&find, &replace.repeat(edit.times));
+        }
+        text
+    }
+
+    fn has_seen(&self, code: u16) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.contains(&code))
+    }
 }
 
 #[test]
 fn what_is_broken_is_found_by_its_rule_and_no_other() {
-    let text = fs::read_to_string(xtask::repository().join("ci/tests/broken_inf.toml")).unwrap();
-    let table: Table = toml::from_str(&text).unwrap();
+    let table = Table::read();
+    assert_eq!(table.infverif, inf::INFVERIF);
     let names: BTreeSet<_> = table.inf.iter().map(|broken| &broken.name).collect();
     assert_eq!(names.len(), table.inf.len(), "two of them have one name");
 
-    let mut good = BTreeMap::new();
     let mut tried = BTreeSet::new();
     let mut wrong = String::new();
-    for broken in &table.inf {
+    for (broken, text) in table.broken() {
         let answers: Vec<_> = borrowed(&broken.answers).into_iter().collect();
-        let mut text = good
-            .entry(&broken.answers)
-            .or_insert_with(|| inx(&answers))
-            .clone();
-        let complete = complete(&answers);
-        for edit in &broken.edit {
-            let [find, replace] =
-                [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
-            if !text.contains(&find) {
-                let _ = writeln!(wrong, "{}: nowhere: {find:?}", broken.name);
-            }
-            text = text.replace(&find, &replace);
-        }
-        let findings = inf::findings(&text, &borrowed(&complete)).unwrap();
+        let findings = inf::findings(&text, &borrowed(&complete(&answers))).unwrap();
         let right = |finding: &inf::Finding| finding.rule.name == broken.rule;
-        let coded = |finding: &inf::Finding| finding.code == broken.code;
+        let coded = |finding: &inf::Finding| finding.code.map(Code::number) == broken.code;
         if findings.is_empty() || !findings.iter().all(right) || !findings.iter().any(coded) {
             let found: Vec<_> = findings.iter().map(ToString::to_string).collect();
             let _ = writeln!(
@@ -338,31 +370,48 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
             );
         }
         for finding in findings {
-            assert!(
-                finding
-                    .code
-                    .is_none_or(|code| finding.rule.codes.contains(&code))
-            );
+            // A line of the file, where the rule is one of the file's.
+            let lines = text.lines().count();
+            assert!(finding.line.is_none_or(|line| (1..=lines).contains(&line)));
+            let is_right = match finding.code {
+                Some(Code::Seen(code)) => {
+                    finding.rule.seen.contains(&code) && broken.has_seen(code)
+                }
+                Some(Code::Documented(code)) => {
+                    finding.rule.documented.contains(&code) && !broken.has_seen(code)
+                }
+                None => true,
+            };
+            if !is_right {
+                let _ = writeln!(wrong, "{}: the code of {finding}", broken.name);
+            }
+            tried.insert((finding.rule.name, finding.code.map(Code::number), {
+                matches!(finding.code, Some(Code::Seen(_)))
+            }));
         }
-        tried.insert((broken.rule.as_str(), broken.code));
     }
     assert!(wrong.is_empty(), "{wrong}");
 
-    // Every rule has one, and every code of a rule.
+    // Every rule has one, and every code of a rule, seen or documented. What testbench.toml promises has its own test.
     for rule in inf::all_rules() {
+        let is_promised = inf::promises::RULES
+            .iter()
+            .any(|promised| promised.name == rule.name);
         assert!(
-            tried.iter().any(|(name, _)| *name == rule.name),
+            is_promised || tried.iter().any(|(name, ..)| *name == rule.name),
             "{}",
             rule.name
         );
-        for code in rule.codes {
-            assert!(
-                tried.contains(&(rule.name, Some(*code))),
-                "{} {code}",
-                rule.name
-            );
+        for (codes, seen) in [(rule.seen, true), (rule.documented, false)] {
+            for code in codes {
+                assert!(
+                    tried.contains(&(rule.name, Some(*code), seen)),
+                    "{} {code}, seen: {seen}",
+                    rule.name
+                );
+            }
         }
-        assert!(!rule.document.is_empty());
+        assert!(!rule.document.is_empty() && rule.asks.ends_with('.'));
     }
     let rules: Vec<_> = inf::all_rules().map(|rule| rule.name).collect();
     let unique: BTreeSet<_> = rules.iter().collect();
