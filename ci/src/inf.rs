@@ -76,8 +76,9 @@ Examples:
   cargo xtask inf my_filter.inx --json | jq -r '.findings[] | \"\\(.line) \\(.rule)\"'
       for a script
 
-A code of InfVerif is called seen where InfVerif, of the version that --list-rules names, reports it for such an INF,
-and documented where Microsoft's pages have it and that version was not seen to report it.
+A code of InfVerif is called seen where InfVerif, of the version that --list-rules names,
+reports it for such an INF, and documented where Microsoft's pages have it and that version was
+not seen to report it.
 
 Exit status: 0 no findings, 1 findings, 2 the file could not be read or is no INF.";
 
@@ -225,7 +226,7 @@ pub fn findings(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<Vec
 }
 
 /// Holds an emitted INX against the rules and against the answers that it was emitted with: those to all options,
-/// and the project's name as `project-name`. What is advice for others counts.
+/// and the project's name as `project-name`. What is advice for others counts, and lines end as Windows ends them.
 ///
 /// # Errors
 ///
@@ -234,6 +235,13 @@ pub fn check(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<()> {
     let findings = findings(inx, answers)?;
     let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
     ensure!(lines.is_empty(), "the INF:\n{}", lines.join("\n"));
+    let mut ends = inx.split_inclusive('\n');
+    if let Some(at) = ends.position(|line| !line.ends_with("\r\n")) {
+        bail!(
+            "the INF: line {} does not end with carriage return and line feed",
+            at + 1
+        );
+    }
     Ok(())
 }
 

@@ -4,21 +4,24 @@ mod emitting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env,
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use emitting::wine::Wine;
-use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
+use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, skipped, xtask_new};
 use serde::Deserialize;
+use tempfile::TempDir;
 use xtask::inf::{
     self, Code,
     answers::{self, Layout},
     groups::GROUPS,
     installed::{self, Registry, Value},
-    reader::{self, Encoding, Inf},
+    reader::Inf,
 };
 use xtask::matrix::combinations::{self, Axis, Reason};
 
@@ -249,14 +252,29 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
         }
         assert!(!text.contains("\r\n\r\n\r\n"), "two empty lines");
     }
-    // The rule sees it, too.
-    let unix = inx(&[]).replace("\r\n", "\n");
-    let findings = inf::findings(&unix, &borrowed(&complete(&[]))).unwrap();
-    assert!(!findings.is_empty());
+    let answers = complete(&[]);
+    let good = inx(&[]);
+    let unix = good.replace("\r\n", "\n");
+    let error = inf::check(&unix, &borrowed(&answers)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the INF: line 1 does not end with carriage return and line feed"
+    );
+    // Anybody's INF may end its lines so, but all of them.
     assert!(
-        findings
-            .iter()
-            .all(|finding| finding.rule.name == "plain-text")
+        inf::findings(&unix, &borrowed(&answers))
+            .unwrap()
+            .is_empty()
+    );
+    let mixed = good.replacen("\r\n[Version]\r\n", "\r\n[Version]\n", 1);
+    let findings = inf::findings(&mixed, &borrowed(&answers)).unwrap();
+    let heading = good.lines().position(|line| line == "[Version]").unwrap();
+    let [finding] = &findings[..] else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(
+        (finding.rule.name, finding.line),
+        ("plain-text", Some(heading + 1))
     );
 }
 
@@ -612,10 +630,155 @@ fn wine_starts_the_installed_driver() {
     }
 }
 
-/// What stampinf does.
+/// What stampinf does, for x64.
 fn stamped(inx: &str) -> String {
-    inx.replace("$ARCH$", "amd64")
-        .replace("DriverVer   =", "DriverVer   = 11/20/2026,1.0.0.0")
+    stamped_for(inx, "amd64")
+}
+
+fn stamped_for(inx: &str, architecture: &str) -> String {
+    inx.replace("$ARCH$", architecture)
+        .replace("DriverVer   =\r\n", "DriverVer   = 11/20/2026,1.0.0.0\r\n")
+}
+
+/// Microsoft's program, where the environment variable INFVERIF names one: an `.exe`, which runs under Wine elsewhere
+/// than on Windows, or a program of one's own that starts it.
+struct InfVerif {
+    program: PathBuf,
+    wine: Option<Wine>,
+    place: TempDir,
+}
+
+impl InfVerif {
+    /// The modes, and what is given with them: a Windows Driver's rules are for the systems that the first install
+    /// section is for.
+    const MODES: [&[&str]; 4] = [&["/u"], &["/h"], &["/k"], &["/w", "/wbuild", "10.0.25952"]];
+    /// A file that stampinf has still to go through is judged in these.
+    const MODES_OF_INX: [&[&str]; 3] = [
+        &["/stampinf", "/u"],
+        &["/stampinf", "/h"],
+        &["/stampinf", "/w", "/wbuild", "10.0.25952"],
+    ];
+
+    fn named() -> Option<Self> {
+        let program = PathBuf::from(env::var_os("INFVERIF")?);
+        assert!(
+            program.is_file(),
+            "INFVERIF is {}: there is no such file",
+            program.display()
+        );
+        let needs_wine = !cfg!(windows)
+            && program
+                .extension()
+                .is_some_and(|it| it.eq_ignore_ascii_case("exe"));
+        Some(Self {
+            program: program.canonicalize().unwrap(),
+            wine: needs_wine.then(Wine::new),
+            place: folder(),
+        })
+    }
+
+    /// All that it says of an INF.
+    fn says(&self, inf: &str, mode: &[&str]) -> String {
+        let file = self.place.path().join("my_filter.inf");
+        fs::write(&file, inf).unwrap();
+        match &self.wine {
+            Some(wine) => {
+                let mut command = wine.command(wine.program());
+                command.arg(&self.program).arg("/v").args(mode);
+                Wine::said(command.arg(Wine::path(&file))).1
+            }
+            None => {
+                let mut command = Command::new(&self.program);
+                let output = command.arg("/v").args(mode).arg(&file).output().unwrap();
+                let both = [output.stdout, output.stderr].concat();
+                String::from_utf8_lossy(&both).into_owned()
+            }
+        }
+    }
+
+    /// The codes that it reports in some of these modes.
+    fn codes(&self, inf: &str, modes: &[&[&str]]) -> BTreeSet<u16> {
+        modes
+            .iter()
+            .flat_map(|mode| codes(&self.says(inf, mode)))
+            .collect()
+    }
+}
+
+/// The codes in what `InfVerif` says: `ERROR(1421) in ...`, `warning 1324: ...`.
+fn codes(said: &str) -> BTreeSet<u16> {
+    let pattern = regex::Regex::new(r"(?i)\b(?:error|warning)\s*\(?([12]\d{3})\b").unwrap();
+    let found = pattern.captures_iter(said);
+    found.map(|code| code[1].parse().unwrap()).collect()
+}
+
+#[test]
+fn the_codes_of_infverif_are_read() {
+    let said = "Running in Verbose\n\
+                ERROR(1421) in C:\\x\\my_filter.inf, line 25: Section [DefaultInstall] ...\n\
+                WARNING(2083) in C:\\x\\1205.inf, line 7, target OS NTamd64.6.1: 1300 ...\n\
+                my.inf(8-8): warning 1324: [Version] section ...\n";
+    assert_eq!(codes(said), BTreeSet::from([1324, 1421, 2083]));
+    assert!(codes("INF is VALID").is_empty());
+}
+
+/// Of the kinds of INF that there are, `InfVerif` reports nothing; of those that are broken, the codes that are called
+/// seen, and no other.
+#[test]
+fn infverif_says_what_was_seen() {
+    const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+    let table = Table::read();
+    let (tried, untried): (Vec<_>, Vec<_>) = table
+        .broken()
+        .into_iter()
+        .partition(|(broken, _)| broken.seen.is_some());
+    let kinds = kinds();
+    let modes = [InfVerif::MODES.as_slice(), &InfVerif::MODES_OF_INX].concat();
+    let cases = kinds.len() * ARCHITECTURES.len() * InfVerif::MODES.len()
+        + (tried.len() + untried.len()) * modes.len();
+    let Some(infverif) = InfVerif::named() else {
+        let why = "set INFVERIF to the path of an InfVerif.exe, which is in the Windows Driver Kit";
+        skipped(cases, why);
+        return;
+    };
+
+    let mut wrong = String::new();
+    for (inx, answers) in &kinds {
+        for architecture in ARCHITECTURES {
+            let inf = stamped_for(inx, architecture);
+            for mode in InfVerif::MODES {
+                let said = infverif.says(&inf, mode);
+                // It must have said something.
+                if said.trim().is_empty() || !codes(&said).is_empty() {
+                    let _ = writeln!(wrong, "{answers:?}, {architecture}, {mode:?}: {said}");
+                }
+            }
+        }
+    }
+    let reported = |inx: &str| {
+        let of_inx = infverif.codes(inx, &InfVerif::MODES_OF_INX);
+        &infverif.codes(&stamped(inx), &InfVerif::MODES) | &of_inx
+    };
+    for (broken, inx) in &tried {
+        let (found, seen) = (reported(inx), broken.seen.clone().unwrap_or_default());
+        if found != seen {
+            let _ = writeln!(
+                wrong,
+                "{}: InfVerif reports {found:?}, and {seen:?} were seen",
+                broken.name
+            );
+        }
+    }
+    for (broken, inx) in &untried {
+        let found = reported(inx);
+        eprintln!("{}: not yet tried, InfVerif reports {found:?}", broken.name);
+    }
+    eprintln!("{cases} cases with {}", infverif.program.display());
+    assert!(
+        wrong.is_empty(),
+        "seen with InfVerif {}:\n{wrong}",
+        table.infverif
+    );
 }
 
 const SERVICES: &str = r"HKLM\System\CurrentControlSet\Services";

@@ -85,7 +85,7 @@ const ALTITUDES: &str = "Load Order Groups and Altitudes for Minifilter Drivers"
 pub static RULES: &[(Rule, Check)] = &[
     // The file.
     rule("encoding", Must, &[], &[1003], CODES, "A file that is not ASCII is UTF-16 with a byte order mark.", sections::encoding),
-    rule("plain-text", Should, &[], &[1003], CODES, "Lines end as Windows ends them, and values have no control characters.", sections::plain_text),
+    rule("plain-text", Should, &[], &[1003], CODES, "All lines end alike, and values have no control characters.", sections::plain_text),
     rule("stampinf", Must, &[1274], &[], STAMPINF, "$ARCH$ is written in capitals.", sections::stampinf),
     rule("stampinf-in-values", Should, &[], &[1274], STAMPINF, "$ARCH$ stands in names of sections alone.", sections::stampinf_in_values),
     rule("strings-used", Should, &[], &[], STRINGS, "Each string is used.", sections::strings_used),

@@ -46,8 +46,13 @@ pub fn destinations(package: &Package) -> Said {
 }
 
 pub fn driver_store(package: &Package) -> Said {
+    let copied = package.all(Kind::CopiedFiles);
     let entries = package.entries(Kind::Destinations);
     entries
+        .filter(|entry| {
+            // What an earlier version of the driver left elsewhere may be deleted there.
+            entry.is("DefaultDestDir") || copied.iter().any(|list| entry.is(&list.name))
+        })
         .filter(|entry| entry.value(0) != DRIVER_STORE)
         .map(|entry| {
             let text = format!(

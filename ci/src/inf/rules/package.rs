@@ -206,19 +206,20 @@ impl<'a> Package<'a> {
             .collect()
     }
 
-    /// The sections of the services that are filters. A package may install programs beside them.
+    /// The sections of the services that are filters, one of each install section. A package may install programs beside
+    /// them.
     pub fn filters(&self) -> Vec<&'a Section> {
-        let sections = self.all(Kind::Service);
-        let filters: Vec<_> = sections
-            .iter()
-            .copied()
-            .filter(|section| is_file_system_driver(section))
-            .collect();
-        if filters.is_empty() {
-            sections
-        } else {
-            filters
+        let mut filters: Vec<&Section> = vec![];
+        for section in self
+            .installs()
+            .into_iter()
+            .filter_map(|it| it.filter?.section)
+        {
+            if !filters.iter().any(|filter| filter.line == section.line) {
+                filters.push(section);
+            }
         }
+        filters
     }
 
     /// The entries of all lists of registry values of services and event sources, with the list.

@@ -34,10 +34,18 @@ pub fn encoding(package: &Package) -> Said {
 
 pub fn plain_text(package: &Package) -> Said {
     let mut said = vec![];
-    let mut lines = (1..).zip(package.inf.text.split_inclusive('\n'));
-    if let Some((number, _)) = lines.find(|(_, line)| !line.ends_with("\r\n")) {
-        let text = "the line does not end with carriage return and line feed";
-        said.push(at(number, text.to_owned()));
+    // Either end will do, but not both.
+    let ends: Vec<_> = package
+        .inf
+        .text
+        .split_inclusive('\n')
+        .map(|line| line.ends_with("\r\n"))
+        .collect();
+    if let [first, rest @ .., _] = &ends[..]
+        && let Some(at_other) = rest.iter().position(|end| end != first)
+    {
+        let text = "the line ends in another way than the first";
+        said.push(at(at_other + 2, text.to_owned()));
     }
     for (number, line) in (1..).zip(package.inf.text.lines()) {
         let mut quoted = false;

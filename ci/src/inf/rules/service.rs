@@ -139,6 +139,15 @@ pub fn load_order_group(package: &Package) -> Said {
     said
 }
 
+/// Values as they are compared: numbers by what they are, however they are written.
+fn comparable<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
+    let values = values.into_iter().map(|value| match number(value) {
+        Some(number) => number.to_string(),
+        None => value.clone(),
+    });
+    Vec::from_iter(values).join(",")
+}
+
 /// The values at a key, by lower-case key and name, with their lines. The two layouts differ in the filter manager's
 /// own keys.
 fn values(install: &Install) -> BTreeMap<[String; 2], (usize, String)> {
@@ -150,7 +159,7 @@ fn values(install: &Install) -> BTreeMap<[String; 2], (usize, String)> {
                 Some(rest) => rest.trim_start_matches('\\').to_owned(),
                 None => key,
             };
-            let data = entry.values.get(3..).unwrap_or_default().join(",");
+            let data = comparable(entry.values.iter().skip(4));
             ([key, name.to_lowercase()], (entry.line, data))
         })
         .collect()
@@ -180,7 +189,7 @@ fn settings(added: &Added) -> BTreeMap<String, (usize, String)> {
         .flat_map(|section| &section.entries)
         .filter_map(|entry| {
             let key = entry.key.as_ref()?.to_lowercase();
-            Some((key, (entry.line, entry.values.join(","))))
+            Some((key, (entry.line, comparable(&entry.values))))
         })
         .filter(|(key, _)| !OTHERS.contains(&key.as_str()))
         .collect()
