@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::{
     checks::{lock, matrix, nightly, test},
-    commands::{build, new, setup, verify},
+    commands::{build, inf, new, setup, verify},
     openwdk,
 };
 
@@ -27,6 +27,7 @@ enum Verb {
     New(new::Args),
     Build(build::Args),
     Verify(verify::Args),
+    Inf(inf::Args),
     Matrix(matrix::Args),
     Test(test::Args),
     Nightly(nightly::Args),
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Verb::New(args) => new::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Inf(args) => inf::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Nightly(args) => nightly::run(&args),

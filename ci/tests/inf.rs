@@ -4,18 +4,20 @@ mod emitting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env,
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use emitting::wine::Wine;
-use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, xtask_new};
+use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, skipped, xtask_new};
 use serde::Deserialize;
-use xtask::checks::matrix::combinations::{self, Axis, Reason};
+use tempfile::TempDir;
 use xtask::commands::inf::{
-    self,
+    self, Code,
     answers::{self, Layout},
     groups::GROUPS,
     installed::{self, Registry, Value},
@@ -53,7 +55,7 @@ fn inx(answers: &[(&str, &str)]) -> String {
 
 /// What an INX installs, in one of its layouts.
 fn installed(inx: &str, layout: Layout) -> Registry {
-    installed::registry(&Inf::read(inx).unwrap(), layout.section()).unwrap()
+    installed::registry(&Inf::read(inx), layout.section()).unwrap()
 }
 
 /// A value, wherever it is.
@@ -249,14 +251,29 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
         }
         assert!(!text.contains("\r\n\r\n\r\n"), "two empty lines");
     }
-    // The rule sees it, too.
-    let unix = inx(&[]).replace("\r\n", "\n");
-    let findings = inf::findings(&unix, &borrowed(&complete(&[]))).unwrap();
-    assert!(!findings.is_empty());
+    let answers = complete(&[]);
+    let good = inx(&[]);
+    let unix = good.replace("\r\n", "\n");
+    let error = inf::check(&unix, &borrowed(&answers)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the INF: line 1 does not end with carriage return and line feed"
+    );
+    // Anybody's INF may end its lines so, but all of them.
     assert!(
-        findings
-            .iter()
-            .all(|finding| finding.rule.name == "encoding")
+        inf::findings(&unix, &borrowed(&answers))
+            .unwrap()
+            .is_empty()
+    );
+    let mixed = good.replacen("\r\n[Version]\r\n", "\r\n[Version]\n", 1);
+    let findings = inf::findings(&mixed, &borrowed(&answers)).unwrap();
+    let heading = good.lines().position(|line| line == "[Version]").unwrap();
+    let [finding] = &findings[..] else {
+        panic!("{findings:?}")
+    };
+    assert_eq!(
+        (finding.rule.name, finding.line),
+        ("plain-text", Some(heading + 1))
     );
 }
 
@@ -274,6 +291,8 @@ fn an_answer_that_is_missing_is_named() {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// The version of `InfVerif` that was tried.
+    infverif: String,
     inf: Vec<Broken>,
 }
 
@@ -284,8 +303,10 @@ struct Broken {
     name: String,
     /// The rule that finds it.
     rule: String,
-    /// What `InfVerif` calls it.
+    /// The code of `InfVerif` that the finding has.
     code: Option<u16>,
+    /// The codes that `InfVerif` reports; `None` where it was not tried.
+    seen: Option<BTreeSet<u16>>,
     #[serde(default)]
     answers: BTreeMap<String, String>,
     edit: Vec<Edit>,
@@ -296,36 +317,64 @@ struct Broken {
 struct Edit {
     find: String,
     replace: String,
+    #[serde(default = "once")]
+    times: usize,
+}
+
+fn once() -> usize {
+    1
+}
+
+impl Table {
+    fn read() -> Self {
+        let file = xtask::repository().join("ci/tests/broken_inf.toml");
+        toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    }
+
+    /// Each with the INX that is broken.
+    fn broken(&self) -> Vec<(&Broken, String)> {
+        let mut good = BTreeMap::new();
+        let mut all = vec![];
+        for broken in &self.inf {
+            let answers: Vec<_> = borrowed(&broken.answers).into_iter().collect();
+            let good = good.entry(&broken.answers).or_insert_with(|| inx(&answers));
+            all.push((broken, broken.applied_to(good)));
+        }
+        all
+    }
+}
+
+impl Broken {
+    fn applied_to(&self, inx: &str) -> String {
+        let mut text = inx.to_owned();
+        for edit in &self.edit {
+            let [find, replace] =
+                [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
+            assert!(text.contains(&find), "{}: nowhere: {find:?}", self.name);
+            text = text.replace(&find, &replace.repeat(edit.times));
+        }
+        text
+    }
+
+    fn has_seen(&self, code: u16) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.contains(&code))
+    }
 }
 
 #[test]
 fn what_is_broken_is_found_by_its_rule_and_no_other() {
-    let text = fs::read_to_string(xtask::repository().join("ci/tests/broken_inf.toml")).unwrap();
-    let table: Table = toml::from_str(&text).unwrap();
+    let table = Table::read();
+    assert_eq!(table.infverif, inf::INFVERIF);
     let names: BTreeSet<_> = table.inf.iter().map(|broken| &broken.name).collect();
     assert_eq!(names.len(), table.inf.len(), "two of them have one name");
 
-    let mut good = BTreeMap::new();
     let mut tried = BTreeSet::new();
     let mut wrong = String::new();
-    for broken in &table.inf {
+    for (broken, text) in table.broken() {
         let answers: Vec<_> = borrowed(&broken.answers).into_iter().collect();
-        let mut text = good
-            .entry(&broken.answers)
-            .or_insert_with(|| inx(&answers))
-            .clone();
-        let complete = complete(&answers);
-        for edit in &broken.edit {
-            let [find, replace] =
-                [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
-            if !text.contains(&find) {
-                let _ = writeln!(wrong, "{}: nowhere: {find:?}", broken.name);
-            }
-            text = text.replace(&find, &replace);
-        }
-        let findings = inf::findings(&text, &borrowed(&complete)).unwrap();
+        let findings = inf::findings(&text, &borrowed(&complete(&answers))).unwrap();
         let right = |finding: &inf::Finding| finding.rule.name == broken.rule;
-        let coded = |finding: &inf::Finding| finding.code == broken.code;
+        let coded = |finding: &inf::Finding| finding.code.map(Code::number) == broken.code;
         if findings.is_empty() || !findings.iter().all(right) || !findings.iter().any(coded) {
             let found: Vec<_> = findings.iter().map(ToString::to_string).collect();
             let _ = writeln!(
@@ -338,31 +387,48 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
             );
         }
         for finding in findings {
-            assert!(
-                finding
-                    .code
-                    .is_none_or(|code| finding.rule.codes.contains(&code))
-            );
+            // A line of the file, where the rule is one of the file's.
+            let lines = text.lines().count();
+            assert!(finding.line.is_none_or(|line| (1..=lines).contains(&line)));
+            let is_right = match finding.code {
+                Some(Code::Seen(code)) => {
+                    finding.rule.seen.contains(&code) && broken.has_seen(code)
+                }
+                Some(Code::Documented(code)) => {
+                    finding.rule.documented.contains(&code) && !broken.has_seen(code)
+                }
+                None => true,
+            };
+            if !is_right {
+                let _ = writeln!(wrong, "{}: the code of {finding}", broken.name);
+            }
+            tried.insert((finding.rule.name, finding.code.map(Code::number), {
+                matches!(finding.code, Some(Code::Seen(_)))
+            }));
         }
-        tried.insert((broken.rule.as_str(), broken.code));
     }
     assert!(wrong.is_empty(), "{wrong}");
 
-    // Every rule has one, and every code of a rule.
+    // Every rule has one, and every code of a rule, seen or documented. What testbench.toml promises has its own test.
     for rule in inf::all_rules() {
+        let is_promised = inf::promises::RULES
+            .iter()
+            .any(|promised| promised.name == rule.name);
         assert!(
-            tried.iter().any(|(name, _)| *name == rule.name),
+            is_promised || tried.iter().any(|(name, ..)| *name == rule.name),
             "{}",
             rule.name
         );
-        for code in rule.codes {
-            assert!(
-                tried.contains(&(rule.name, Some(*code))),
-                "{} {code}",
-                rule.name
-            );
+        for (codes, seen) in [(rule.seen, true), (rule.documented, false)] {
+            for code in codes {
+                assert!(
+                    tried.contains(&(rule.name, Some(*code), seen)),
+                    "{} {code}, seen: {seen}",
+                    rule.name
+                );
+            }
         }
-        assert!(!rule.document.is_empty());
+        assert!(!rule.document.is_empty() && rule.asks.ends_with('.'));
     }
     let rules: Vec<_> = inf::all_rules().map(|rule| rule.name).collect();
     let unique: BTreeSet<_> = rules.iter().collect();
@@ -564,10 +630,155 @@ fn wine_starts_the_installed_driver() {
     }
 }
 
-/// What stampinf does.
+/// What stampinf does, for x64.
 fn stamped(inx: &str) -> String {
-    inx.replace("$ARCH$", "amd64")
-        .replace("DriverVer   =", "DriverVer   = 11/20/2026,1.0.0.0")
+    stamped_for(inx, "amd64")
+}
+
+fn stamped_for(inx: &str, architecture: &str) -> String {
+    inx.replace("$ARCH$", architecture)
+        .replace("DriverVer   =\r\n", "DriverVer   = 11/20/2026,1.0.0.0\r\n")
+}
+
+/// Microsoft's program, where the environment variable INFVERIF names one: an `.exe`, which runs under Wine elsewhere
+/// than on Windows, or a program of one's own that starts it.
+struct InfVerif {
+    program: PathBuf,
+    wine: Option<Wine>,
+    place: TempDir,
+}
+
+impl InfVerif {
+    /// The modes, and what is given with them: a Windows Driver's rules are for the systems that the first install
+    /// section is for.
+    const MODES: [&[&str]; 4] = [&["/u"], &["/h"], &["/k"], &["/w", "/wbuild", "10.0.25952"]];
+    /// A file that stampinf has still to go through is judged in these.
+    const MODES_OF_INX: [&[&str]; 3] = [
+        &["/stampinf", "/u"],
+        &["/stampinf", "/h"],
+        &["/stampinf", "/w", "/wbuild", "10.0.25952"],
+    ];
+
+    fn named() -> Option<Self> {
+        let program = PathBuf::from(env::var_os("INFVERIF")?);
+        assert!(
+            program.is_file(),
+            "INFVERIF is {}: there is no such file",
+            program.display()
+        );
+        let needs_wine = !cfg!(windows)
+            && program
+                .extension()
+                .is_some_and(|it| it.eq_ignore_ascii_case("exe"));
+        Some(Self {
+            program: program.canonicalize().unwrap(),
+            wine: needs_wine.then(Wine::new),
+            place: folder(),
+        })
+    }
+
+    /// All that it says of an INF.
+    fn says(&self, inf: &str, mode: &[&str]) -> String {
+        let file = self.place.path().join("my_filter.inf");
+        fs::write(&file, inf).unwrap();
+        match &self.wine {
+            Some(wine) => {
+                let mut command = wine.command(wine.program());
+                command.arg(&self.program).arg("/v").args(mode);
+                Wine::said(command.arg(Wine::path(&file))).1
+            }
+            None => {
+                let mut command = Command::new(&self.program);
+                let output = command.arg("/v").args(mode).arg(&file).output().unwrap();
+                let both = [output.stdout, output.stderr].concat();
+                String::from_utf8_lossy(&both).into_owned()
+            }
+        }
+    }
+
+    /// The codes that it reports in some of these modes.
+    fn codes(&self, inf: &str, modes: &[&[&str]]) -> BTreeSet<u16> {
+        modes
+            .iter()
+            .flat_map(|mode| codes(&self.says(inf, mode)))
+            .collect()
+    }
+}
+
+/// The codes in what `InfVerif` says: `ERROR(1421) in ...`, `warning 1324: ...`.
+fn codes(said: &str) -> BTreeSet<u16> {
+    let pattern = regex::Regex::new(r"(?i)\b(?:error|warning)\s*\(?([12]\d{3})\b").unwrap();
+    let found = pattern.captures_iter(said);
+    found.map(|code| code[1].parse().unwrap()).collect()
+}
+
+#[test]
+fn the_codes_of_infverif_are_read() {
+    let said = "Running in Verbose\n\
+                ERROR(1421) in C:\\x\\my_filter.inf, line 25: Section [DefaultInstall] ...\n\
+                WARNING(2083) in C:\\x\\1205.inf, line 7, target OS NTamd64.6.1: 1300 ...\n\
+                my.inf(8-8): warning 1324: [Version] section ...\n";
+    assert_eq!(codes(said), BTreeSet::from([1324, 1421, 2083]));
+    assert!(codes("INF is VALID").is_empty());
+}
+
+/// Of the kinds of INF that there are, `InfVerif` reports nothing; of those that are broken, the codes that are called
+/// seen, and no other.
+#[test]
+fn infverif_says_what_was_seen() {
+    const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+    let table = Table::read();
+    let (tried, untried): (Vec<_>, Vec<_>) = table
+        .broken()
+        .into_iter()
+        .partition(|(broken, _)| broken.seen.is_some());
+    let kinds = kinds();
+    let modes = [InfVerif::MODES.as_slice(), &InfVerif::MODES_OF_INX].concat();
+    let cases = kinds.len() * ARCHITECTURES.len() * InfVerif::MODES.len()
+        + (tried.len() + untried.len()) * modes.len();
+    let Some(infverif) = InfVerif::named() else {
+        let why = "set INFVERIF to the path of an InfVerif.exe, which is in the Windows Driver Kit";
+        skipped(cases, why);
+        return;
+    };
+
+    let mut wrong = String::new();
+    for (inx, answers) in &kinds {
+        for architecture in ARCHITECTURES {
+            let inf = stamped_for(inx, architecture);
+            for mode in InfVerif::MODES {
+                let said = infverif.says(&inf, mode);
+                // It must have said something.
+                if said.trim().is_empty() || !codes(&said).is_empty() {
+                    let _ = writeln!(wrong, "{answers:?}, {architecture}, {mode:?}: {said}");
+                }
+            }
+        }
+    }
+    let reported = |inx: &str| {
+        let of_inx = infverif.codes(inx, &InfVerif::MODES_OF_INX);
+        &infverif.codes(&stamped(inx), &InfVerif::MODES) | &of_inx
+    };
+    for (broken, inx) in &tried {
+        let (found, seen) = (reported(inx), broken.seen.clone().unwrap_or_default());
+        if found != seen {
+            let _ = writeln!(
+                wrong,
+                "{}: InfVerif reports {found:?}, and {seen:?} were seen",
+                broken.name
+            );
+        }
+    }
+    for (broken, inx) in &untried {
+        let found = reported(inx);
+        eprintln!("{}: not yet tried, InfVerif reports {found:?}", broken.name);
+    }
+    eprintln!("{cases} cases with {}", infverif.program.display());
+    assert!(
+        wrong.is_empty(),
+        "seen with InfVerif {}:\n{wrong}",
+        table.infverif
+    );
 }
 
 const SERVICES: &str = r"HKLM\System\CurrentControlSet\Services";

@@ -13,7 +13,10 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use time::{Date, OffsetDateTime};
 
-use crate::openwdk::target::{Arch, Profile};
+use crate::{
+    commands::inf::{self, reader},
+    openwdk::target::{Arch, Profile},
+};
 
 /// What a project's Cargo.toml says of its package.
 #[derive(Deserialize)]
@@ -45,7 +48,8 @@ impl Package {
 ///
 /// # Errors
 ///
-/// A tool is missing or fails, or the INX lacks what is to be filled in.
+/// A tool is missing or fails, the INX breaks a rule of [`inf`], or it lacks what is to be filled in. No package is
+/// there then, also none of an earlier build of this version.
 pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     let manifest = project.join("Cargo.toml");
     let Manifest { package } = toml::from_str(&fs::read_to_string(&manifest)?)
@@ -58,23 +62,36 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
         arch.name(),
         profile.name()
     ));
+    // What is there is of an earlier build: where this one is refused or fails, it is not to be taken for its result.
+    if result.is_dir() {
+        fs::remove_dir_all(&result)?;
+    }
+    let inx = project.join(format!("{krate}.inx"));
+    let bytes = fs::read(&inx).with_context(|| format!("cannot read {}", inx.display()))?;
+    inf::refuse(&inx, &bytes)?;
     if cfg!(windows) {
         make_with_script(project, profile, arch)?;
         return Ok(result);
     }
 
-    if result.is_dir() {
-        fs::remove_dir_all(&result)?;
-    }
-    let folder = result.join("driver");
-    fs::create_dir_all(&folder)?;
-    let inx = project.join(format!("{krate}.inx"));
-    let text =
-        fs::read_to_string(&inx).with_context(|| format!("cannot read {}", inx.display()))?;
+    let (text, encoding) = reader::decode(&bytes)
+        .with_context(|| format!("{} cannot be read as an INF", inx.display()))?;
     let today = OffsetDateTime::now_utc().date();
-    let inf = stamp(&text, &package.numbers(), today, arch.name(), &krate)
+    let stamped = stamp(&text, &package.numbers(), today, arch.name(), &krate)
         .with_context(|| format!("{} cannot be stamped", inx.display()))?;
-    fs::write(folder.join(format!("{krate}.inf")), inf)?;
+    let stamped = reader::encode(&stamped, encoding);
+    // The version is judged with it.
+    inf::refuse(&inx, &stamped)?;
+
+    let above = result.parent().context("the folder has a parent")?;
+    fs::create_dir_all(above)?;
+    let draft = tempfile::Builder::new()
+        .prefix("draft-")
+        .tempdir_in(above)?;
+    let made = draft.path().join("package");
+    let folder = made.join("driver");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(format!("{krate}.inf")), stamped)?;
     let pdb = sys.with_extension("pdb");
     if pdb.is_file() {
         fs::copy(&pdb, folder.join(format!("{krate}.pdb")))?;
@@ -87,9 +104,10 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
     for script in ["Test-Driver.ps1", "Test-Driver.psd1"] {
         let from = project.join("scripts").join(script);
         if from.is_file() {
-            fs::copy(&from, result.join(script))?;
+            fs::copy(&from, made.join(script))?;
         }
     }
+    fs::rename(made, &result).with_context(|| format!("cannot create {}", result.display()))?;
     eprintln!(
         "note: the package has no {krate}.cat: Windows' inf2cat makes it, in scripts/New-Package.ps1 of the project"
     );

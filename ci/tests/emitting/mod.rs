@@ -7,6 +7,7 @@ pub mod wine;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -34,6 +35,11 @@ pub const HOSTILE_TEXTS: [&str; 12] = [
     "**bold** _it_ ~~gone~~ `code` $x$ ![a](b) | c",
     "true",
 ];
+
+/// Says that a test left cases out, and why, also where nothing is said of tests that pass.
+pub fn skipped(cases: usize, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped {cases} cases: {why}");
+}
 
 /// A folder that goes when the test ends; in memory where there is such a place.
 pub fn folder() -> TempDir {

@@ -5,25 +5,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 
 use super::{
-    Finding, Rule,
+    Finding, Level, Rule,
     groups::{GROUPS, Group},
     installed::{self, Registry, Value},
     reader::Inf,
 };
 
-const VERSION: Rule = Rule {
+static VERSION: Rule = Rule {
     name: "answers-version",
-    codes: &[],
+    level: Level::Must,
+    seen: &[],
+    documented: &[],
+    asks: "[Version] says what was answered.",
     document: "INF Version Section",
 };
-const ALTITUDE: Rule = Rule {
+static ALTITUDE: Rule = Rule {
     name: "answers-altitude",
-    codes: &[],
+    level: Level::Must,
+    seen: &[],
+    documented: &[],
+    asks: "The altitude is the one that was answered, or a draft.",
     document: "Load Order Groups and Altitudes for Minifilter Drivers",
 };
-const REGISTRY: Rule = Rule {
+static REGISTRY: Rule = Rule {
     name: "answers-registry",
-    codes: &[],
+    level: Level::Must,
+    seen: &[],
+    documented: &[],
+    asks: "What is installed is what was answered.",
     document: "Creating an INF File for a Minifilter Driver",
 };
 
@@ -99,10 +108,10 @@ fn group(answers: &Answers) -> anyhow::Result<&'static Group> {
 /// An offloaded copy is a pair of file-system controls. Who filters reads or writes and not those controls would
 /// not see what is copied that way, and does not support it ("Offloaded Data Transfers"). `BypassIO`, 8, is never
 /// declared.
-fn supported_features(operations: &str) -> u32 {
+pub fn supported_features<'a>(operations: impl Iterator<Item = &'a str>) -> u32 {
     const OFFLOAD_READ: u32 = 1;
     const OFFLOAD_WRITE: u32 = 2;
-    let operations: BTreeSet<&str> = operations.split(',').collect();
+    let operations: BTreeSet<&str> = operations.collect();
     let unseen =
         |operation| operations.contains(operation) && !operations.contains("file-system-control");
     let mut features = 0;
@@ -159,7 +168,7 @@ pub fn registry(answers: &Answers, layout: Layout, altitude: &str) -> anyhow::Re
         Layout::Parameters => ("Parameters", r"Parameters\Instances"),
         Layout::Downlevel => ("", "Instances"),
     };
-    let supported = supported_features(answer(answers, "operations")?);
+    let supported = supported_features(answer(answers, "operations")?.split(','));
     put(features, "SupportedFeatures", Value::Number(supported));
     put(instances, "DefaultInstance", text(&name));
     let instance = format!(r"{instances}\{name}");
@@ -221,6 +230,7 @@ pub fn findings(inf: &Inf, answers: &Answers) -> anyhow::Result<Vec<Finding>> {
     let mut say = |rule: &'static Rule, text: String| {
         findings.push(Finding {
             rule,
+            line: None,
             code: None,
             text,
         });

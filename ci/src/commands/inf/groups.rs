@@ -40,16 +40,43 @@ impl Group {
     /// Whether an altitude, a decimal number, lies in its range. A fraction stays with its integer.
     #[must_use]
     pub fn has(&self, altitude: &str) -> bool {
-        let (integer, fraction) = altitude.split_once('.').unwrap_or((altitude, "0"));
-        let digits =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits(integer)
-            && digits(fraction)
-            && integer
-                .parse()
-                .is_ok_and(|integer| self.altitudes.contains(&integer))
+        is_within(&self.altitudes, altitude)
     }
 }
+
+/// Whether an altitude, a decimal number, lies in a range. A fraction stays with its integer.
+#[must_use]
+pub fn is_within(altitudes: &RangeInclusive<u32>, altitude: &str) -> bool {
+    let (integer, fraction) = altitude.split_once('.').unwrap_or((altitude, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits(integer)
+        && digits(fraction)
+        && integer
+            .parse()
+            .is_ok_and(|integer| altitudes.contains(&integer))
+}
+
+/// The altitudes of a load-order group, with a class or without one.
+#[must_use]
+pub fn altitudes(group: &str) -> Option<RangeInclusive<u32>> {
+    let classless = CLASSLESS.iter().map(|(name, range)| (*name, range));
+    GROUPS
+        .iter()
+        .map(|group| (group.name, &group.altitudes))
+        .chain(classless)
+        .find(|(name, _)| name.eq_ignore_ascii_case(group))
+        .map(|(_, altitudes)| altitudes.clone())
+}
+
+/// The groups of which the documentation names no class for others than Microsoft.
+const CLASSLESS: [(&str, RangeInclusive<u32>); 6] = [
+    ("Filter", 420_000..=429_999),
+    ("FSFilter Top", 400_000..=409_999),
+    ("FSFilter Imaging", 170_000..=175_000),
+    ("FSFilter Bottom", 40_000..=49_999),
+    ("FSFilter System", 20_000..=29_999),
+    ("FSFilter Infrastructure", 0..=19_999),
+];
 
 /// The groups that have a documented class.
 #[rustfmt::skip]

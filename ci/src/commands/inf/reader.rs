@@ -5,49 +5,72 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Rule};
+use anyhow::{Context, bail, ensure};
+
+use super::{Code, Finding, Level, Rule};
 
 const GENERAL: &str = "General Syntax Rules for INF Files";
+const CODES: &str = "INF Validation Errors and Warnings";
 
-const LINE: Rule = Rule {
+static LINE: Rule = Rule {
     name: "line",
-    codes: &[1002],
+    level: Level::Must,
+    seen: &[1002],
+    documented: &[1002],
+    asks: "Each line is a heading, an entry of a section, a comment or empty.",
     document: GENERAL,
 };
-const QUOTATION_MARKS: Rule = Rule {
+static QUOTATION_MARKS: Rule = Rule {
     name: "quotation-marks",
-    codes: &[1002],
+    level: Level::Must,
+    seen: &[],
+    documented: &[1002],
+    asks: "A quotation mark is closed in its line.",
     document: GENERAL,
 };
-const PERCENT_SIGNS: Rule = Rule {
+static PERCENT_SIGNS: Rule = Rule {
     name: "percent-signs",
-    codes: &[1235],
+    level: Level::Must,
+    seen: &[1235],
+    documented: &[],
+    asks: "A percent sign that begins no token is doubled.",
     document: GENERAL,
 };
-const STRING_DEFINED: Rule = Rule {
+static STRING_DEFINED: Rule = Rule {
     name: "string-defined",
-    codes: &[1235],
+    level: Level::Must,
+    seen: &[1235],
+    documented: &[],
+    asks: "Each %token% is defined in [Strings].",
     document: "INF Strings Section",
 };
 // The system merges sections of one name, and InfVerif refuses them.
-const SECTION_ONCE: Rule = Rule {
+static SECTION_ONCE: Rule = Rule {
     name: "section-once",
-    codes: &[1209],
-    document: "INF Validation Errors and Warnings",
+    level: Level::Must,
+    seen: &[1209],
+    documented: &[],
+    asks: "No section is there twice.",
+    document: CODES,
 };
-const KEY_ONCE: Rule = Rule {
+static KEY_ONCE: Rule = Rule {
     name: "key-once",
-    codes: &[1088, 1294],
-    document: "INF Validation Errors and Warnings",
+    level: Level::Must,
+    seen: &[1294],
+    documented: &[1088],
+    asks: "No key is there twice in a section, but for directives that may be repeated.",
+    document: CODES,
 };
-// The page says it of what a token stands for.
-const LENGTH: Rule = Rule {
+static LENGTH: Rule = Rule {
     name: "length",
-    codes: &[],
-    document: "INF AddService Directive",
+    level: Level::Must,
+    seen: &[],
+    documented: &[],
+    asks: "A field has at most 4095 characters.",
+    document: GENERAL,
 };
 
-/// What keeps a file from being read.
+/// What in a file cannot be read as it is meant.
 pub static RULES: [&Rule; 7] = [
     &LINE,
     &QUOTATION_MARKS,
@@ -58,18 +81,52 @@ pub static RULES: [&Rule; 7] = [
     &LENGTH,
 ];
 
-/// The most characters that a value has.
-const LONGEST: usize = 511;
+/// The most characters that a field has.
+const LONGEST: usize = 4095;
+
+/// Directives that a section may have more than once.
+const REPEATABLE: [&str; 15] = [
+    "addcomponent",
+    "addeventprovider",
+    "addfilter",
+    "addreg",
+    "addservice",
+    "addsoftware",
+    "addtrigger",
+    "bitreg",
+    "copyfiles",
+    "delfiles",
+    "delreg",
+    "delservice",
+    "include",
+    "needs",
+    "renfiles",
+];
+
+/// How the characters of a file are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// One byte each, without a byte order mark. What is not ASCII depends on the machine's code page.
+    Ansi,
+    /// UTF-8 with a byte order mark.
+    Utf8,
+    /// UTF-16, little-endian, with a byte order mark.
+    Utf16,
+}
 
 /// An INF file.
 #[derive(Debug)]
 pub struct Inf {
     /// The file.
     pub text: String,
+    /// How it is encoded.
+    pub encoding: Encoding,
     /// The sections, in their order.
     pub sections: Vec<Section>,
     /// The names of the strings that are used somewhere, in lower case.
     pub used_strings: BTreeSet<String>,
+    /// What keeps it from being read as it is meant. What is left of it is read.
+    pub findings: Vec<Finding>,
 }
 
 /// A section.
@@ -77,6 +134,8 @@ pub struct Inf {
 pub struct Section {
     /// Its name, as written.
     pub name: String,
+    /// The line of its heading, from 1.
+    pub line: usize,
     /// Its entries.
     pub entries: Vec<Entry>,
 }
@@ -84,7 +143,7 @@ pub struct Section {
 /// An entry of a section: `value, value` or `key = value, value`.
 #[derive(Debug)]
 pub struct Entry {
-    /// The line that it stands on, from 1.
+    /// The line that it begins on, from 1.
     pub line: usize,
     /// Its key.
     pub key: Option<String>,
@@ -98,18 +157,26 @@ impl Entry {
     pub fn value(&self, position: usize) -> &str {
         self.values.get(position).map_or("", String::as_str)
     }
+
+    /// Whether this is its key.
+    #[must_use]
+    pub fn is(&self, key: &str) -> bool {
+        self.key
+            .as_ref()
+            .is_some_and(|name| name.eq_ignore_ascii_case(key))
+    }
 }
 
 impl Section {
-    /// The entry of a key.
+    /// The entry of a key: the first, where there are more.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| {
-            entry
-                .key
-                .as_ref()
-                .is_some_and(|name| name.eq_ignore_ascii_case(key))
-        })
+        self.entries.iter().find(|entry| entry.is(key))
+    }
+
+    /// All entries of a key.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.is(key))
     }
 
     /// The first value of the entry of a key.
@@ -119,34 +186,106 @@ impl Section {
     }
 }
 
-/// A line without its comment, and its number.
-type Line<'a> = (usize, &'a str);
+/// The text of a file, and how it is encoded.
+///
+/// # Errors
+///
+/// It is no text of an INF.
+pub fn decode(bytes: &[u8]) -> anyhow::Result<(String, Encoding)> {
+    if let Some(units) = bytes.strip_prefix(b"\xff\xfe") {
+        ensure!(
+            units.len().is_multiple_of(2),
+            "it is UTF-16 and ends in half a character"
+        );
+        let units = units
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        let text = text.context("it begins as UTF-16 and is no valid UTF-16")?;
+        return Ok((text, Encoding::Utf16));
+    }
+    if bytes.starts_with(b"\xfe\xff") {
+        bail!("it is big-endian UTF-16: save it as little-endian UTF-16 with a byte order mark");
+    }
+    let (bytes, encoding) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(bytes) => (bytes, Encoding::Utf8),
+        None => (bytes, Encoding::Ansi),
+    };
+    if bytes.contains(&0) {
+        bail!(
+            "it has bytes that are 0: an INF is text, and in UTF-16 it begins with a byte order mark"
+        );
+    }
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        // Of some code page: one character each.
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    };
+    Ok((text, encoding))
+}
+
+/// The file of a text.
+#[must_use]
+pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Ansi => text.as_bytes().to_vec(),
+        Encoding::Utf8 => [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        Encoding::Utf16 => ['\u{feff}']
+            .into_iter()
+            .chain(text.chars())
+            .flat_map(|character| character.encode_utf16(&mut [0; 2]).to_vec())
+            .flat_map(u16::to_le_bytes)
+            .collect(),
+    }
+}
 
 impl Inf {
-    /// Reads a file.
+    /// Reads a file as it lies on the disk.
     ///
     /// # Errors
     ///
-    /// What keeps it from being read, with the line.
-    pub fn read(text: &str) -> Result<Self, Finding> {
-        let sections = lines_by_section(text)?;
-        let strings = sections
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("Strings"))
-            .map_or(Ok(BTreeMap::new()), |(_, lines)| defined(lines))?;
+    /// It is no INF.
+    pub fn decode(bytes: &[u8]) -> anyhow::Result<Self> {
+        let (text, encoding) = decode(bytes)?;
+        let inf = Self {
+            encoding,
+            ..Self::read(&text)
+        };
+        ensure!(
+            inf.section("Version").is_some(),
+            "it has no [Version] section, which every INF has"
+        );
+        Ok(inf)
+    }
+
+    /// Reads the text of a file.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut findings = Vec::new();
+        let headed = sections(text, &mut findings);
         let mut tokens = Tokens {
-            strings,
+            strings: defined(&headed, &mut findings),
             used: BTreeSet::new(),
         };
-        let sections = sections
+        let sections = headed
             .into_iter()
-            .map(|(name, lines)| section(name, &lines, &mut tokens))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
+            .map(|headed| section(headed, &mut tokens, &mut findings))
+            .collect();
+        findings.sort_by_key(|finding| finding.line);
+        Self {
             text: text.to_owned(),
+            encoding: Encoding::Ansi,
             sections,
             used_strings: tokens.used,
-        })
+            findings,
+        }
+    }
+
+    /// Whether a string is used and not defined.
+    #[must_use]
+    pub fn has_undefined_strings(&self) -> bool {
+        let mut rules = self.findings.iter().map(|finding| finding.rule.name);
+        rules.any(|name| name == STRING_DEFINED.name)
     }
 
     /// The section of a name, where there is one.
@@ -158,105 +297,177 @@ impl Inf {
     }
 }
 
-fn broken(rule: &'static Rule, line: usize, text: &str) -> Finding {
+/// Whether the name of a section is that of strings, in whatever language.
+#[must_use]
+pub fn is_strings(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "strings" || name.starts_with("strings.")
+}
+
+fn broken(rule: &'static Rule, line: usize, code: Option<Code>, text: String) -> Finding {
     Finding {
         rule,
-        code: rule.codes.first().copied(),
-        text: format!("line {line}: {text}"),
+        line: Some(line),
+        code,
+        text,
     }
 }
 
-fn lines_by_section(text: &str) -> Result<Vec<(&str, Vec<Line<'_>>)>, Finding> {
-    let mut sections: Vec<(&str, Vec<Line>)> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = without_comment(line, number)?.trim();
-        if line.ends_with('\\') {
-            let text = "the entry goes on in the next line, which is not read here";
-            return Err(broken(&LINE, number, text));
-        }
-        if let Some(name) = line.strip_prefix('[') {
-            let Some(name) = name.strip_suffix(']') else {
-                let text = format!("{line} begins a section and has no closing bracket");
-                return Err(broken(&LINE, number, &text));
-            };
-            if sections
-                .iter()
-                .any(|(other, _)| other.eq_ignore_ascii_case(name))
-            {
-                let text = format!("[{name}] is there a second time");
-                return Err(broken(&SECTION_ONCE, number, &text));
+/// A section whose entries are not yet taken apart.
+struct Headed {
+    name: String,
+    line: usize,
+    /// Without comments, each with the number of the line that it begins on.
+    entries: Vec<(usize, String)>,
+}
+
+fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
+    let mut sections: Vec<Headed> = Vec::new();
+    // Where the lines of a section that is there twice go.
+    let mut current: Option<usize> = None;
+    for (number, line) in lines(text, findings) {
+        let Some(name) = line.strip_prefix('[') else {
+            match current.and_then(|at| sections.get_mut(at)) {
+                Some(section) => section.entries.push((number, line)),
+                None => findings.push(broken(
+                    &LINE,
+                    number,
+                    Some(Code::Documented(1002)),
+                    format!("{line} stands before all sections"),
+                )),
             }
-            sections.push((name, Vec::new()));
-        } else if !line.is_empty() {
-            let Some((_, lines)) = sections.last_mut() else {
-                let text = format!("{line} stands before all sections");
-                return Err(broken(&LINE, number, &text));
-            };
-            lines.push((number, line));
+            continue;
+        };
+        let name = match name.split_once(']') {
+            Some((name, "")) => name,
+            Some((name, _)) => {
+                let text = format!("{line} has something behind the heading");
+                findings.push(broken(&LINE, number, Some(Code::Documented(1002)), text));
+                name
+            }
+            None => {
+                let text = format!("{line} begins a section and has no closing bracket");
+                findings.push(broken(&LINE, number, Some(Code::Seen(1002)), text));
+                name
+            }
+        };
+        current = sections
+            .iter()
+            .position(|other| other.name.eq_ignore_ascii_case(name));
+        if current.is_some() {
+            let text = format!("[{name}] is there a second time");
+            findings.push(broken(&SECTION_ONCE, number, Some(Code::Seen(1209)), text));
+        } else {
+            current = Some(sections.len());
+            sections.push(Headed {
+                name: name.to_owned(),
+                line: number,
+                entries: Vec::new(),
+            });
         }
     }
-    Ok(sections)
+    sections
+}
+
+/// The lines that say something: without comments, and with those in one that a backslash continues.
+fn lines(text: &str, findings: &mut Vec<Finding>) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut begun: Option<(usize, String)> = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+        {
+            let text = format!("{line} is a mark of a merge conflict: resolve it");
+            findings.push(broken(&LINE, number, None, text));
+            continue;
+        }
+        let at = outside_quotes(line, ';').unwrap_or_else(|()| {
+            let text = format!("a quotation mark is open at the end of {}", line.trim());
+            let code = Some(Code::Documented(1002));
+            findings.push(broken(&QUOTATION_MARKS, number, code, text));
+            None
+        });
+        let content = at.map_or(line, |at| &line[..at]).trim();
+        let (first, mut whole) = begun.take().unwrap_or((number, String::new()));
+        whole += content;
+        if whole.ends_with('\\') {
+            whole.truncate(whole.trim_end_matches('\\').len());
+            begun = Some((first, whole));
+        } else if !whole.is_empty() {
+            lines.push((first, whole));
+        }
+    }
+    lines.extend(begun.filter(|(_, whole)| !whole.is_empty()));
+    lines
 }
 
 /// The strings by their names in lower case. Tokens are not looked up in them.
-fn defined(lines: &[Line]) -> Result<BTreeMap<String, String>, Finding> {
+fn defined(sections: &[Headed], findings: &mut Vec<Finding>) -> BTreeMap<String, String> {
     let mut strings = BTreeMap::new();
-    for &(number, line) in lines {
-        let Some((name, value)) = split_key(line) else {
-            let text = format!("{line} defines no string: it has no =");
-            return Err(broken(&LINE, number, &text));
-        };
-        strings.insert(
-            name.to_lowercase(),
-            unquoted(fitting(value, number)?, number)?,
-        );
+    let (general, of_languages): (Vec<_>, Vec<_>) = sections
+        .iter()
+        .filter(|section| is_strings(&section.name))
+        .partition(|section| section.name.eq_ignore_ascii_case("Strings"));
+    for section in general.into_iter().chain(of_languages) {
+        for (number, line) in &section.entries {
+            let Some((name, value)) = split_key(line) else {
+                let text = format!("{line} defines no string: it has no =");
+                let code = Some(Code::Documented(1002));
+                findings.push(broken(&LINE, *number, code, text));
+                continue;
+            };
+            let name = unquoted(name).to_lowercase();
+            strings.entry(name).or_insert_with(|| unquoted(value));
+        }
     }
-    Ok(strings)
+    strings
 }
 
-fn section(name: &str, lines: &[Line], tokens: &mut Tokens) -> Result<Section, Finding> {
+fn section(headed: Headed, tokens: &mut Tokens, findings: &mut Vec<Finding>) -> Section {
     let mut section = Section {
-        name: name.to_owned(),
+        name: headed.name,
+        line: headed.line,
         entries: Vec::new(),
     };
-    let is_strings = name.eq_ignore_ascii_case("Strings");
-    for &(line, text) in lines {
-        let (key, values) = match split_key(text) {
+    let has_strings = is_strings(&section.name);
+    for (line, text) in headed.entries {
+        let (key, values) = match split_key(&text) {
             Some((key, values)) => (Some(key), values),
-            None => (None, text),
+            None => (None, text.as_str()),
         };
-        let entry = if is_strings {
+        let entry = if has_strings {
             Entry {
                 line,
-                key: key.map(str::to_owned),
-                values: vec![unquoted(values, line)?],
+                key: key.map(unquoted),
+                values: vec![field(values, line, findings)],
             }
         } else {
-            let mut read = |text| tokens.replaced(&unquoted(fitting(text, line)?, line)?, line);
+            let mut read = |text| {
+                let field = field(text, line, findings);
+                tokens.replaced(&field, line, findings)
+            };
             Entry {
                 line,
-                key: key.map(&mut read).transpose()?,
-                values: split(values)
-                    .into_iter()
-                    .map(read)
-                    .collect::<Result<_, _>>()?,
+                key: key.map(&mut read),
+                values: split(values).into_iter().map(read).collect(),
             }
         };
-        if let Some(key) = entry
-            .key
-            .as_ref()
-            .filter(|key| section.entry(key).is_some())
+        if let Some(key) = &entry.key
+            && !REPEATABLE.contains(&key.to_lowercase().as_str())
+            && section.entry(key).is_some()
         {
-            let text = format!("[{name}] has {key} a second time");
-            let mut finding = broken(&KEY_ONCE, line, &text);
-            if is_strings {
-                finding.code = Some(1294);
-            }
-            return Err(finding);
+            let text = format!("[{}] has {key} a second time", section.name);
+            let code = if has_strings {
+                Code::Seen(1294)
+            } else {
+                Code::Documented(1088)
+            };
+            findings.push(broken(&KEY_ONCE, line, Some(code), text));
         }
         section.entries.push(entry);
     }
-    Ok(section)
+    section
 }
 
 struct Tokens {
@@ -266,14 +477,18 @@ struct Tokens {
 
 impl Tokens {
     /// `%token%` becomes its string, `%%` a percent sign; a number is a folder and stays.
-    fn replaced(&mut self, text: &str, line: usize) -> Result<String, Finding> {
+    fn replaced(&mut self, text: &str, line: usize, findings: &mut Vec<Finding>) -> String {
         let mut result = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('%') {
             result += before;
             let Some((token, after)) = after.split_once('%') else {
                 let text = format!("a single % in {text}: write %% for a percent sign");
-                return Err(broken(&PERCENT_SIGNS, line, &text));
+                let code = Some(Code::Seen(1235));
+                findings.push(broken(&PERCENT_SIGNS, line, code, text));
+                result.push('%');
+                rest = after;
+                continue;
             };
             if token.is_empty() {
                 result.push('%');
@@ -281,28 +496,22 @@ impl Tokens {
                 result.extend(["%", token, "%"]);
             } else {
                 let name = token.to_lowercase();
-                let Some(string) = self.strings.get(&name) else {
+                if let Some(string) = self.strings.get(&name) {
+                    result += string;
+                    self.used.insert(name);
+                } else {
                     let text = format!(
                         "the string {token} is not defined in [Strings]: define it, or write %% for a percent sign"
                     );
-                    return Err(broken(&STRING_DEFINED, line, &text));
-                };
-                result += string;
-                self.used.insert(name);
+                    let code = Some(Code::Seen(1235));
+                    findings.push(broken(&STRING_DEFINED, line, code, text));
+                    result.extend(["%", token, "%"]);
+                }
             }
             rest = after;
         }
-        Ok(result + rest)
+        result + rest
     }
-}
-
-/// A semicolon begins a comment outside quotation marks.
-fn without_comment(line: &str, number: usize) -> Result<&str, Finding> {
-    let Ok(at) = outside_quotes(line, ';') else {
-        let text = format!("a quotation mark is open at the end of {line}");
-        return Err(broken(&QUOTATION_MARKS, number, &text));
-    };
-    Ok(at.map_or(line, |at| &line[..at]))
 }
 
 /// The first place of a character outside quotation marks; an error where they are open at the end.
@@ -334,8 +543,8 @@ fn split(mut text: &str) -> Vec<&str> {
     values
 }
 
-/// The value, where it is no longer than it may be. The quotation marks around it do not count.
-fn fitting(value: &str, line: usize) -> Result<&str, Finding> {
+/// A value without its quotation marks. The marks around it do not count for its length.
+fn field(value: &str, line: usize, findings: &mut Vec<Finding>) -> String {
     let inner = value
         .strip_prefix('"')
         .and_then(|value| value.strip_suffix('"'))
@@ -344,13 +553,13 @@ fn fitting(value: &str, line: usize) -> Result<&str, Finding> {
     if length > LONGEST {
         let start: String = inner.chars().take(20).collect();
         let text = format!("{start}... has {length} characters: at most {LONGEST} are read");
-        return Err(broken(&LENGTH, line, &text));
+        findings.push(broken(&LENGTH, line, None, text));
     }
-    Ok(value)
+    unquoted(value)
 }
 
 /// Quotation marks go, and two of them inside a quoted part are one.
-fn unquoted(text: &str, line: usize) -> Result<String, Finding> {
+fn unquoted(text: &str) -> String {
     let mut result = String::new();
     let mut characters = text.chars().peekable();
     let mut quoted = false;
@@ -364,10 +573,5 @@ fn unquoted(text: &str, line: usize) -> Result<String, Finding> {
             quoted = !quoted;
         }
     }
-    if quoted {
-        // As in """": an even number of marks, and yet one is open.
-        let text = format!("a quotation mark is open in {text}");
-        return Err(broken(&QUOTATION_MARKS, line, &text));
-    }
-    Ok(result)
+    result
 }

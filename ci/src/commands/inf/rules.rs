@@ -1,7 +1,7 @@
 //! What a primitive minifilter driver's INF must keep, as strict as a program can make it.
 //!
-//! A rule stands beside the codes that `InfVerif` has for it and the page that asks for it. The codes are those of
-//! "INF Validation Errors and Warnings".
+//! A rule knows nothing of this template: what it asks of an INF, it asks of any minifilter's. What is the driver's own
+//! choice is compared elsewhere, with [the answers](super::answers) or [the test bench's file](super::promises).
 
 mod files;
 mod package;
@@ -10,78 +10,153 @@ mod sections;
 mod service;
 mod version;
 
-use self::package::Package;
-use super::{Finding, Rule, reader::Inf};
+pub(super) use self::package::{Install, Package};
+use super::{
+    Code, Finding,
+    Level::{self, Must, Should},
+    Rule,
+    reader::Inf,
+};
 
-/// What a rule says of a package: each time it is broken, with the code.
-type Said = Vec<(Option<u16>, String)>;
+/// What a rule says of a package: each time it is broken.
+type Said = Vec<Breach>;
 
 type Check = fn(&Package) -> Said;
+
+/// Once that a rule is broken.
+pub struct Breach {
+    line: Option<usize>,
+    code: Option<Code>,
+    text: String,
+}
+
+/// A breach in a line.
+fn at(line: usize, text: String) -> Breach {
+    Breach {
+        line: Some(line),
+        code: None,
+        text,
+    }
+}
+
+/// A breach by something that is not there.
+fn nowhere(text: String) -> Breach {
+    Breach {
+        line: None,
+        code: None,
+        text,
+    }
+}
+
+impl Breach {
+    /// With a code that `InfVerif` was seen to report.
+    fn seen(self, code: u16) -> Self {
+        Self {
+            code: Some(Code::Seen(code)),
+            ..self
+        }
+    }
+
+    /// With a code that the documentation has.
+    fn documented(self, code: u16) -> Self {
+        Self {
+            code: Some(Code::Documented(code)),
+            ..self
+        }
+    }
+}
 
 const CODES: &str = "INF Validation Errors and Warnings";
 const MINIFILTER: &str = "Creating an INF File for a Minifilter Driver";
 const PRIMITIVE: &str = "Creating a Primitive Driver";
+const ADD_SERVICE: &str = "INF AddService Directive";
+const ADD_REG: &str = "INF AddReg Directive";
+const VERSION: &str = "INF Version Section";
+const DESTINATIONS: &str = "INF DestinationDirs Section";
+const SOURCES: &str = "INF SourceDisksFiles Section";
+const STAMPINF: &str = "Stampinf Command Options";
+const STRINGS: &str = "INF Strings Section";
+const MODELS: &str = "INF Manufacturer Section";
+const CLASSES: &str = "File System Filter Driver Classes and Class GUIDs";
+const ALTITUDES: &str = "Load Order Groups and Altitudes for Minifilter Drivers";
 
-/// The rules.
+/// The rules, with the codes that `InfVerif` was seen to report and those that are documented alone.
 #[rustfmt::skip]
 pub static RULES: &[(Rule, Check)] = &[
     // The file.
-    rule("encoding", &[1003], CODES, sections::encoding),
-    rule("stampinf", &[1274], CODES, sections::stampinf),
-    rule("strings-used", &[], "INF Strings Section", sections::strings_used),
+    rule("encoding", Must, &[], &[1003], CODES, "A file that is not ASCII is UTF-16 with a byte order mark.", sections::encoding),
+    rule("plain-text", Should, &[], &[1003], CODES, "All lines end alike, and values have no control characters.", sections::plain_text),
+    rule("stampinf", Must, &[1274], &[], STAMPINF, "$ARCH$ is written in capitals.", sections::stampinf),
+    rule("stampinf-in-values", Should, &[], &[1274], STAMPINF, "$ARCH$ stands in names of sections alone.", sections::stampinf_in_values),
+    rule("strings-used", Should, &[], &[], STRINGS, "Each string is used.", sections::strings_used),
     // Sections and directives.
-    rule("primitive", &[1420], PRIMITIVE, sections::primitive),
-    rule("sections-found", &[1203, 2006], CODES, sections::found),
-    rule("sections-used", &[2083], CODES, sections::used),
-    rule("sections-shared", &[1205, 1206], CODES, sections::shared),
-    rule("directives-allowed", &[1290], CODES, sections::directives_allowed),
-    rule("directives-required", &[1234, 1289], CODES, sections::directives_required),
-    rule("values", &[1006, 1201], CODES, sections::values),
+    rule("primitive", Must, &[], &[1420], PRIMITIVE, "There is no section of a device's INF.", sections::primitive),
+    rule("sections-found", Must, &[1203, 1275, 2006], &[], CODES, "Each section that is named, and each that a driver's package needs, is there.", sections::found),
+    rule("sections-used", Must, &[2083], &[], CODES, "Each section is named by a directive.", sections::used),
+    rule("sections-shared", Must, &[1205], &[1206], CODES, "A section is named in one meaning.", sections::shared),
+    rule("directives-allowed", Should, &[], &[1290], CODES, "A section has the entries that its page lists.", sections::directives_allowed),
+    rule("directives-required", Must, &[1013, 1234], &[1234, 1289], MINIFILTER, "[Version] and the service have the entries that they must have.", sections::directives_required),
+    rule("directives-recommended", Should, &[], &[1289], MINIFILTER, "The service has a name and a description, and files are copied.", sections::directives_recommended),
+    rule("values", Must, &[], &[1201], CODES, "An entry has no more values than it takes.", sections::values),
+    rule("values-present", Should, &[], &[1006], CODES, "An entry has the values that it is for.", sections::values_present),
     // Which section is for which system. 1287 and 1288 are documented of [Models], whose names are decorated alike.
-    rule("architecture", &[1421, 1423], PRIMITIVE, sections::architecture),
-    rule("system-version", &[1287, 1288], "INF Manufacturer Section", sections::system_version),
-    rule("layouts", &[], MINIFILTER, sections::layouts),
-    rule("services-sections", &[], "INF DefaultInstall.Services Section", sections::services_sections),
+    rule("architecture", Must, &[1421, 2083], &[1423], PRIMITIVE, "Install sections are decorated with an architecture.", sections::architecture),
+    rule("architecture-current", Should, &[], &[], PRIMITIVE, "The architectures are those of Windows 11.", sections::architecture_current),
+    rule("system-version", Must, &[], &[1287, 1288], MODELS, "The version in a section's name can be read.", sections::system_version),
+    rule("layouts", Should, &[1323], &[], MINIFILTER, "One install section is for build 25952 and later, one for earlier systems.", sections::layouts),
+    rule("services-sections", Must, &[2083], &[], "INF DefaultInstall.Services Section", "Each install section has its Services section.", sections::services_sections),
     // [Version]
-    rule("signature", &[1001], "INF Version Section", version::signature),
-    rule("class", &[1010, 1280, 1281], "File System Filter Driver Classes and Class GUIDs", version::class),
-    rule("provider", &[1204], CODES, version::provider),
-    rule("driver-version", &[1217, 1218], "INF DriverVer Directive", version::driver_version),
-    rule("catalog", &[1213, 1214, 1233], "INF Version Section", version::catalog),
-    rule("pnp-lockdown", &[1324], "INF Version Section", version::pnp_lockdown),
+    rule("signature", Must, &[], &[1001], VERSION, "Signature is \"$WINDOWS NT$\".", version::signature),
+    rule("class", Must, &[1010, 1280, 1281], &[], CLASSES, "Class and ClassGuid belong together.", version::class),
+    rule("filter-class", Should, &[], &[], CLASSES, "The class is one of file-system filters.", version::filter_class),
+    rule("provider", Must, &[1204], &[], CODES, "The provider is not Microsoft.", version::provider),
+    rule("driver-version", Must, &[1217, 1218], &[], "INF DriverVer Directive", "DriverVer is a date and four numbers below 65535.", version::driver_version),
+    rule("catalog", Must, &[1213, 1214, 1233], &[], VERSION, "CatalogFile names a catalog, and no list of files does.", version::catalog),
+    rule("pnp-lockdown", Must, &[1324], &[], VERSION, "PnpLockdown is 1.", version::pnp_lockdown),
     // Files.
-    rule("destinations", &[1100, 1275, 1322], "INF DestinationDirs Section", files::destinations),
-    rule("sources", &[1008, 1230, 1273], "INF SourceDisksFiles Section", files::sources),
-    rule("deleted-files", &[1102], "INF DelFiles Directive", files::deleted),
-    rule("service-binary", &[2084, 2085], "InfVerif Error 2084", files::service_binary),
+    rule("destinations", Must, &[1100, 1275], &[], DESTINATIONS, "Each list of files has its destination.", files::destinations),
+    rule("driver-store", Should, &[1322], &[], PRIMITIVE, "Files stay in the driver store, 13.", files::driver_store),
+    rule("sources", Must, &[1008, 1230, 1273], &[], SOURCES, "Each file that is copied is listed, on a disk that is listed.", files::sources),
+    rule("files-used", Should, &[], &[], SOURCES, "Each file, disk and destination that is listed is used.", files::used),
+    rule("deleted-files", Must, &[1102], &[], "INF DelFiles Directive", "Nothing is deleted from the driver store.", files::deleted),
+    rule("service-binary", Must, &[2085], &[2084], "InfVerif Error 2084", "ServiceBinary is a file that is copied.", files::service_binary),
     // The service.
-    rule("service-name", &[1253], "INF AddService Directive", service::name),
-    rule("service-kind", &[], MINIFILTER, service::kind),
-    rule("start-type", &[], "INF AddService Directive", service::start_type),
-    rule("load-order-group", &[], "File System Filter Load Order", service::load_order_group),
-    rule("same-service", &[1332, 1333], "InfVerif Error 1330 - 1333", service::same),
-    rule("event-source", &[], "INF AddService Directive", service::event_source),
-    rule("legacy-uninstall", &[1422], PRIMITIVE, service::legacy_uninstall),
-    rule("uninstall", &[], "INF DelService Directive", service::uninstall),
+    rule("service-name", Must, &[1253], &[], ADD_SERVICE, "The service has a name.", service::name),
+    rule("service-flags", Should, &[], &[], ADD_SERVICE, "The service is no device's function driver.", service::flags),
+    rule("service-kind", Must, &[], &[], MINIFILTER, "The service is a file-system driver that depends on FltMgr.", service::kind),
+    rule("error-control", Should, &[], &[], MINIFILTER, "ErrorControl is 1.", service::error_control),
+    rule("start-type", Must, &[1013], &[], ADD_SERVICE, "StartType is 0 to 3.", service::start_type),
+    rule("load-order-group", Must, &[], &[], "File System Filter Load Order", "LoadOrderGroup is the group of the class.", service::load_order_group),
+    rule("same-service", Should, &[], &[1332, 1333], "InfVerif Error 1330 - 1333", "The install sections of one architecture install the same service.", service::same),
+    rule("event-source", Should, &[], &[], ADD_SERVICE, "An event source has its messages and types, in each install section.", service::event_source),
+    rule("legacy-uninstall", Must, &[1422], &[], PRIMITIVE, "A DefaultUninstall section has LegacyUninstall = 1.", service::legacy_uninstall),
+    rule("uninstall", Should, &[], &[], "INF DelService Directive", "What is uninstalled is stopped, and is what was installed.", service::uninstall),
     // The registry.
-    rule("registry-root", &[1224, 1321], "INF AddReg Directive", registry::root),
-    rule("registry-types", &[1268, 1431], CODES, registry::types),
-    rule("registry-once", &[1294], CODES, registry::once),
-    rule("registry-paths", &[1257, 1258], CODES, registry::paths),
-    rule("parameters-key", &[1323], CODES, registry::parameters_key),
-    rule("instances", &[], MINIFILTER, registry::instances),
-    rule("altitude", &[], "Load Order Groups and Altitudes for Minifilter Drivers", registry::altitude),
+    rule("registry-root", Must, &[1224, 1321], &[], ADD_REG, "Values are written to HKR.", registry::root),
+    rule("registry-types", Must, &[1267, 1268], &[1431], ADD_REG, "A value has a type that exists, and what the system reads has its type.", registry::types),
+    rule("registry-once", Must, &[], &[1294], CODES, "A value is written once.", registry::once),
+    rule("registry-paths", Must, &[1258], &[], CODES, "A path begins with %13% or an environment variable.", registry::paths),
+    rule("parameters-key", Must, &[1323], &[], CODES, "From build 25952, the service's values lie below Parameters.", registry::parameters_key),
+    rule("instances", Must, &[], &[], MINIFILTER, "Instances have altitude and flags, one is the default, and they lie where the filter manager looks.", registry::instances),
+    rule("supported-features", Should, &[], &[], MINIFILTER, "SupportedFeatures has bits that exist.", registry::supported_features),
+    rule("altitude", Must, &[], &[], ALTITUDES, "An altitude lies in the range of its load-order group.", registry::altitude),
 ];
 
 const fn rule(
     name: &'static str,
-    codes: &'static [u16],
+    level: Level,
+    seen: &'static [u16],
+    documented: &'static [u16],
     document: &'static str,
+    asks: &'static str,
     check: Check,
 ) -> (Rule, Check) {
     let rule = Rule {
         name,
-        codes,
+        level,
+        seen,
+        documented,
+        asks,
         document,
     };
     (rule, check)
@@ -93,10 +168,11 @@ pub fn findings(inf: &Inf) -> Vec<Finding> {
     let package = Package::of(inf);
     let mut findings = Vec::new();
     for (rule, check) in RULES {
-        findings.extend(check(&package).into_iter().map(|(code, text)| Finding {
+        findings.extend(check(&package).into_iter().map(|breach| Finding {
             rule,
-            code,
-            text,
+            line: breach.line,
+            code: breach.code,
+            text: breach.text,
         }));
     }
     findings

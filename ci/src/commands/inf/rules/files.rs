@@ -1,128 +1,170 @@
 //! Which files are copied, where from and where to.
 
 use super::{
-    Said,
-    package::{Kind, Package},
+    Said, at,
+    package::{DRIVER_STORE, Kind, Package},
 };
+use crate::commands::inf::reader::Section;
 
-/// The folder of the package in the driver store, from which a primitive driver runs ("Using Dirids").
-const DRIVER_STORE: &str = "13";
+/// The lists of files that are copied or deleted.
+fn lists<'a>(package: &Package<'a>) -> Vec<&'a Section> {
+    [Kind::CopiedFiles, Kind::DeletedFiles]
+        .map(|kind| package.all(kind))
+        .concat()
+}
 
 pub fn destinations(package: &Package) -> Said {
-    let Some(destinations) = package.the(Kind::Destinations) else {
-        return vec![];
-    };
     let mut said = vec![];
-    let lists = [Kind::CopiedFiles, Kind::DeletedFiles].map(|kind| package.all(kind));
-    let lists = lists.concat();
-    for list in &lists {
-        if destinations.entry(&list.name).is_none() {
-            let text = format!("[DestinationDirs] has no {}", list.name);
-            said.push((Some(1275), text));
-        }
+    // Without the section, another rule says so.
+    if package.all(Kind::Destinations).is_empty() {
+        return said;
     }
-    for entry in &destinations.entries {
-        let name = entry.key.as_deref().unwrap_or_default();
-        if !lists
+    for list in lists(package) {
+        let Some(destination) = package.destination(&list.name) else {
+            let text = format!("[DestinationDirs] has no {}", list.name);
+            said.push(at(list.line, text).seen(1275));
+            continue;
+        };
+        let folder = destination.value(1).trim_matches('\\');
+        let elsewhere = list
+            .entries
             .iter()
-            .any(|list| list.name.eq_ignore_ascii_case(name))
-        {
+            .map(|entry| entry.value(0))
+            .find(|file| {
+                package.source(file).is_some()
+                    && !package.source_folder(file).eq_ignore_ascii_case(folder)
+            });
+        if let Some(file) = elsewhere.filter(|_| destination.value(0) == DRIVER_STORE) {
             let text = format!(
-                "line {}: [DestinationDirs] {name} is no list of files",
-                entry.line
+                "{file} goes to the folder {folder:?} and comes from {:?}: in the driver store both are the same",
+                package.source_folder(file)
             );
-            said.push((None, text));
-        }
-        if entry.value(0) != DRIVER_STORE {
-            let text = format!(
-                "line {}: the files of {name} go to {}: a primitive driver stays in the driver store, {DRIVER_STORE}",
-                entry.line,
-                entry.value(0)
-            );
-            said.push((Some(1322), text));
-        }
-        if !entry.value(1).is_empty() {
-            let text = format!(
-                "line {}: the files of {name} go to {}, and lie beside the INF: in the driver store both are the same",
-                entry.line,
-                entry.value(1)
-            );
-            said.push((Some(1100), text));
+            said.push(at(destination.line, text).seen(1100));
         }
     }
     said
+}
+
+pub fn driver_store(package: &Package) -> Said {
+    let copied = package.all(Kind::CopiedFiles);
+    let entries = package.entries(Kind::Destinations);
+    entries
+        .filter(|entry| {
+            // What an earlier version of the driver left elsewhere may be deleted there.
+            entry.is("DefaultDestDir") || copied.iter().any(|list| entry.is(&list.name))
+        })
+        .filter(|entry| entry.value(0) != DRIVER_STORE)
+        .map(|entry| {
+            let text = format!(
+                "the files of {} go to {}: a primitive driver stays in the driver store, {DRIVER_STORE}",
+                entry.key.as_deref().unwrap_or_default(),
+                entry.value(0)
+            );
+            at(entry.line, text).seen(1322)
+        })
+        .collect()
 }
 
 pub fn sources(package: &Package) -> Said {
-    let (Some(files), Some(disks)) = (package.the(Kind::DiskFiles), package.the(Kind::DiskNames))
-    else {
-        return vec![];
-    };
     let mut said = vec![];
-    let copied: Vec<_> = package
-        .all(Kind::CopiedFiles)
+    if package.all(Kind::DiskFiles).is_empty() || package.all(Kind::DiskNames).is_empty() {
+        return said;
+    }
+    let listed = package.entries(Kind::CopiedFiles).map(|entry| {
+        let names = [entry.value(1), entry.value(0)];
+        let name = names.into_iter().find(|name| !name.is_empty());
+        (entry.line, name.unwrap_or_default())
+    });
+    let alone = package
+        .installs()
         .into_iter()
-        .flat_map(|list| &list.entries)
-        .collect();
-    for entry in &copied {
-        if files.entry(entry.value(0)).is_none() {
-            let text = format!(
-                "line {}: {} is copied and not listed in [SourceDisksFiles]",
-                entry.line,
-                entry.value(0)
-            );
-            said.push((Some(1230), text));
+        .flat_map(|install| install.section.all("CopyFiles"))
+        .flat_map(|entry| entry.values.iter().map(|name| (entry.line, name)))
+        .filter_map(|(line, name)| Some((line, name.strip_prefix('@')?)));
+    for (line, file) in listed.chain(alone) {
+        if package.source(file).is_none() {
+            let text = format!("{file} is copied and not listed in [SourceDisksFiles]");
+            said.push(at(line, text).seen(1230));
         }
     }
-    for entry in &files.entries {
+    for entry in package.entries(Kind::DiskFiles) {
         let (name, disk) = (entry.key.as_deref().unwrap_or_default(), entry.value(0));
         if disk.parse::<u32>().is_err() {
-            let text = format!(
-                "line {}: {name} is on the disk {disk}, which is no number",
-                entry.line
-            );
-            said.push((Some(1008), text));
-        } else if disks.entry(disk).is_none() {
-            let text = format!(
-                "line {}: {name} is on the disk {disk}, which [SourceDisksNames] does not have",
-                entry.line
-            );
-            said.push((Some(1273), text));
-        }
-        let is_copied = copied
-            .iter()
-            .any(|copied| copied.value(0).eq_ignore_ascii_case(name));
-        // A catalog is `catalog`'s.
-        if !is_copied && !name.to_lowercase().ends_with(".cat") {
-            let text = format!("line {}: {name} is listed and not copied", entry.line);
-            said.push((None, text));
+            let text = format!("{name} is on the disk {disk}, which is no number");
+            said.push(at(entry.line, text).seen(1008));
+        } else if !package.entries(Kind::DiskNames).any(|it| it.is(disk)) {
+            let text =
+                format!("{name} is on the disk {disk}, which [SourceDisksNames] does not have");
+            said.push(at(entry.line, text).seen(1273));
         }
     }
-    for entry in &disks.entries {
+    for entry in package.entries(Kind::DiskNames) {
         let disk = entry.key.as_deref().unwrap_or_default();
         if disk.parse::<u32>().is_err() {
-            let text = format!("line {}: the disk {disk} is no number", entry.line);
-            said.push((Some(1008), text));
-        } else if !files.entries.iter().any(|file| file.value(0) == disk) {
-            let text = format!("line {}: there is no file on the disk {disk}", entry.line);
-            said.push((None, text));
+            let text = format!("the disk {disk} is no number");
+            said.push(at(entry.line, text).seen(1008));
         }
     }
     said
 }
 
-/// Windows itself takes out of the driver store what it put there. A list that is copied, too, is `shared`'s.
+pub fn used(package: &Package) -> Said {
+    let mut said = vec![];
+    let installs = package.installs();
+    for entry in package.entries(Kind::Destinations) {
+        let name = entry.key.as_deref().unwrap_or_default();
+        let is_used = lists(package)
+            .iter()
+            .any(|list| list.name.eq_ignore_ascii_case(name));
+        if !is_used && !name.eq_ignore_ascii_case("DefaultDestDir") {
+            let text = format!("[DestinationDirs] {name} is no list of files");
+            said.push(at(entry.line, text));
+        }
+    }
+    for entry in package.entries(Kind::DiskFiles) {
+        let name = entry.key.as_deref().unwrap_or_default();
+        let is_copied = installs.iter().any(|install| install.has_file(name))
+            || package
+                .entries(Kind::CopiedFiles)
+                .any(|copied| copied.value(1).eq_ignore_ascii_case(name));
+        // A catalog is `catalog`'s.
+        if !is_copied && !name.to_lowercase().ends_with(".cat") {
+            let text = format!("{name} is listed and not copied");
+            said.push(at(entry.line, text));
+        }
+    }
+    let is_listed = |disk: &str| package.entries(Kind::DiskNames).any(|it| it.is(disk));
+    // What is on a disk that is not listed may be on this one: that is `sources`'.
+    let mut files = package.entries(Kind::DiskFiles);
+    if files.any(|file| !is_listed(file.value(0))) {
+        return said;
+    }
+    for entry in package.entries(Kind::DiskNames) {
+        let disk = entry.key.as_deref().unwrap_or_default();
+        let mut files = package.entries(Kind::DiskFiles).peekable();
+        if files.peek().is_some() && !files.any(|file| file.value(0) == disk) {
+            let text = format!("there is no file on the disk {disk}");
+            said.push(at(entry.line, text));
+        }
+    }
+    said
+}
+
+/// Windows itself takes out of the driver store what it put there. A list that is copied, too, is `sections-shared`'s.
 pub fn deleted(package: &Package) -> Said {
-    package
-        .all(Kind::DeletedFiles)
-        .into_iter()
+    let lists = package.all(Kind::DeletedFiles).into_iter();
+    lists
         .filter(|list| !package.kinds(list).contains(&Kind::CopiedFiles))
+        .filter(|list| {
+            let to = package.destination(&list.name);
+            to.is_some_and(|to| to.value(0) == DRIVER_STORE)
+        })
         .map(|list| {
             let text = format!(
                 "DelFiles names [{}]: files in the driver store are not an INF's to delete",
                 list.name
             );
-            (Some(1102), text)
+            at(list.line, text).seen(1102)
         })
         .collect()
 }
@@ -130,38 +172,28 @@ pub fn deleted(package: &Package) -> Said {
 pub fn service_binary(package: &Package) -> Said {
     let mut said = vec![];
     for install in package.installs() {
-        let Some(service) = install.service else {
-            continue;
-        };
-        let Some(entry) = service.entry("ServiceBinary") else {
+        let Some(entry) = install
+            .filter
+            .as_ref()
+            .and_then(|filter| filter.section?.entry("ServiceBinary"))
+            .filter(|entry| !entry.value(0).is_empty())
+        else {
             continue;
         };
         let binary = entry.value(0);
-        let Some((dirid, file)) = binary
+        let Some((dirid, path)) = binary
             .strip_prefix('%')
             .and_then(|rest| rest.split_once(r"%\"))
         else {
             let text = format!(
-                "line {}: ServiceBinary {binary} is no path below a folder's number: write %13%\\name.sys",
-                entry.line
+                "ServiceBinary {binary} is no path below a folder's number: write %13%\\name.sys"
             );
-            said.push((Some(2085), text));
+            said.push(at(entry.line, text).seen(2085));
             continue;
         };
-        let is_copied = install.copied.iter().any(|list| {
-            let destination = package
-                .the(Kind::Destinations)
-                .and_then(|destinations| destinations.value(&list.name));
-            list.entries.iter().any(|entry| entry.value(0) == file)
-                // Where there is no destination, or another, another rule says so.
-                && (dirid == DRIVER_STORE || destination == Some(dirid))
-        });
-        if !is_copied {
-            let text = format!(
-                "line {}: [{}] copies no file to {binary}",
-                entry.line, install.section.name
-            );
-            said.push((Some(2084), text));
+        if !install.has_path(package, dirid, path) {
+            let text = format!("[{}] copies no file to {binary}", install.section.name);
+            said.push(at(entry.line, text).documented(2084));
         }
     }
     said

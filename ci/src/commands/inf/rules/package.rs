@@ -1,6 +1,12 @@
 //! What the sections of an INF are for.
 
-use super::super::reader::{Entry, Inf, Section};
+use super::super::{
+    installed::number,
+    reader::{self, Entry, Inf, Section},
+};
+
+/// The folder of the package in the driver store, from which a primitive driver runs ("Using Dirids").
+pub const DRIVER_STORE: &str = "13";
 
 /// The build from which the filter manager reads instances below `Parameters`: Windows 11 version 24H2.
 pub const PARAMETERS_BUILD: u32 = 25952;
@@ -23,6 +29,8 @@ pub enum Kind {
     EventLog,
     ServiceRegistry,
     EventRegistry,
+    /// Used, and for nothing that a rule is about.
+    Other,
 }
 
 impl Kind {
@@ -30,7 +38,11 @@ impl Kind {
     pub fn has_keys(self) -> bool {
         !matches!(
             self,
-            Self::CopiedFiles | Self::DeletedFiles | Self::ServiceRegistry | Self::EventRegistry
+            Self::CopiedFiles
+                | Self::DeletedFiles
+                | Self::ServiceRegistry
+                | Self::EventRegistry
+                | Self::Other
         )
     }
 }
@@ -42,6 +54,35 @@ pub struct Reference<'a> {
     pub name: &'a str,
     pub line: usize,
 }
+
+/// Which values of a directive name sections, and what those are for.
+type Names = (Kind, &'static str, &'static [(Kind, usize)]);
+
+/// Where a position is 0, any number of sections may be named.
+const NAMES: [Names; 18] = [
+    (Kind::Install, "CopyFiles", &[(Kind::CopiedFiles, 0)]),
+    (Kind::Install, "DelFiles", &[(Kind::DeletedFiles, 0)]),
+    (Kind::Install, "RenFiles", &[(Kind::Other, 0)]),
+    (Kind::Install, "AddReg", &[(Kind::Other, 0)]),
+    (Kind::Install, "DelReg", &[(Kind::Other, 0)]),
+    (Kind::Install, "BitReg", &[(Kind::Other, 0)]),
+    (Kind::Install, "AddProperty", &[(Kind::Other, 0)]),
+    (Kind::Uninstall, "DelFiles", &[(Kind::DeletedFiles, 0)]),
+    (Kind::Uninstall, "DelReg", &[(Kind::Other, 0)]),
+    (
+        Kind::InstallServices,
+        "AddService",
+        &[(Kind::Service, 2), (Kind::EventLog, 3)],
+    ),
+    (Kind::Service, "AddReg", &[(Kind::ServiceRegistry, 0)]),
+    (Kind::Service, "DelReg", &[(Kind::Other, 0)]),
+    (Kind::Service, "BitReg", &[(Kind::Other, 0)]),
+    (Kind::Service, "AddTrigger", &[(Kind::Other, 0)]),
+    (Kind::Service, "FailureActions", &[(Kind::Other, 0)]),
+    (Kind::EventLog, "AddReg", &[(Kind::EventRegistry, 0)]),
+    (Kind::EventLog, "DelReg", &[(Kind::Other, 0)]),
+    (Kind::EventLog, "BitReg", &[(Kind::Other, 0)]),
+];
 
 /// An INF, with what its sections are for.
 pub struct Package<'a> {
@@ -55,37 +96,59 @@ impl<'a> Package<'a> {
             inf,
             references: Vec::new(),
         };
-        for (of, directive, positions) in [
-            (Kind::Install, "CopyFiles", &[(Kind::CopiedFiles, 0)][..]),
-            (Kind::Uninstall, "DelFiles", &[(Kind::DeletedFiles, 0)]),
-            (
-                Kind::InstallServices,
-                "AddService",
-                &[(Kind::Service, 2), (Kind::EventLog, 3)],
-            ),
-            (Kind::Service, "AddReg", &[(Kind::ServiceRegistry, 0)]),
-            (Kind::EventLog, "AddReg", &[(Kind::EventRegistry, 0)]),
-        ] {
+        for (of, directive, positions) in NAMES {
             let mut found = Vec::new();
-            for section in package.all(of) {
-                let Some(entry) = section.entry(directive) else {
-                    continue;
-                };
+            for entry in package
+                .all(of)
+                .into_iter()
+                .flat_map(|section| section.all(directive))
+            {
                 for &(kind, position) in positions {
-                    // Any number of lists of files or of registry values may be named.
                     let last = if position == 0 { usize::MAX } else { position };
                     let names = (position..=last).map_while(|at| entry.values.get(at));
-                    found.extend(names.filter(|name| !name.is_empty()).map(|name| Reference {
-                        kind,
-                        directive,
+                    found.extend(
+                        names
+                            // A file of its own, in place of a list.
+                            .filter(|name| !name.is_empty() && !name.starts_with('@'))
+                            .map(|name| Reference {
+                                kind,
+                                directive,
+                                name,
+                                line: entry.line,
+                            }),
+                    );
+                }
+            }
+            package.references.extend(found);
+        }
+        package.follow();
+        package
+    }
+
+    /// Whatever is named in a section that no rule knows is used, too.
+    fn follow(&mut self) {
+        loop {
+            let mut found = Vec::new();
+            for section in self.all(Kind::Other) {
+                for entry in &section.entries {
+                    let named = entry.values.iter().filter(|name| {
+                        self.inf
+                            .section(name)
+                            .is_some_and(|section| self.kinds(section).is_empty())
+                    });
+                    found.extend(named.map(|name| Reference {
+                        kind: Kind::Other,
+                        directive: "an entry",
                         name,
                         line: entry.line,
                     }));
                 }
             }
-            package.references.extend(found);
+            if found.is_empty() {
+                return;
+            }
+            self.references.extend(found);
         }
-        package
     }
 
     /// What a section is for; there may be more than one use, or none.
@@ -100,6 +163,14 @@ impl<'a> Package<'a> {
         kinds
     }
 
+    /// What a section is for, where that is one thing.
+    pub fn kind(&self, section: &Section) -> Option<Kind> {
+        match self.kinds(section)[..] {
+            [kind] => Some(kind),
+            _ => None,
+        }
+    }
+
     /// The sections of a kind.
     pub fn all(&self, kind: Kind) -> Vec<&'a Section> {
         self.inf
@@ -109,26 +180,49 @@ impl<'a> Package<'a> {
             .collect()
     }
 
-    /// The only section of a kind.
-    pub fn the(&self, kind: Kind) -> Option<&'a Section> {
-        self.all(kind).first().copied()
+    /// The entries of all sections of a kind.
+    pub fn entries(&self, kind: Kind) -> impl Iterator<Item = &'a Entry> {
+        self.all(kind)
+            .into_iter()
+            .flat_map(|section| &section.entries)
+    }
+
+    /// `[Version]`.
+    pub fn version_section(&self) -> Option<&'a Section> {
+        self.inf.section("Version")
     }
 
     /// An entry of `[Version]` that is not empty.
     pub fn version(&self, key: &str) -> Option<&'a Entry> {
-        let entry = self.the(Kind::Version)?.entry(key)?;
+        let entry = self.version_section()?.entry(key)?;
         (!entry.value(0).is_empty()).then_some(entry)
     }
 
-    /// The installations of which it can be read for which systems they are.
+    /// What the sections install, each.
     pub fn installs(&self) -> Vec<Install<'a>> {
         self.all(Kind::Install)
             .into_iter()
-            .filter_map(|section| Install::of(self.inf, section))
+            .map(|section| Install::of(self.inf, section))
             .collect()
     }
 
-    /// The entries of all lists of registry values, with the list.
+    /// The sections of the services that are filters, one of each install section. A package may install programs beside
+    /// them.
+    pub fn filters(&self) -> Vec<&'a Section> {
+        let mut filters: Vec<&Section> = vec![];
+        for section in self
+            .installs()
+            .into_iter()
+            .filter_map(|it| it.filter?.section)
+        {
+            if !filters.iter().any(|filter| filter.line == section.line) {
+                filters.push(section);
+            }
+        }
+        filters
+    }
+
+    /// The entries of all lists of registry values of services and event sources, with the list.
     pub fn registry_values(&self) -> impl Iterator<Item = (&'a Section, &'a Entry)> {
         let kinds = [Kind::ServiceRegistry, Kind::EventRegistry];
         let sections = self.inf.sections.iter().filter(move |section| {
@@ -137,76 +231,210 @@ impl<'a> Package<'a> {
         });
         sections.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
     }
+
+    /// Where the files of a list go: the number of the folder, and the folder below it.
+    pub fn destination(&self, list: &str) -> Option<&'a Entry> {
+        let destinations = self.inf.section("DestinationDirs")?;
+        destinations
+            .entry(list)
+            .or_else(|| destinations.entry("DefaultDestDir"))
+    }
+
+    /// The entry of a file in `[SourceDisksFiles]`, of whatever architecture.
+    pub fn source(&self, file: &str) -> Option<&'a Entry> {
+        self.entries(Kind::DiskFiles).find(|entry| entry.is(file))
+    }
+
+    /// The folder beside the INF that a file lies in; empty where it lies beside it.
+    pub fn source_folder(&self, file: &str) -> String {
+        let Some(source) = self.source(file) else {
+            return String::new();
+        };
+        let disk = self
+            .entries(Kind::DiskNames)
+            .find(|disk| disk.is(source.value(0)));
+        let parts = [disk.map_or("", |disk| disk.value(3)), source.value(1)];
+        let parts = parts.map(|part| part.trim_matches('\\'));
+        parts.join(r"\").trim_matches('\\').to_owned()
+    }
 }
+
+/// Whether a section installs a file-system driver, as each filter is one.
+fn is_file_system_driver(section: &Section) -> bool {
+    section.value("ServiceType").and_then(number) == Some(2)
+}
+
+/// What may stand behind the name of an install section, beside `Services`.
+const EXTENSIONS: [&str; 10] = [
+    "coinstallers",
+    "components",
+    "events",
+    "filters",
+    "hw",
+    "interfaces",
+    "logconfigoverride",
+    "security",
+    "software",
+    "wdf",
+];
 
 fn by_name(name: &str) -> Option<Kind> {
     let name = name.to_ascii_lowercase();
-    let services = name.ends_with(".services");
-    Some(match name.as_str() {
-        "version" => Kind::Version,
+    let (first, last) = (
+        name.split('.').next().unwrap_or_default(),
+        name.rsplit('.').next().unwrap_or_default(),
+    );
+    Some(match first {
+        "version" if first == name => Kind::Version,
         "sourcedisksnames" => Kind::DiskNames,
         "sourcedisksfiles" => Kind::DiskFiles,
-        "destinationdirs" => Kind::Destinations,
-        "strings" => Kind::Strings,
-        name if name.starts_with("defaultinstall") && services => Kind::InstallServices,
-        name if name.starts_with("defaultinstall") => Kind::Install,
-        name if name.starts_with("defaultuninstall") && services => Kind::UninstallServices,
-        name if name.starts_with("defaultuninstall") => Kind::Uninstall,
+        "destinationdirs" if first == name => Kind::Destinations,
+        _ if reader::is_strings(&name) => Kind::Strings,
+        "defaultinstall" | "defaultuninstall" if EXTENSIONS.contains(&last) => Kind::Other,
+        "defaultinstall" if last == "services" => Kind::InstallServices,
+        "defaultinstall" => Kind::Install,
+        "defaultuninstall" if last == "services" => Kind::UninstallServices,
+        "defaultuninstall" => Kind::Uninstall,
         _ => return None,
     })
 }
 
-/// What one section installs.
-pub struct Install<'a> {
-    pub section: &'a Section,
-    /// The build from which it is for, where it says one.
-    pub build: Option<u32>,
-    /// The lists of files that it copies.
-    pub copied: Vec<&'a Section>,
-    pub add_service: Option<&'a Entry>,
-    pub service: Option<&'a Section>,
+/// A service that a section adds.
+pub struct Added<'a> {
+    /// Its `AddService` entry.
+    pub entry: &'a Entry,
+    /// Its service-install section.
+    pub section: Option<&'a Section>,
     /// The lists of values that go below the service's key.
     pub values: Vec<&'a Section>,
     /// The lists of values of the event source.
     pub event_values: Vec<&'a Section>,
 }
 
-impl<'a> Install<'a> {
-    fn of(inf: &'a Inf, section: &'a Section) -> Option<Self> {
-        let version = Decoration::of(&section.name).version;
-        let build = version.map(target_build).transpose().ok()?;
-        let lists = |of: Option<&'a Section>, directive: &str| -> Vec<&'a Section> {
-            let entry = of.and_then(|section| section.entry(directive));
-            let names = entry.map_or(&[][..], |entry| &entry.values);
-            names.iter().filter_map(|name| inf.section(name)).collect()
-        };
-        let services = inf.section(&format!("{}.Services", section.name));
-        let add_service = services.and_then(|services| services.entry("AddService"));
-        let named = |at| add_service.and_then(|entry| inf.section(entry.value(at)));
-        let service = named(2);
-        Some(Self {
+impl<'a> Added<'a> {
+    fn of(inf: &'a Inf, entry: &'a Entry) -> Self {
+        let section = inf.section(entry.value(2));
+        Self {
+            entry,
             section,
-            build,
-            copied: lists(Some(section), "CopyFiles"),
-            add_service,
-            service,
-            values: lists(service, "AddReg"),
-            event_values: lists(named(3), "AddReg"),
-        })
+            values: lists(inf, section, "AddReg"),
+            event_values: lists(inf, inf.section(entry.value(3)), "AddReg"),
+        }
     }
+}
 
-    /// Whether it is for systems that read the instances below `Parameters`.
-    pub fn has_parameters_layout(&self) -> bool {
-        self.build.is_some_and(|build| build >= PARAMETERS_BUILD)
-    }
+/// The systems that an install section is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Systems {
+    /// Those that no other section is for, of whatever build.
+    All,
+    /// Those from a build on.
+    From(u32),
+    /// The version in its name cannot be read.
+    Unreadable,
+}
 
-    /// The values below the service's key: the key, the name, and the entry.
-    pub fn service_values(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Entry)> {
-        self.values
-            .clone()
+/// What one section installs.
+pub struct Install<'a> {
+    pub section: &'a Section,
+    /// The processor that it is for, in small letters; `None` where it says none.
+    pub architecture: Option<String>,
+    /// The systems that it is for.
+    pub systems: Systems,
+    /// The lists of files that it copies.
+    pub copied: Vec<&'a Section>,
+    /// The files that it copies without a list.
+    pub copied_alone: Vec<&'a str>,
+    /// The filter: the first service that is a file-system driver, or where there is none the first.
+    pub filter: Option<Added<'a>>,
+}
+
+fn lists<'a>(inf: &'a Inf, of: Option<&'a Section>, directive: &'a str) -> Vec<&'a Section> {
+    of.into_iter()
+        .flat_map(|section| section.all(directive))
+        .flat_map(|entry| &entry.values)
+        .filter_map(|name| inf.section(name))
+        .collect()
+}
+
+impl<'a> Install<'a> {
+    fn of(inf: &'a Inf, section: &'a Section) -> Self {
+        let decoration = Decoration::of(&section.name);
+        let services = inf.section(&format!("{}.Services", section.name));
+        let mut added: Vec<_> = services
             .into_iter()
+            .flat_map(|services| services.all("AddService"))
+            .map(|entry| Added::of(inf, entry))
+            .collect();
+        let at = added
+            .iter()
+            .position(|added| added.section.is_some_and(is_file_system_driver))
+            .unwrap_or(0);
+        let names = section
+            .all("CopyFiles")
+            .flat_map(|entry| &entry.values)
+            .filter_map(|name| name.strip_prefix('@'));
+        Self {
+            section,
+            architecture: decoration.architecture.map(str::to_lowercase),
+            systems: match decoration.version.map(target_build) {
+                None | Some(Ok(None)) => Systems::All,
+                Some(Ok(Some(build))) => Systems::From(build),
+                Some(Err(_)) => Systems::Unreadable,
+            },
+            copied: lists(inf, Some(section), "CopyFiles"),
+            copied_alone: names.collect(),
+            filter: (at < added.len()).then(|| added.swap_remove(at)),
+        }
+    }
+
+    /// Whether it is for systems that read the instances below `Parameters` alone; `None` where that cannot be read.
+    pub fn has_parameters_layout(&self) -> Option<bool> {
+        match self.systems {
+            Systems::All => Some(false),
+            Systems::From(build) => Some(build >= PARAMETERS_BUILD),
+            Systems::Unreadable => None,
+        }
+    }
+
+    /// The values below the filter's key: the key, the name, and the entry.
+    pub fn filter_values(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Entry)> {
+        let lists = self.filter.iter().flat_map(|filter| filter.values.clone());
+        lists
             .flat_map(|section| &section.entries)
             .map(|entry| (entry.value(1), entry.value(2), entry))
+    }
+
+    /// The files that it copies, by their names on the machine, each with its list.
+    fn files(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let listed = self.copied.iter().flat_map(|list| {
+            let files = list.entries.iter().map(|entry| entry.value(0));
+            files.map(|file| (list.name.as_str(), file))
+        });
+        listed.chain(self.copied_alone.iter().map(|file| ("", *file)))
+    }
+
+    /// Whether it copies a file of a name.
+    pub fn has_file(&self, name: &str) -> bool {
+        self.files()
+            .any(|(_, file)| file.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a file that it copies is at a path in a folder. All files of a package are in the driver store, where
+    /// they lie as they do beside the INF.
+    pub fn has_path(&self, package: &Package, dirid: &str, path: &str) -> bool {
+        self.files().any(|(list, file)| {
+            let folder = if dirid == DRIVER_STORE {
+                package.source_folder(file)
+            } else {
+                match package.destination(list) {
+                    Some(to) if to.value(0) == dirid => to.value(1).to_owned(),
+                    _ => return false,
+                }
+            };
+            let whole = [folder.as_str(), file].join(r"\");
+            path.eq_ignore_ascii_case(whole.trim_start_matches('\\'))
+        })
     }
 }
 
@@ -220,13 +448,7 @@ pub struct Decoration<'a> {
 
 impl<'a> Decoration<'a> {
     pub fn of(section: &'a str) -> Self {
-        let services = ".services".len();
-        let name = section
-            .len()
-            .checked_sub(services)
-            .and_then(|at| section.split_at_checked(at))
-            .filter(|(_, end)| end.eq_ignore_ascii_case(".services"))
-            .map_or(section, |(name, _)| name);
+        let name = without_services(section);
         let decoration = name
             .split_once('.')
             .map_or("", |(_, decoration)| decoration);
@@ -246,16 +468,44 @@ impl<'a> Decoration<'a> {
     }
 }
 
-/// The build of a target version, such as `10.0...25952`; the error says whether it can be read at all.
-pub fn target_build(version: &str) -> Result<u32, Option<u32>> {
+/// The name of the install section that a `.Services` section belongs to; another name as it is.
+pub fn without_services(section: &str) -> &str {
+    const SERVICES: &str = ".services";
+    section
+        .len()
+        .checked_sub(SERVICES.len())
+        .and_then(|at| section.split_at_checked(at))
+        .filter(|(_, end)| end.eq_ignore_ascii_case(SERVICES))
+        .map_or(section, |(name, _)| name)
+}
+
+/// Why a target version cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its form.
+    Form,
+    /// Its build: systems before it do not know the form.
+    Build(u32),
+}
+
+/// The build of a target version, `major.minor.product-type.suite-mask.build`, of which what is at the end may be
+/// missing.
+pub fn target_build(version: &str) -> Result<Option<u32>, Unreadable> {
+    // All bits of the suites that there are.
+    const SUITES: u32 = 0x7ff;
     let fields: Vec<_> = version.split('.').collect();
-    let ["10", "0", "", "", build] = fields[..] else {
-        return Err(None);
-    };
-    match build.parse() {
-        // Systems before it do not know the form.
-        Ok(build) if build < 14310 => Err(Some(build)),
-        Ok(build) => Ok(build),
-        Err(_) => Err(None),
+    let numbers: Option<Vec<Option<u32>>> = fields
+        .iter()
+        .map(|field| match *field {
+            "" => Some(None),
+            field => number(field).map(Some),
+        })
+        .collect();
+    match numbers.as_deref() {
+        Some([_, _, _, Some(suite), ..]) if *suite > SUITES => Err(Unreadable::Form),
+        Some([_, _, _, _, Some(build)]) if *build < 14310 => Err(Unreadable::Build(*build)),
+        Some([Some(_), Some(_), _, _, build]) => Ok(*build),
+        Some([_] | [_, _] | [_, _, _] | [_, _, _, _]) => Ok(None),
+        _ => Err(Unreadable::Form),
     }
 }

@@ -3,24 +3,27 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Said,
-    package::{Install, Package},
+    Said, at,
+    package::{Install, Kind, Package},
 };
-use crate::commands::inf::{groups::GROUPS, installed::number};
+use crate::commands::inf::{
+    groups::{self, GROUPS},
+    installed::number,
+    reader::Entry,
+};
 
 const TEXT: u32 = 0;
+const BYTES: u32 = 0x0000_0001;
 const EXPANDED: u32 = 0x0002_0000;
+const LIST: u32 = 0x0001_0000;
 const NUMBER: u32 = 0x0001_0001;
+const NONE: u32 = 0x0002_0001;
+const LARGE_NUMBER: u32 = 0x000b_0001;
 
-/// Values whose type is known, at whatever key.
-const KNOWN: [(&str, u32); 6] = [
-    ("DefaultInstance", TEXT),
-    ("Altitude", TEXT),
-    ("Flags", NUMBER),
-    ("SupportedFeatures", NUMBER),
-    ("EventMessageFile", EXPANDED),
-    ("TypesSupported", NUMBER),
-];
+/// What the flags of an entry say of the type; the others say how it is written.
+const TYPE: u32 = 0xffff_0001;
+/// The flag of an entry that makes a key and no value.
+const KEY_ONLY: u32 = 0x10;
 
 pub fn root(package: &Package) -> Said {
     let mut said = vec![];
@@ -32,39 +35,75 @@ pub fn root(package: &Package) -> Said {
             _ => 1224,
         };
         let text = format!(
-            "line {}: [{}] writes to {root}: a driver's values lie at HKR",
-            entry.line, section.name
+            "[{}] writes to {root}: a driver's values lie at HKR",
+            section.name
         );
-        said.push((Some(code), text));
+        said.push(at(entry.line, text).seen(code));
     }
     said
 }
 
+/// The type that a value must have, where the system reads it.
+fn known(key: &str, name: &str, is_event_source: bool) -> Option<u32> {
+    let name = name.to_lowercase();
+    let in_instances = is_below(key, "Instances") || is_below(key, r"Parameters\Instances");
+    match name.as_str() {
+        "defaultinstance" | "altitude" if in_instances => Some(TEXT),
+        "flags" if in_instances => Some(NUMBER),
+        "supportedfeatures" if key.is_empty() || key.eq_ignore_ascii_case("Parameters") => {
+            Some(NUMBER)
+        }
+        "eventmessagefile" if is_event_source => Some(EXPANDED),
+        "typessupported" if is_event_source => Some(NUMBER),
+        _ => None,
+    }
+}
+
+fn is_byte(text: &str) -> bool {
+    (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 pub fn types(package: &Package) -> Said {
     let mut said = vec![];
-    for (_, entry) in package.registry_values() {
-        let (name, kind, value) = (entry.value(2), entry.value(3), entry.value(4));
+    for (section, entry) in package.registry_values() {
+        let (name, value) = (entry.value(2), entry.value(4));
         let line = entry.line;
-        let kind = number(kind).filter(|kind| [TEXT, EXPANDED, NUMBER].contains(kind));
-        let known = KNOWN.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
-        match (kind, known) {
-            (Some(kind), Some((_, right))) if kind != *right => {
-                let text =
-                    format!("line {line}: {name} has the type 0x{kind:08x}: it is 0x{right:08x}");
-                said.push((Some(1431), text));
-            }
-            (None, _) => {
-                let text = format!(
-                    "line {line}: {name} has the type {}, which no value of a minifilter has",
-                    entry.value(3)
-                );
-                said.push((None, text));
-            }
-            (Some(NUMBER), _) if number(value).is_none() => {
-                let text = format!("line {line}: {name} is {value}, which is no number of 32 bits");
-                said.push((Some(1268), text));
-            }
-            _ => {}
+        let flags = match entry.value(3) {
+            "" => Some(TEXT),
+            flags => number(flags),
+        };
+        let Some(flags) = flags else {
+            let text = format!("{name} has the type {}, which is no number", entry.value(3));
+            said.push(at(line, text));
+            continue;
+        };
+        if flags & KEY_ONLY != 0 {
+            continue;
+        }
+        let kind = flags & TYPE;
+        let is_event_source = package.kinds(section).contains(&Kind::EventRegistry);
+        let known = known(entry.value(1), name, is_event_source);
+        let data = entry.values.get(4..).unwrap_or_default();
+        if let Some(right) = known.filter(|right| *right != kind) {
+            let text = format!("{name} has the type 0x{kind:08x}: it is 0x{right:08x}");
+            // Where the data do not fit the type either, that is what InfVerif reports.
+            said.push(at(line, text).documented(1431));
+        } else if ![TEXT, BYTES, EXPANDED, LIST, NUMBER, NONE, LARGE_NUMBER].contains(&kind) {
+            let text = format!("{name} has the type 0x{kind:08x}, which does not exist");
+            said.push(at(line, text));
+        } else if kind == NUMBER
+            && number(value).is_none()
+            // In single bytes, too.
+            && !(data.len() == 4 && data.iter().all(|byte| is_byte(byte)))
+        {
+            let text = format!("{name} is {value}, which is no number of 32 bits");
+            said.push(at(line, text).seen(1268));
+        } else if kind == BYTES && !data.iter().all(|byte| byte.is_empty() || is_byte(byte)) {
+            let text = format!(
+                "{name} is {}: bytes are hexadecimal numbers of two digits, with commas between them",
+                data.join(",")
+            );
+            said.push(at(line, text).seen(1267));
         }
     }
     said
@@ -81,13 +120,8 @@ pub fn once(package: &Package) -> Said {
             entry.value(2),
         ];
         if !seen.insert(place.map(str::to_lowercase)) {
-            let text = format!(
-                "line {}: [{}] writes {} a second time",
-                entry.line,
-                section.name,
-                entry.value(2)
-            );
-            said.push((Some(1294), text));
+            let text = format!("[{}] writes {} a second time", section.name, entry.value(2));
+            said.push(at(entry.line, text).documented(1294));
         }
     }
     said
@@ -100,18 +134,16 @@ pub fn paths(package: &Package) -> Said {
         let value = entry.value(4);
         let (line, name) = (entry.line, entry.value(2));
         if value.to_lowercase().contains(r":\windows") {
-            let text =
-                format!("line {line}: {name} has the path {value}: begin it with %%SystemRoot%%");
-            said.push((Some(1257), text));
+            let text = format!("{name} has the path {value}: begin it with %%SystemRoot%%");
+            said.push(at(line, text).seen(1258));
         }
         for path in value.split(';') {
             let folder = path.strip_prefix('%').and_then(|rest| rest.split_once('%'));
             let Some((folder, _)) = folder else { continue };
             if folder.bytes().all(|byte| byte.is_ascii_digit()) && folder != "13" {
-                let text = format!(
-                    "line {line}: {name} has the path {path}: only %13% may be a folder's number here"
-                );
-                said.push((Some(1258), text));
+                let text =
+                    format!("{name} has the path {path}: only %13% may be a folder's number here");
+                said.push(at(line, text).seen(1258));
             }
         }
     }
@@ -131,117 +163,188 @@ fn is_below(key: &str, root: &str) -> bool {
 pub fn parameters_key(package: &Package) -> Said {
     let mut said = vec![];
     for install in package.installs() {
-        for (key, name, entry) in install.service_values() {
-            let filter_managers =
-                is_below(key, "Instances") || (key.is_empty() && name == "SupportedFeatures");
-            if is_below(key, "Parameters") || (filter_managers && !install.has_parameters_layout())
-            {
-                continue;
+        if install.has_parameters_layout() != Some(true) {
+            continue;
+        }
+        for (key, name, entry) in install.filter_values() {
+            if !is_below(key, "Parameters") {
+                let text = format!(
+                    "{name} is written to {key:?}: in [{}] it must lie below Parameters",
+                    install.section.name
+                );
+                said.push(at(entry.line, text).seen(1323));
             }
-            let text = format!(
-                "line {}: {} is written to {key:?}: in [{}] it must lie below Parameters",
-                entry.line, name, install.section.name
-            );
-            said.push((Some(1323), text));
         }
     }
     said
 }
 
-/// Where the filter manager that an installation is for looks for the instances.
-fn instances_key(install: &Install) -> &'static str {
-    if install.has_parameters_layout() {
-        r"Parameters\Instances"
+/// The keys of the instances: the one that the filter manager of an installation's systems looks in, and the other.
+fn instances_keys(install: &Install) -> Option<[&'static str; 2]> {
+    const BELOW: &str = r"Parameters\Instances";
+    const BESIDE: &str = "Instances";
+    Some(if install.has_parameters_layout()? {
+        [BELOW, BESIDE]
     } else {
-        "Instances"
+        [BESIDE, BELOW]
+    })
+}
+
+/// A value of an installation's filter.
+fn find<'a>(install: &Install<'a>, key: &str, name: &str) -> Option<&'a Entry> {
+    let mut values = install.filter_values();
+    let found = values
+        .find(|(it, other, _)| it.eq_ignore_ascii_case(key) && other.eq_ignore_ascii_case(name));
+    found.map(|(_, _, entry)| entry)
+}
+
+/// The line of the directive that names the values of an installation's filter.
+fn line_of_values(install: &Install) -> usize {
+    let filter = install.filter.as_ref();
+    let section = filter.and_then(|filter| filter.section);
+    section.map_or(install.section.line, |section| {
+        section.entry("AddReg").map_or(section.line, |it| it.line)
+    })
+}
+
+/// The installations of which it is known where their systems look for instances, and which install a filter.
+fn with_layout<'a>(package: &Package<'a>) -> Vec<(Install<'a>, [&'static str; 2])> {
+    let installs = package.installs().into_iter();
+    installs
+        .filter(|install| {
+            let filter = install.filter.as_ref();
+            filter.is_some_and(|filter| filter.section.is_some())
+        })
+        .filter_map(|install| {
+            let keys = instances_keys(&install)?;
+            Some((install, keys))
+        })
+        .collect()
+}
+
+pub fn supported_features(package: &Package) -> Said {
+    let mut said = vec![];
+    for (install, [root, _]) in with_layout(package) {
+        let key = root.strip_suffix(r"\Instances").unwrap_or_default();
+        let here = &install.section.name;
+        match find(&install, key, "SupportedFeatures") {
+            // Offloaded reads and writes, queries of names by open, BypassIO.
+            Some(entry) if matches!(number(entry.value(4)), Some(0..=0xf)) => {}
+            Some(entry) => said.push(at(
+                entry.line,
+                format!(
+                    "SupportedFeatures {} has bits that mean nothing",
+                    entry.value(4)
+                ),
+            )),
+            None => said.push(at(
+                line_of_values(&install),
+                format!("[{here}] writes no SupportedFeatures to {key:?}"),
+            )),
+        }
     }
+    said
 }
 
 pub fn instances(package: &Package) -> Said {
     let mut said = vec![];
-    for install in package.installs() {
-        if install.values.is_empty() {
-            continue;
-        }
+    for (install, [root, other]) in with_layout(package) {
         let here = &install.section.name;
-        let mut say = |text: String| said.push((None, format!("[{here}]: {text}")));
-        let root = instances_key(&install);
-        let find = |key: &str, name: &str| {
-            install
-                .service_values()
-                .find(|(it, other, _)| {
-                    it.eq_ignore_ascii_case(key) && other.eq_ignore_ascii_case(name)
-                })
-                .map(|(_, _, entry)| entry.value(4))
-        };
-        let features = root.strip_suffix(r"\Instances").unwrap_or_default();
-        match find(features, "SupportedFeatures").map(number) {
-            // Offloaded reads and writes, queries of names by open, BypassIO.
-            Some(Some(0..=0xf)) => {}
-            Some(_) => say("SupportedFeatures has bits that mean nothing".to_owned()),
-            None => say(format!("no SupportedFeatures in {features:?}")),
-        }
-
         let prefix = format!(r"{root}\");
         let instances: BTreeSet<_> = install
-            .service_values()
+            .filter_values()
             .filter_map(|(key, _, _)| key.split_at_checked(prefix.len()))
             .filter(|(start, _)| start.eq_ignore_ascii_case(&prefix))
             .map(|(_, name)| name)
             .collect();
-        match find(root, "DefaultInstance") {
-            None => say(format!("no DefaultInstance in {root}")),
-            Some(name) if !instances.contains(name) => {
-                say(format!(
-                    r"no instance {name}, which is the default, in {root}"
-                ));
+        let is_instance = |name: &str| instances.iter().any(|it| it.eq_ignore_ascii_case(name));
+        // Where a value that is missed was written instead.
+        let missing = |key: &str, name: &str| {
+            let elsewhere = key
+                .strip_prefix(root)
+                .and_then(|rest| find(&install, &format!("{other}{rest}"), name));
+            match elsewhere {
+                Some(entry) => at(
+                    entry.line,
+                    format!(
+                        "{name} is written to {}: the filter manager of the systems of [{here}] looks for it in {key}",
+                        entry.value(1)
+                    ),
+                ),
+                None => at(
+                    line_of_values(&install),
+                    format!("[{here}] writes no {name} to {key}"),
+                ),
             }
-            Some(_) => {}
+        };
+        match find(&install, root, "DefaultInstance") {
+            None => said.push(missing(root, "DefaultInstance")),
+            Some(entry) if is_instance(entry.value(4)) => {}
+            Some(entry) => {
+                // As a whole it may lie elsewhere.
+                let name = entry.value(4);
+                let key = format!(r"{root}\{name}");
+                let elsewhere = format!(r"{other}\{name}");
+                said.push(if find(&install, &elsewhere, "Altitude").is_some() {
+                    missing(&key, "Altitude")
+                } else {
+                    let text =
+                        format!(r"there is no instance {name}, which is the default, in {root}");
+                    at(entry.line, text)
+                });
+            }
         }
-        for instance in instances {
+        for instance in &instances {
             let key = format!(r"{root}\{instance}");
-            if find(&key, "Altitude").is_none() {
-                say(format!("no Altitude in {key}"));
+            if find(&install, &key, "Altitude").is_none() {
+                said.push(missing(&key, "Altitude"));
             }
-            match find(&key, "Flags").map(number) {
+            match find(&install, &key, "Flags") {
                 // 0x1 suppresses automatic attachment, 0x2 attachment by hand.
-                Some(Some(0..=3)) => {}
-                Some(_) => say(format!("Flags in {key} are none of 0x0, 0x1, 0x2, 0x3")),
-                None => say(format!("no Flags in {key}")),
+                Some(entry) if matches!(number(entry.value(4)), Some(0..=3)) => {}
+                Some(entry) => said.push(at(
+                    entry.line,
+                    format!("Flags are {}: write 0x0, 0x1, 0x2 or 0x3", entry.value(4)),
+                )),
+                None => said.push(missing(&key, "Flags")),
             }
-        }
-        if !install.has_parameters_layout()
-            && install
-                .service_values()
-                .any(|(key, _, _)| is_below(key, r"Parameters\Instances"))
-        {
-            say(
-                r"instances below Parameters, where earlier filter managers do not look".to_owned(),
-            );
         }
     }
     said
 }
 
 pub fn altitude(package: &Package) -> Said {
+    let guid = package.version("ClassGuid").map(|entry| entry.value(0));
+    let of_class = GROUPS
+        .iter()
+        .find(|group| guid.is_some_and(|guid| group.class_guid().eq_ignore_ascii_case(guid)));
     let mut said = vec![];
     for install in package.installs() {
-        let group = install.service.and_then(|it| it.value("LoadOrderGroup"));
-        let Some(group) = GROUPS.iter().find(|it| Some(it.name) == group) else {
+        let section = install.filter.as_ref().and_then(|filter| filter.section);
+        let group = section.and_then(|section| section.value("LoadOrderGroup"));
+        let Some(group) = group else { continue };
+        let Some(altitudes) = groups::altitudes(group) else {
             continue;
         };
-        for (_, name, entry) in install.service_values() {
+        for (key, name, entry) in install.filter_values() {
             let altitude = entry.value(4);
-            if name.eq_ignore_ascii_case("Altitude") && !group.has(altitude) {
-                let text = format!(
-                    "line {}: {altitude} is no altitude of {}, which has those from {} to {}",
-                    entry.line,
-                    group.name,
-                    group.altitudes.start(),
-                    group.altitudes.end()
-                );
-                said.push((None, text));
+            let in_instances = ["Instances", r"Parameters\Instances"]
+                .iter()
+                .any(|root| is_below(key, root));
+            if !in_instances
+                || !name.eq_ignore_ascii_case("Altitude")
+                || groups::is_within(&altitudes, altitude)
+                // Then it is the group that is wrong, and `load-order-group` says so.
+                || of_class.is_some_and(|class| class.has(altitude))
+            {
+                continue;
             }
+            let text = format!(
+                "{altitude} is no altitude of {group}, which has those from {} to {}",
+                altitudes.start(),
+                altitudes.end()
+            );
+            said.push(at(entry.line, text));
         }
     }
     said

@@ -3,55 +3,106 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Said,
-    package::{Decoration, Kind, PARAMETERS_BUILD, Package, target_build},
+    Said, at, nowhere,
+    package::{
+        Decoration, Install, Kind, PARAMETERS_BUILD, Package, Systems, Unreadable, target_build,
+        without_services,
+    },
 };
-use crate::commands::inf::reader::Section;
+use crate::commands::inf::reader::{Encoding, Section};
 
 pub fn encoding(package: &Package) -> Said {
     let mut said = vec![];
-    for (number, line) in (1..).zip(package.inf.text.split_inclusive('\n')) {
-        let Some(line) = line.strip_suffix("\r\n") else {
-            let text = format!("line {number} does not end with carriage return and line feed");
-            said.push((None, text));
-            continue;
-        };
-        if let Some(other) = line
-            .chars()
-            .find(|character| !matches!(character, ' '..='~'))
-        {
-            let text =
-                format!("line {number} has {other:?}: an INF in ANSI is printable ASCII here");
-            said.push((Some(1003), text));
+    match package.inf.encoding {
+        Encoding::Utf16 => return said,
+        Encoding::Utf8 => said.push(at(
+            1,
+            "it begins with the byte order mark of UTF-8: save it as ASCII, or as UTF-16 with a byte order mark".to_owned(),
+        )),
+        Encoding::Ansi => {}
+    }
+    for (number, line) in (1..).zip(package.inf.text.lines()) {
+        if let Some(other) = line.chars().find(|character| !character.is_ascii()) {
+            let text = format!(
+                "{other:?} depends on the code page of the machine: write ASCII, or save the file as UTF-16 with a byte order mark"
+            );
+            said.push(at(number, text).documented(1003));
         }
     }
     said
+}
+
+pub fn plain_text(package: &Package) -> Said {
+    let mut said = vec![];
+    // Either end will do, but not both.
+    let ends: Vec<_> = package
+        .inf
+        .text
+        .split_inclusive('\n')
+        .map(|line| line.ends_with("\r\n"))
+        .collect();
+    if let [first, rest @ .., _] = &ends[..]
+        && let Some(at_other) = rest.iter().position(|end| end != first)
+    {
+        let text = "the line ends in another way than the first";
+        said.push(at(at_other + 2, text.to_owned()));
+    }
+    for (number, line) in (1..).zip(package.inf.text.lines()) {
+        let mut quoted = false;
+        let odd = line.chars().find(|character| {
+            quoted ^= *character == '"';
+            character.is_control() && (quoted || *character != '\t')
+        });
+        if let Some(odd) = odd {
+            said.push(at(number, format!("{odd:?} stands in a value")).documented(1003));
+        }
+    }
+    said
+}
+
+/// The lines with `$ARCH$` in whatever case, without their comments.
+fn with_architecture<'a>(package: &Package<'a>) -> impl Iterator<Item = (usize, &'a str)> {
+    let lines = (1..).zip(package.inf.text.lines());
+    lines
+        .map(|(number, line)| (number, line.split(';').next().unwrap_or_default().trim()))
+        .filter(|(_, line)| line.to_lowercase().contains("$arch$"))
+}
+
+pub fn stampinf(package: &Package) -> Said {
+    with_architecture(package)
+        .filter(|(_, line)| {
+            line.to_lowercase().matches("$arch$").count() > line.matches("$ARCH$").count()
+        })
+        .map(|(number, line)| {
+            let text = format!("{line}: stampinf replaces $ARCH$ in capitals and nothing else");
+            at(number, text).seen(1274)
+        })
+        .collect()
 }
 
 /// It replaces `$ARCH$` wherever it stands.
-pub fn stampinf(package: &Package) -> Said {
-    let mut said = vec![];
-    for (number, line) in (1..).zip(package.inf.text.lines()) {
-        let heading = line.starts_with("[Default");
-        if line.to_lowercase().contains("$arch$") && !(heading && line.contains("$ARCH$")) {
-            let text = format!(
-                "line {number}: {line}: $ARCH$ belongs, in capitals, into the names of install sections"
-            );
-            said.push((Some(1274), text));
-        }
-    }
-    said
+pub fn stampinf_in_values(package: &Package) -> Said {
+    with_architecture(package)
+        .filter(|(_, line)| !line.starts_with('[') && line.contains("$ARCH$"))
+        .map(|(number, line)| {
+            let text = format!("{line}: stampinf replaces $ARCH$ here too, with amd64 or the like");
+            at(number, text).documented(1274)
+        })
+        .collect()
 }
 
 pub fn strings_used(package: &Package) -> Said {
-    let strings = package.all(Kind::Strings);
-    let entries = strings.iter().flat_map(|strings| &strings.entries);
+    // One that is not defined may be this one by another name.
+    if package.inf.has_undefined_strings() {
+        return vec![];
+    }
+    let entries = package.entries(Kind::Strings);
     entries
         .filter_map(|entry| {
             let name = entry.key.as_ref()?;
             let used = package.inf.used_strings.contains(&name.to_lowercase());
-            let text = format!("line {}: the string {name} is used nowhere", entry.line);
-            (!used).then_some((None, text))
+            let text = format!("the string {name} is used nowhere");
+            (!used).then(|| at(entry.line, text))
         })
         .collect()
 }
@@ -76,7 +127,7 @@ pub fn primitive(package: &Package) -> Said {
         .filter(|section| is_of_devices(section))
         .map(|section| {
             let text = format!("a primitive driver has no section [{}]", section.name);
-            (Some(1420), text)
+            at(section.line, text).documented(1420)
         })
         .collect()
 }
@@ -90,20 +141,24 @@ pub fn found(package: &Package) -> Said {
                 _ => 1203,
             };
             let text = format!(
-                "line {}: {} names the section [{}], which is not there",
-                reference.line, reference.directive, reference.name
+                "{} names the section [{}], which is not there",
+                reference.directive, reference.name
             );
-            said.push((Some(code), text));
+            said.push(at(reference.line, text).seen(code));
         }
     }
-    for name in [
-        "SourceDisksNames",
-        "SourceDisksFiles",
-        "DestinationDirs",
-        "Strings",
+    for (kind, name) in [
+        (Kind::DiskNames, "SourceDisksNames"),
+        (Kind::DiskFiles, "SourceDisksFiles"),
+        (Kind::Destinations, "DestinationDirs"),
+        (Kind::Install, "DefaultInstall"),
     ] {
-        if package.inf.section(name).is_none() {
-            said.push((None, format!("there is no section [{name}]")));
+        if package.all(kind).is_empty() {
+            let breach = nowhere(format!("there is no section [{name}]"));
+            said.push(match kind {
+                Kind::Destinations => breach.seen(1275),
+                _ => breach,
+            });
         }
     }
     said
@@ -115,7 +170,7 @@ pub fn used(package: &Package) -> Said {
         .filter(|section| package.kinds(section).is_empty() && !is_of_devices(section))
         .map(|section| {
             let text = format!("no directive names the section [{}]", section.name);
-            (Some(2083), text)
+            at(section.line, text).seen(2083)
         })
         .collect()
 }
@@ -123,7 +178,8 @@ pub fn used(package: &Package) -> Said {
 pub fn shared(package: &Package) -> Said {
     let mut said = vec![];
     for section in &package.inf.sections {
-        let kinds = package.kinds(section);
+        let mut kinds = package.kinds(section);
+        kinds.retain(|kind| *kind != Kind::Other);
         if kinds.len() < 2 {
             continue;
         }
@@ -134,22 +190,24 @@ pub fn shared(package: &Package) -> Said {
             .map(|reference| reference.directive)
             .collect();
         let files = [Kind::CopiedFiles, Kind::DeletedFiles];
-        let code = if kinds.iter().all(|kind| files.contains(kind)) {
-            1205
-        } else {
-            1206
-        };
         let text = format!(
-            "the section [{}] is named in different meanings, by {directives:?}",
-            section.name
+            "the section [{}] is named in different meanings, by {}",
+            section.name,
+            Vec::from_iter(directives).join(" and ")
         );
-        said.push((Some(code), text));
+        let breach = at(section.line, text);
+        said.push(if kinds.iter().all(|kind| files.contains(kind)) {
+            breach.seen(1205)
+        } else {
+            breach.documented(1206)
+        });
     }
     said
 }
 
-/// The directives of a section; `None` where its keys are names.
-fn allowed(kind: Kind) -> Option<&'static [&'static str]> {
+/// The documented directives of a section that mean something to a minifilter's package; `None` where its keys are
+/// names.
+fn directives(kind: Kind) -> Option<&'static [&'static str]> {
     Some(match kind {
         Kind::Version => &[
             "Signature",
@@ -159,10 +217,21 @@ fn allowed(kind: Kind) -> Option<&'static [&'static str]> {
             "DriverVer",
             "CatalogFile",
             "PnpLockdown",
+            "ExtensionId",
         ],
         // Registry values at HKR belong to the service: it has none of its own.
-        Kind::Install => &["CopyFiles"],
-        Kind::InstallServices => &["AddService"],
+        Kind::Install => &[
+            "OptionDesc",
+            "CopyFiles",
+            "CopyINF",
+            "DelFiles",
+            "RenFiles",
+            "AddProperty",
+            "Include",
+            "Needs",
+        ],
+        Kind::InstallServices => &["AddService", "DelService", "Include", "Needs"],
+        // RequiredPrivileges and the like are for programs.
         Kind::Service => &[
             "DisplayName",
             "Description",
@@ -170,66 +239,129 @@ fn allowed(kind: Kind) -> Option<&'static [&'static str]> {
             "ServiceType",
             "StartType",
             "ErrorControl",
+            "StartName",
             "LoadOrderGroup",
             "Dependencies",
+            "Security",
+            "BootFlags",
             "AddReg",
+            "DelReg",
+            "BitReg",
         ],
-        Kind::EventLog => &["AddReg"],
-        // DelFiles has its own rule.
-        Kind::Uninstall => &["LegacyUninstall", "DelFiles"],
+        Kind::EventLog => &["AddReg", "DelReg", "BitReg"],
+        Kind::Uninstall => &["LegacyUninstall", "DelFiles", "DelReg", "RenFiles"],
         Kind::UninstallServices => &["DelService"],
         _ => return None,
     })
 }
 
 pub fn directives_allowed(package: &Package) -> Said {
+    let filters: Vec<_> = package.filters().iter().map(|it| it.line).collect();
     let mut said = vec![];
     for section in &package.inf.sections {
-        let kinds = package.kinds(section);
-        let Some(&kind) = kinds.first().filter(|_| kinds.len() == 1) else {
+        let Some(kind) = package.kind(section).filter(|kind| *kind != Kind::Other) else {
             continue;
         };
+        // A program's service has directives of its own.
+        if kind == Kind::Service && !filters.contains(&section.line) {
+            continue;
+        }
         for entry in &section.entries {
-            let what = match (&entry.key, allowed(kind)) {
+            let what = match (&entry.key, directives(kind)) {
                 (Some(key), _) if !kind.has_keys() => format!("{key} ="),
-                (None, _) if kind.has_keys() => entry.values.join(","),
-                (Some(key), Some(allowed))
-                    if !allowed.iter().any(|it| it.eq_ignore_ascii_case(key)) =>
-                {
+                // A string without a value is the reader's.
+                (None, _) if kind.has_keys() && kind != Kind::Strings => entry.values.join(","),
+                (Some(key), Some(allowed)) => {
+                    // CatalogFile.NTamd64
+                    let name = key.split('.').next().unwrap_or_default();
+                    if allowed.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+                        continue;
+                    }
                     key.clone()
                 }
                 _ => continue,
             };
             let text = format!(
-                "line {}: {what} has no place in [{}] of a minifilter driver",
-                entry.line, section.name
+                "{what} has no place in [{}] of a minifilter driver",
+                section.name
             );
-            said.push((Some(1290), text));
+            said.push(at(entry.line, text).documented(1290));
         }
     }
     said
 }
 
+/// Whether a section has a directive with a value.
+fn has(section: &Section, directive: &str) -> bool {
+    section
+        .entry(directive)
+        .is_some_and(|entry| entry.values.iter().any(|value| !value.is_empty()))
+}
+
+/// The sections of a kind: of services, those that are filters.
+fn of_kind<'a>(package: &Package<'a>, kind: Kind) -> Vec<&'a Section> {
+    match kind {
+        Kind::Service => package.filters(),
+        kind => package.all(kind),
+    }
+}
+
 pub fn directives_required(package: &Package) -> Said {
-    let stamped = !package.inf.text.contains("$ARCH$");
+    // stampinf fills in DriverVer, and a file that it has still to go through may have it empty.
+    let is_inx = package.inf.text.contains("$ARCH$");
     let mut said = vec![];
-    for section in &package.inf.sections {
-        for kind in package.kinds(section) {
-            let (code, required) = match kind {
-                // The others have rules of their own.
-                Kind::Version => (1234, &["Class", "ClassGuid", "Provider", "DriverVer"][..]),
-                Kind::Uninstall => continue,
-                kind => (1289, allowed(kind).unwrap_or_default()),
-            };
+    for (kind, required) in [
+        // The others have rules of their own.
+        (
+            Kind::Version,
+            &["Class", "ClassGuid", "Provider", "DriverVer"][..],
+        ),
+        (Kind::InstallServices, &["AddService"]),
+        (
+            Kind::Service,
+            &[
+                "ServiceType",
+                "StartType",
+                "ErrorControl",
+                "ServiceBinary",
+                "LoadOrderGroup",
+            ],
+        ),
+        (Kind::EventLog, &["AddReg"]),
+    ] {
+        for section in of_kind(package, kind) {
             for directive in required {
-                let may_be_empty = *directive == "DriverVer" && !stamped;
-                let is_missing = match section.entry(directive) {
-                    Some(entry) => !may_be_empty && entry.values.iter().all(String::is_empty),
-                    None => true,
-                };
-                if is_missing {
+                let may_be_empty = *directive == "DriverVer" && is_inx;
+                if has(section, directive) || may_be_empty && section.entry(directive).is_some() {
+                    continue;
+                }
+                let line = section.entry(directive).map_or(section.line, |it| it.line);
+                let text = format!("[{}] has no {directive}", section.name);
+                let breach = at(line, text);
+                said.push(match (kind, *directive) {
+                    (Kind::Version, "Provider") => breach.seen(1234),
+                    (Kind::Version, _) => breach.documented(1234),
+                    (_, "ErrorControl") => breach.seen(1013),
+                    _ => breach.documented(1289),
+                });
+            }
+        }
+    }
+    said
+}
+
+pub fn directives_recommended(package: &Package) -> Said {
+    let mut said = vec![];
+    for (kind, recommended) in [
+        (Kind::Install, &["CopyFiles"][..]),
+        (Kind::Service, &["DisplayName", "Description"]),
+        (Kind::UninstallServices, &["DelService"]),
+    ] {
+        for section in of_kind(package, kind) {
+            for directive in recommended {
+                if !has(section, directive) {
                     let text = format!("[{}] has no {directive}", section.name);
-                    said.push((Some(code), text));
+                    said.push(at(section.line, text).documented(1289));
                 }
             }
         }
@@ -237,43 +369,82 @@ pub fn directives_required(package: &Package) -> Said {
     said
 }
 
-pub fn values(package: &Package) -> Said {
-    let mut said = vec![];
+/// The entries that have a known form, with the least and the most of their values.
+fn counted<'a>(
+    package: &Package<'a>,
+) -> Vec<(&'a crate::commands::inf::reader::Entry, usize, usize, bool)> {
+    let mut entries = vec![];
     for section in &package.inf.sections {
-        let kinds = package.kinds(section);
-        let Some(&kind) = kinds.first().filter(|_| kinds.len() == 1) else {
+        let Some(kind) = package.kind(section).filter(|kind| *kind != Kind::Other) else {
             continue;
         };
-        // Directives that are empty have rules of their own.
-        let are_directives = allowed(kind).is_some();
         for entry in &section.entries {
             let key = entry.key.as_deref().unwrap_or_default();
-            let (least, most) = number_of_values(kind, &key.to_lowercase());
-            let found = entry.values.len();
-            let is_empty = entry.values.iter().all(String::is_empty);
-            let what = entry.key.clone().unwrap_or_else(|| entry.values.join(","));
-            let line = entry.line;
-            if found > most {
-                let text = format!("line {line}: {what} has {found} values, and takes {most}");
-                said.push((Some(1201), text));
-            } else if found < least || (is_empty && !are_directives) {
-                said.push((Some(1006), format!("line {line}: {what} lacks a value")));
+            let (mut least, most) = number_of_values(kind, &key.to_lowercase());
+            let is_registry = matches!(kind, Kind::ServiceRegistry | Kind::EventRegistry);
+            if is_registry && entry.values.len() <= 2 {
+                // A key without a value.
+                least = 1;
             }
+            // Directives that are empty have rules of their own.
+            entries.push((entry, least, most, directives(kind).is_none()));
         }
     }
-    said
+    entries
+}
+
+fn shown(entry: &crate::commands::inf::reader::Entry) -> String {
+    let key = entry.key.clone();
+    key.unwrap_or_else(|| entry.values.join(","))
+}
+
+pub fn values(package: &Package) -> Said {
+    let entries = counted(package).into_iter();
+    entries
+        .filter(|(entry, _, most, _)| entry.values.len() > *most)
+        .map(|(entry, _, most, _)| {
+            let text = format!(
+                "{} has {} values, and takes {most}",
+                shown(entry),
+                entry.values.len()
+            );
+            at(entry.line, text).documented(1201)
+        })
+        .collect()
+}
+
+pub fn values_present(package: &Package) -> Said {
+    let entries = counted(package).into_iter();
+    entries
+        .filter(|(entry, least, most, must_not_be_empty)| {
+            let is_empty = entry.values.iter().all(String::is_empty);
+            let found = entry.values.len();
+            found <= *most && (found < *least || is_empty && *must_not_be_empty)
+        })
+        .map(|(entry, ..)| {
+            at(entry.line, format!("{} lacks a value", shown(entry))).documented(1006)
+        })
+        .collect()
 }
 
 /// The least and the most.
 fn number_of_values(kind: Kind, key: &str) -> (usize, usize) {
     match (kind, key) {
         // The folder below a destination has its own rule.
-        (Kind::Version, "driverver") | (Kind::Destinations, _) => (1, 2),
-        (Kind::InstallServices, _) => (3, 4),
-        (Kind::UninstallServices, _) => (2, 2),
-        (Kind::ServiceRegistry | Kind::EventRegistry, _) => (5, 5),
-        (_, "copyfiles" | "delfiles" | "addreg" | "dependencies") => (1, usize::MAX),
-        _ => (1, 1),
+        (Kind::Version, "driverver") => (1, 2),
+        (Kind::Destinations | Kind::DiskFiles, _) => (1, 3),
+        (Kind::DiskNames, _) => (1, 6),
+        (Kind::CopiedFiles | Kind::DeletedFiles, _) => (1, 5),
+        (Kind::InstallServices, "addservice") => (3, 6),
+        (Kind::InstallServices | Kind::UninstallServices, "delservice") => (1, 4),
+        (Kind::ServiceRegistry | Kind::EventRegistry, _) => (5, usize::MAX),
+        (
+            _,
+            "signature" | "class" | "classguid" | "provider" | "pnplockdown" | "displayname"
+            | "description" | "servicebinary" | "servicetype" | "starttype" | "errorcontrol"
+            | "startname" | "loadordergroup" | "legacyuninstall",
+        ) => (1, 1),
+        _ => (1, usize::MAX),
     }
 }
 
@@ -290,36 +461,59 @@ fn decorated<'a>(package: &Package<'a>) -> Vec<&'a Section> {
     .collect()
 }
 
+fn architecture_of(section: &Section) -> Option<String> {
+    let architecture = Decoration::of(&section.name).architecture;
+    architecture.map(str::to_lowercase)
+}
+
 pub fn architecture(package: &Package) -> Said {
+    const KNOWN: [&str; 6] = ["$arch$", "amd64", "arm64", "x86", "arm", "ia64"];
     let mut said = vec![];
-    let mut architectures = BTreeSet::new();
+    let installed: BTreeSet<_> = package
+        .all(Kind::Install)
+        .into_iter()
+        .filter_map(architecture_of)
+        .collect();
     for section in decorated(package) {
-        if let Some(architecture) = Decoration::of(&section.name).architecture {
-            architectures.insert(architecture.to_lowercase());
-        } else {
-            let text = format!(
-                "[{}] names no architecture: it must be decorated as in .NT$ARCH$",
-                section.name
-            );
-            said.push((Some(1421), text));
+        let name = &section.name;
+        let Some(architecture) = architecture_of(section) else {
+            let text = format!("[{name}] names no architecture: decorate it, as in .NTamd64");
+            said.push(at(section.line, text).seen(1421));
+            continue;
+        };
+        if !KNOWN.contains(&architecture.as_str()) {
+            let text = format!("[{name}]: {architecture} is no architecture");
+            said.push(at(section.line, text));
+        } else if !installed.is_empty() && !installed.contains(&architecture) {
+            let text = format!("[{name}]: nothing is installed for {architecture}");
+            said.push(at(section.line, text).seen(2083));
         }
     }
-    let has_one = |section: &&Section| Decoration::of(&section.name).architecture.is_some();
-    if !package.all(Kind::Install).iter().any(has_one) {
+    if let Some(first) = package.all(Kind::Install).first()
+        && installed.is_empty()
+    {
         let text = "there is no [DefaultInstall] section for an architecture";
-        said.push((Some(1423), text.to_owned()));
-    }
-    if architectures.len() > 1 {
-        let text = format!("the sections are for different architectures: {architectures:?}");
-        said.push((None, text));
-    }
-    for architecture in architectures {
-        if !["$arch$", "amd64", "arm64"].contains(&architecture.as_str()) {
-            let text = format!("{architecture} is no architecture that the driver is built for");
-            said.push((None, text));
-        }
+        said.push(at(first.line, text.to_owned()).documented(1423));
     }
     said
+}
+
+pub fn architecture_current(package: &Package) -> Said {
+    decorated(package)
+        .into_iter()
+        .filter_map(|section| {
+            let architecture = architecture_of(section)?;
+            ["x86", "arm", "ia64"]
+                .contains(&architecture.as_str())
+                .then(|| {
+                    let text = format!(
+                        "[{}]: Windows 11 runs on amd64 and arm64, and not on {architecture}",
+                        section.name
+                    );
+                    at(section.line, text)
+                })
+        })
+        .collect()
 }
 
 pub fn system_version(package: &Package) -> Said {
@@ -330,20 +524,20 @@ pub fn system_version(package: &Package) -> Said {
         };
         match target_build(version) {
             Ok(_) => {}
-            Err(Some(build)) => said.push((
-                Some(1288),
-                format!(
+            Err(Unreadable::Build(build)) => {
+                let text = format!(
                     "[{}] is for build {build}: a build in a name is at least 14310",
                     section.name
-                ),
-            )),
-            Err(None) => said.push((
-                Some(1287),
-                format!(
+                );
+                said.push(at(section.line, text).documented(1288));
+            }
+            Err(Unreadable::Form) => {
+                let text = format!(
                     "[{}] has the version {version}: write it as in 10.0...25952",
                     section.name
-                ),
-            )),
+                );
+                said.push(at(section.line, text).documented(1287));
+            }
         }
     }
     said
@@ -352,20 +546,36 @@ pub fn system_version(package: &Package) -> Said {
 /// One section for the filter managers that read the instances below `Parameters`, one for those before.
 pub fn layouts(package: &Package) -> Said {
     let installs = package.installs();
-    // The others are `system-version`'s.
-    if installs.len() < package.all(Kind::Install).len() {
-        return vec![];
+    let mut said = vec![];
+    let is = |systems: Systems| move |install: &Install| install.systems == systems;
+    // What cannot be read is `system-version`'s.
+    if installs.iter().any(is(Systems::Unreadable)) {
+        return said;
     }
-    let mut builds: Vec<_> = installs.iter().map(|install| install.build).collect();
-    builds.sort_unstable();
-    if builds == [None, Some(PARAMETERS_BUILD)] {
-        return vec![];
+    for install in &installs {
+        if let Systems::From(build) = install.systems
+            && build != PARAMETERS_BUILD
+        {
+            let text = format!(
+                "[{}] is for builds from {build}: the filter manager reads the instances below Parameters from build {PARAMETERS_BUILD}",
+                install.section.name
+            );
+            said.push(at(install.section.line, text).seen(1323));
+        }
     }
-    let names: Vec<_> = installs.iter().map(|it| &it.section.name).collect();
-    let text = format!(
-        "the install sections are {names:?}: there must be one from build {PARAMETERS_BUILD} and one for earlier systems"
-    );
-    vec![(None, text)]
+    let number = installs.iter().filter(|it| is(Systems::All)(it)).count();
+    let missing = match installs.first() {
+        Some(first) if number == installs.len() => Some((first, "from")),
+        Some(first) if number == 0 => Some((first, "before")),
+        _ => None,
+    };
+    if let Some((first, systems)) = missing {
+        let text = format!(
+            "there is no install section for systems {systems} build {PARAMETERS_BUILD} alone: from that build, the filter manager looks for the instances below Parameters, and before it beside Parameters"
+        );
+        said.push(at(first.section.line, text));
+    }
+    said
 }
 
 pub fn services_sections(package: &Package) -> Said {
@@ -378,14 +588,14 @@ pub fn services_sections(package: &Package) -> Said {
             let name = format!("{}.Services", section.name);
             if package.inf.section(&name).is_none() {
                 let text = format!("[{}] has no [{name}] beside it", section.name);
-                said.push((None, text));
+                said.push(at(section.line, text));
             }
         }
         for section in package.all(services) {
-            let name = &section.name[..section.name.len() - ".Services".len()];
+            let name = without_services(&section.name);
             if package.inf.section(name).is_none() {
                 let text = format!("[{}] has no [{name}] beside it", section.name);
-                said.push((None, text));
+                said.push(at(section.line, text).seen(2083));
             }
         }
     }

@@ -3,87 +3,111 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Said,
-    package::{Install, Kind, Package},
+    Said, at,
+    package::{Added, Install, Kind, Package},
 };
-use crate::commands::inf::{groups::GROUPS, installed::number, reader::Section};
+use crate::commands::inf::{
+    groups::{self, GROUPS},
+    installed::number,
+    reader::Entry,
+};
+
+/// The `AddService` entries that install filters.
+fn added<'a>(package: &Package<'a>) -> Vec<&'a Entry> {
+    let installs = package.installs().into_iter();
+    let filters = installs.filter_map(|install| install.filter);
+    filters.map(|filter| filter.entry).collect()
+}
 
 pub fn name(package: &Package) -> Said {
-    let mut said = vec![];
-    for section in package.all(Kind::InstallServices) {
-        let Some(entry) = section.entry("AddService") else {
-            continue;
-        };
-        if entry.value(0).is_empty() {
-            let text = format!("line {}: AddService names no service", entry.line);
-            said.push((Some(1253), text));
-        }
-        if !matches!(number(entry.value(1)), Some(0)) && !entry.value(1).is_empty() {
-            let text = format!(
-                "line {}: AddService has the flags {}: the filter is no device's function driver, and what is installed anew replaces all of the old",
-                entry.line,
-                entry.value(1)
-            );
-            said.push((None, text));
-        }
-    }
-    said
+    let entries = added(package).into_iter();
+    entries
+        .filter(|entry| entry.value(0).is_empty())
+        .map(|entry| at(entry.line, "AddService names no service".to_owned()).seen(1253))
+        .collect()
+}
+
+pub fn flags(package: &Package) -> Said {
+    const FUNCTION_DRIVER: u32 = 0x2;
+    let entries = added(package).into_iter();
+    entries
+        .filter(|entry| !entry.value(1).is_empty())
+        .filter_map(|entry| {
+            let flags = entry.value(1);
+            let text = match number(flags) {
+                Some(number) if number & FUNCTION_DRIVER == 0 => return None,
+                Some(_) => format!(
+                    "AddService has the flags {flags}: 0x2 makes the service a device's function driver, which a filter is not"
+                ),
+                None => format!("AddService has the flags {flags}, which are no number"),
+            };
+            Some(at(entry.line, text))
+        })
+        .collect()
 }
 
 pub fn kind(package: &Package) -> Said {
     let mut said = vec![];
-    for section in package.all(Kind::Service) {
-        for (directive, right, why) in [
-            ("ServiceType", "2", "a file-system driver"),
-            (
-                "ErrorControl",
-                "1",
-                "a start that fails is reported, and the system starts",
-            ),
-            ("Dependencies", "FltMgr", "the filter manager starts first"),
-        ] {
-            let Some(entry) = section.entry(directive) else {
-                continue;
-            };
-            let found = entry.values.join(",");
-            let is_right = match number(right) {
-                Some(right) => number(&found) == Some(right),
-                None => found.eq_ignore_ascii_case(right),
-            };
-            if !is_right {
-                let text = format!(
-                    "line {}: {directive} is {found}: a minifilter's is {right}, {why}",
-                    entry.line
-                );
-                said.push((None, text));
-            }
+    for section in package.filters() {
+        if let Some(entry) = section.entry("ServiceType")
+            && number(entry.value(0)) != Some(2)
+        {
+            let text = format!(
+                "ServiceType is {}: a minifilter's is 2, a file-system driver",
+                entry.value(0)
+            );
+            said.push(at(entry.line, text));
+        }
+        let mut services = section.all("Dependencies").flat_map(|entry| &entry.values);
+        if !services.any(|service| service.eq_ignore_ascii_case("FltMgr")) {
+            let line = section
+                .entry("Dependencies")
+                .map_or(section.line, |entry| entry.line);
+            let text = format!(
+                "Dependencies of [{}] are without FltMgr: the filter manager starts first",
+                section.name
+            );
+            said.push(at(line, text));
         }
     }
     said
 }
 
+pub fn error_control(package: &Package) -> Said {
+    let filters = package.filters().into_iter();
+    filters
+        .filter_map(|section| section.entry("ErrorControl"))
+        .filter(|entry| !entry.value(0).is_empty() && number(entry.value(0)) != Some(1))
+        .map(|entry| {
+            let text = format!(
+                "ErrorControl is {}: a minifilter's is 1, a start that fails is reported and the system starts",
+                entry.value(0)
+            );
+            at(entry.line, text)
+        })
+        .collect()
+}
+
 pub fn start_type(package: &Package) -> Said {
     let mut said = vec![];
-    for section in package.all(Kind::Service) {
-        let Some(entry) = section.entry("StartType") else {
-            continue;
-        };
-        match number(entry.value(0)) {
+    let filters = package.filters().into_iter();
+    for entry in filters.filter_map(|section| section.entry("StartType")) {
+        let start = entry.value(0);
+        match number(start) {
             Some(0..=3) => {}
-            Some(4) => said.push((
-                None,
-                format!(
-                    "line {}: StartType is 4: what is disabled cannot be installed",
-                    entry.line
-                ),
+            Some(4) => said.push(at(
+                entry.line,
+                "StartType is 4: what is disabled cannot be installed".to_owned(),
             )),
-            _ => said.push((
-                None,
-                format!(
-                    "line {}: StartType is {}: write 0 to 3",
-                    entry.line,
-                    entry.value(0)
-                ),
+            // What is empty is missing.
+            None if start.is_empty() => {}
+            None => {
+                let text = format!("StartType is {start}: write 0 to 3");
+                said.push(at(entry.line, text).seen(1013));
+            }
+            Some(_) => said.push(at(
+                entry.line,
+                format!("StartType is {start}: write 0 to 3"),
             )),
         }
     }
@@ -93,52 +117,50 @@ pub fn start_type(package: &Package) -> Said {
 /// With any start type: "Creating an INF File for a Minifilter Driver" asks for a group even where the group does
 /// not order the start, and boot and system start are ordered by it.
 pub fn load_order_group(package: &Package) -> Said {
-    let class = package.version("Class").map(|entry| entry.value(0));
     let guid = package.version("ClassGuid").map(|entry| entry.value(0));
-    let of_class = GROUPS.iter().find(|group| {
-        Some(group.class) == class
-            && guid.is_some_and(|guid| group.class_guid().eq_ignore_ascii_case(guid))
-    });
+    let of_class = GROUPS
+        .iter()
+        .find(|group| guid.is_some_and(|guid| group.class_guid().eq_ignore_ascii_case(guid)));
     let mut said = vec![];
-    for section in package.all(Kind::Service) {
-        let Some(entry) = section.entry("LoadOrderGroup") else {
-            continue;
-        };
+    let filters = package.filters().into_iter();
+    for entry in filters.filter_map(|section| section.entry("LoadOrderGroup")) {
         let name = entry.value(0);
-        match (GROUPS.iter().find(|group| group.name == name), of_class) {
-            (None, _) => {
-                let start = section.value("StartType").unwrap_or_default();
-                let text = format!(
-                    "line {}: {name} is no load-order group of minifilters, and orders no start of type {start}",
-                    entry.line
-                );
-                said.push((None, text));
-            }
-            (Some(group), Some(right)) if group.name != right.name => {
-                let text = format!(
-                    "line {}: the class {} belongs to the group {}, and not to {name}",
-                    entry.line, right.class, right.name
-                );
-                said.push((None, text));
-            }
-            _ => {}
-        }
+        let text = match (groups::altitudes(name), of_class) {
+            _ if name.is_empty() => continue,
+            (None, _) => format!("{name} is no load-order group of minifilters"),
+            (Some(_), Some(right)) if !right.name.eq_ignore_ascii_case(name) => format!(
+                "the class {} belongs to the group {}, and not to {name}",
+                right.class, right.name
+            ),
+            _ => continue,
+        };
+        said.push(at(entry.line, text));
     }
     said
 }
 
-/// The values at a key, by lower-case key and name. The two layouts differ in the filter manager's own keys.
-fn values(install: &Install) -> BTreeMap<[String; 2], String> {
+/// Values as they are compared: numbers by what they are, however they are written.
+fn comparable<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
+    let values = values.into_iter().map(|value| match number(value) {
+        Some(number) => number.to_string(),
+        None => value.clone(),
+    });
+    Vec::from_iter(values).join(",")
+}
+
+/// The values at a key, by lower-case key and name, with their lines. The two layouts differ in the filter manager's
+/// own keys.
+fn values(install: &Install) -> BTreeMap<[String; 2], (usize, String)> {
     install
-        .service_values()
+        .filter_values()
         .map(|(key, name, entry)| {
             let key = key.to_lowercase();
             let key = match key.strip_prefix("parameters") {
                 Some(rest) => rest.trim_start_matches('\\').to_owned(),
                 None => key,
             };
-            let data = entry.values.get(3..).unwrap_or_default().join(",");
-            ([key, name.to_lowercase()], data)
+            let data = comparable(entry.values.iter().skip(4));
+            ([key, name.to_lowercase()], (entry.line, data))
         })
         .collect()
 }
@@ -148,44 +170,57 @@ pub fn same(package: &Package) -> Said {
     let mut said = vec![];
     for (position, one) in installs.iter().enumerate() {
         for other in &installs[position + 1..] {
-            compare(one, other, &mut said);
+            if one.architecture == other.architecture
+                && let (Some(left), Some(right)) = (&one.filter, &other.filter)
+            {
+                compare((one, left), (other, right), &mut said);
+            }
         }
     }
     said
 }
 
-fn compare(one: &Install, other: &Install, said: &mut Said) {
-    let between = format!("[{}] and [{}]", one.section.name, other.section.name);
-    let settings = |section: Option<&Section>| -> BTreeMap<String, String> {
-        section
-            .into_iter()
-            .flat_map(|section| &section.entries)
-            .filter_map(|entry| Some((entry.key.as_ref()?.to_lowercase(), entry.values.join(","))))
-            .filter(|(key, _)| key != "addreg")
-            .collect()
-    };
-    let (left, right) = (settings(one.service), settings(other.service));
-    for (key, value) in &left {
-        if let Some(different) = right.get(key).filter(|it| *it != value) {
+/// What a service-install section says, but for what has a rule of its own.
+fn settings(added: &Added) -> BTreeMap<String, (usize, String)> {
+    const OTHERS: [&str; 3] = ["addreg", "loadordergroup", "servicebinary"];
+    added
+        .section
+        .into_iter()
+        .flat_map(|section| &section.entries)
+        .filter_map(|entry| {
+            let key = entry.key.as_ref()?.to_lowercase();
+            Some((key, (entry.line, comparable(&entry.values))))
+        })
+        .filter(|(key, _)| !OTHERS.contains(&key.as_str()))
+        .collect()
+}
+
+fn compare(one: (&Install, &Added), other: (&Install, &Added), said: &mut Said) {
+    let between = format!("[{}] and [{}]", one.0.section.name, other.0.section.name);
+    let right = settings(other.1);
+    for (key, (_, value)) in settings(one.1) {
+        if let Some((line, different)) = right.get(&key).filter(|(_, it)| *it != value) {
             let text = format!("{key} differs between {between}: {value} and {different}");
-            said.push((Some(1333), text));
+            said.push(at(*line, text).documented(1333));
         }
     }
-    let services = [one, other].map(|it| it.add_service.map(|entry| entry.value(0)));
-    if let [Some(left), Some(right)] = services
-        && left != right
-    {
-        let text = format!("the service differs between {between}: {left} and {right}");
-        said.push((Some(1333), text));
+    let (left, right) = (one.1.entry, other.1.entry);
+    if left.value(0) != right.value(0) {
+        let text = format!(
+            "the service differs between {between}: {} and {}",
+            left.value(0),
+            right.value(0)
+        );
+        said.push(at(right.line, text).documented(1333));
     }
-    let (left, right) = (values(one), values(other));
-    for (place, value) in &left {
-        if let Some(different) = right.get(place).filter(|it| *it != value) {
+    let right = values(other.0);
+    for (place, (_, value)) in values(one.0) {
+        if let Some((line, different)) = right.get(&place).filter(|(_, it)| *it != value) {
             let text = format!(
                 "{} differs between {between}: {value} and {different}",
                 place[1]
             );
-            said.push((Some(1332), text));
+            said.push(at(*line, text).documented(1332));
         }
     }
 }
@@ -194,46 +229,48 @@ fn compare(one: &Install, other: &Install, said: &mut Said) {
 pub fn event_source(package: &Package) -> Said {
     let installs = package.installs();
     let mut said = vec![];
-    let with = |install: &&Install| {
-        install
-            .add_service
-            .is_some_and(|entry| !entry.value(3).is_empty())
+    let filters = || {
+        let with_filter = installs.iter().filter_map(|install| {
+            let filter = install.filter.as_ref()?;
+            Some((install, filter))
+        });
+        with_filter.partition::<Vec<_>, _>(|(_, filter)| !filter.entry.value(3).is_empty())
     };
-    let number_with = installs.iter().filter(with).count();
-    if number_with != 0 && number_with != installs.len() {
+    let (with, without) = filters();
+    if let (Some(_), Some((_, filter))) = (with.first(), without.first()) {
         let text = "only some install sections name a section for the event log";
-        said.push((None, text.to_owned()));
+        said.push(at(filter.entry.line, text.to_owned()));
     }
-    for install in installs.iter().filter(with) {
-        let lists = install.event_values.iter();
+    for (install, filter) in with {
         // What else a list is for, `sections-shared` asks.
-        let lists: Vec<_> = lists
+        let lists: Vec<_> = filter
+            .event_values
+            .iter()
             .filter(|list| package.kinds(list).len() == 1)
             .collect();
-        if lists.is_empty() {
+        let Some(first) = lists.first() else {
             continue;
-        }
+        };
         let entries = || lists.iter().flat_map(|list| &list.entries);
         for name in ["EventMessageFile", "TypesSupported"] {
             if !entries().any(|entry| entry.value(2).eq_ignore_ascii_case(name)) {
-                let here = &install.section.name;
-                said.push((None, format!("[{here}]: the event source has no {name}")));
+                let text = format!("[{}]: the event source has no {name}", first.name);
+                said.push(at(first.line, text));
             }
         }
         for entry in entries() {
             let (key, name, value) = (entry.value(1), entry.value(2), entry.value(4));
-            let right = key.is_empty()
+            let is_right = key.is_empty()
                 && match name.to_lowercase().as_str() {
                     "eventmessagefile" => is_message_file(value, install),
                     "typessupported" => number(value) == Some(7),
                     _ => false,
                 };
-            if !right {
+            if !is_right {
                 let text = format!(
-                    "line {}: {name} {value}: an event source has the system's messages and the driver's as EventMessageFile, and 7 as TypesSupported",
-                    entry.line
+                    "{name} {value}: an event source has the system's messages and the driver's as EventMessageFile, and 7 as TypesSupported"
                 );
-                said.push((None, text));
+                said.push(at(entry.line, text));
             }
         }
     }
@@ -244,13 +281,8 @@ fn is_message_file(value: &str, install: &Install) -> bool {
     let Some((system, driver)) = value.split_once(';') else {
         return false;
     };
-    let file = driver.rsplit('\\').next();
-    system == r"%SystemRoot%\System32\IoLogMsg.dll"
-        && install
-            .copied
-            .iter()
-            .flat_map(|list| &list.entries)
-            .any(|entry| Some(entry.value(0)) == file)
+    let file = driver.rsplit('\\').next().unwrap_or_default();
+    system.eq_ignore_ascii_case(r"%SystemRoot%\System32\IoLogMsg.dll") && install.has_file(file)
 }
 
 pub fn legacy_uninstall(package: &Package) -> Said {
@@ -263,7 +295,7 @@ pub fn legacy_uninstall(package: &Package) -> Said {
                 "[{}] has no LegacyUninstall = 1: Windows itself undoes what a primitive driver installed",
                 section.name
             );
-            (Some(1422), text)
+            at(section.line, text).seen(1422)
         })
         .collect()
 }
@@ -271,35 +303,34 @@ pub fn legacy_uninstall(package: &Package) -> Said {
 pub fn uninstall(package: &Package) -> Said {
     const DELETE_EVENT_LOG_ENTRY: u32 = 0x4;
     const STOP_SERVICE: u32 = 0x200;
-    let installs = package.installs();
-    let Some(added) = installs.iter().find_map(|install| install.add_service) else {
-        return vec![];
-    };
-    let mut flags = STOP_SERVICE;
-    if !added.value(3).is_empty() {
-        flags |= DELETE_EVENT_LOG_ENTRY;
-    }
+    let added = added(package);
     let mut said = vec![];
-    for section in package.all(Kind::UninstallServices) {
-        let Some(entry) = section.entry("DelService") else {
+    for entry in package.entries(Kind::UninstallServices) {
+        if !entry.is("DelService") || entry.value(0).is_empty() {
+            continue;
+        }
+        let Some(of) = added.iter().find(|of| of.value(0) == entry.value(0)) else {
+            if let Some(filter) = added.first() {
+                let text = format!(
+                    "DelService removes {}, and {} was installed",
+                    entry.value(0),
+                    filter.value(0)
+                );
+                said.push(at(entry.line, text));
+            }
             continue;
         };
-        if entry.value(0) != added.value(0) {
-            let text = format!(
-                "line {}: DelService removes {}, and {} was installed",
-                entry.line,
-                entry.value(0),
-                added.value(0)
-            );
-            said.push((None, text));
+        let mut needed = STOP_SERVICE;
+        if !of.value(3).is_empty() {
+            needed |= DELETE_EVENT_LOG_ENTRY;
         }
-        if entry.values.len() == 2 && number(entry.value(1)) != Some(flags) {
+        let flags = number(entry.value(1)).unwrap_or(0);
+        if flags & needed != needed {
             let text = format!(
-                "line {}: DelService has the flags {}: 0x{flags:x} stops the service and takes away what was installed",
-                entry.line,
+                "DelService has the flags {}: 0x{needed:x} stops the service and takes away what was installed",
                 entry.value(1)
             );
-            said.push((None, text));
+            said.push(at(entry.line, text));
         }
     }
     said

@@ -1,60 +1,87 @@
 //! What `[Version]` says.
 
 use super::{
-    Said,
+    Said, at,
     package::{Kind, Package},
 };
-use crate::commands::inf::groups::GROUPS;
+use crate::commands::inf::{groups::GROUPS, reader::Section};
+
+fn line(section: &Section, directive: &str) -> usize {
+    section.entry(directive).map_or(section.line, |it| it.line)
+}
 
 pub fn signature(package: &Package) -> Said {
-    let signature = package.version("Signature");
-    match signature.map(|entry| entry.value(0)) {
-        Some(signature) if signature.eq_ignore_ascii_case("$Windows NT$") => vec![],
-        Some(other) => vec![(
-            Some(1001),
-            format!("[Version] Signature is {other}: write \"$WINDOWS NT$\""),
-        )],
-        None => vec![(
-            Some(1001),
-            "[Version] has no Signature: write \"$WINDOWS NT$\"".to_owned(),
-        )],
-    }
+    let Some(version) = package.version_section() else {
+        return vec![];
+    };
+    let line = line(version, "Signature");
+    let text = match version.value("Signature").unwrap_or_default() {
+        // Both mean all versions of Windows.
+        signature
+            if ["$Windows NT$", "$Chicago$"]
+                .iter()
+                .any(|it| it.eq_ignore_ascii_case(signature)) =>
+        {
+            return vec![];
+        }
+        "" => "[Version] has no Signature: write \"$WINDOWS NT$\"".to_owned(),
+        other => format!("[Version] Signature is {other}: write \"$WINDOWS NT$\""),
+    };
+    vec![at(line, text).documented(1001)]
 }
 
 pub fn class(package: &Package) -> Said {
     let (Some(class), Some(guid)) = (package.version("Class"), package.version("ClassGuid")) else {
         return vec![];
     };
+    let line = guid.line;
     let (class, guid) = (class.value(0), guid.value(0));
     if !is_guid(guid) {
         let text = format!("[Version] ClassGuid {guid} is no GUID in braces");
-        return vec![(Some(1010), text)];
+        return vec![at(line, text).seen(1010)];
     }
-    let named = GROUPS.iter().find(|group| group.class == class);
+    let named = GROUPS
+        .iter()
+        .find(|group| group.class.eq_ignore_ascii_case(class));
     let numbered = GROUPS
         .iter()
         .find(|group| group.class_guid().eq_ignore_ascii_case(guid));
     match (named, numbered) {
         (Some(one), Some(other)) if one.class == other.class => vec![],
-        (_, Some(group)) => vec![(
-            Some(1280),
-            format!(
+        (_, Some(group)) => {
+            let text = format!(
                 "[Version] ClassGuid {guid} is of the class {}, and Class is {class}",
                 group.class
-            ),
-        )],
-        (Some(group), None) => vec![(
-            Some(1281),
-            format!(
+            );
+            vec![at(line, text).seen(1280)]
+        }
+        (Some(group), None) => {
+            let text = format!(
                 "[Version] the class {class} has the ClassGuid {}, and not {guid}",
                 group.class_guid()
-            ),
-        )],
-        (None, None) => vec![(
-            None,
-            format!("[Version] Class {class} {guid} is no documented class of file-system filters"),
-        )],
+            );
+            vec![at(line, text).seen(1281)]
+        }
+        // `filter-class` says so.
+        (None, None) => vec![],
     }
+}
+
+pub fn filter_class(package: &Package) -> Said {
+    let (Some(class), Some(guid)) = (package.version("Class"), package.version("ClassGuid")) else {
+        return vec![];
+    };
+    let line = class.line;
+    let (class, guid) = (class.value(0), guid.value(0));
+    let is_known = GROUPS.iter().any(|group| {
+        group.class.eq_ignore_ascii_case(class) || group.class_guid().eq_ignore_ascii_case(guid)
+    });
+    if is_known || !is_guid(guid) {
+        return vec![];
+    }
+    let text =
+        format!("[Version] Class {class} {guid} is no documented class of file-system filters");
+    vec![at(line, text)]
 }
 
 fn is_guid(text: &str) -> bool {
@@ -69,14 +96,27 @@ fn is_guid(text: &str) -> bool {
 }
 
 pub fn provider(package: &Package) -> Said {
-    let provider = package
-        .version("Provider")
-        .map_or("", |entry| entry.value(0));
+    let Some(entry) = package.version("Provider") else {
+        return vec![];
+    };
+    let provider = entry.value(0);
     if provider.to_lowercase().starts_with("microsoft") {
         let text = format!("[Version] Provider is {provider}: only Microsoft's own INFs say so");
-        return vec![(Some(1204), text)];
+        return vec![at(entry.line, text).seen(1204)];
     }
     vec![]
+}
+
+/// A number that a version cannot have, with why. The build script of an emitted project and its New-Package.ps1 say
+/// the same.
+fn too_large(version: &str) -> Option<String> {
+    const LIMIT: u64 = 65535;
+    let number = version
+        .split('.')
+        .find(|number| number.parse().is_ok_and(|number: u64| number >= LIMIT))?;
+    Some(format!(
+        "{number} in the version {version} is too large: each number of a driver's version must be below {LIMIT}"
+    ))
 }
 
 /// stampinf fills it in: an INX may have it empty.
@@ -95,57 +135,73 @@ pub fn driver_version(package: &Package) -> Said {
         && (1..=31).contains(&number(fields[1]));
     if !is_date {
         let text = format!("[Version] DriverVer has the date {date}: write mm/dd/yyyy");
-        said.push((Some(1218), text));
+        said.push(at(entry.line, text).seen(1218));
     }
     let parts: Vec<_> = version.split('.').collect();
     let is_version = parts.len() == 4
-        && parts.iter().all(|part| !part.is_empty() && digits(part))
-        && parts.iter().all(|part| part.parse::<u16>().is_ok())
-        && parts.iter().any(|part| number(part) > 0);
+        && parts
+            .iter()
+            .all(|part| part.parse::<u64>().is_ok() && digits(part));
     if !is_version {
         let text = format!(
-            "[Version] DriverVer has the version {version}: write w.x.y.z, four numbers up to 65535 that are not all 0"
+            "[Version] DriverVer has the version {version}: write w.x.y.z, four numbers below 65535"
         );
-        said.push((Some(1217), text));
+        said.push(at(entry.line, text).seen(1217));
+    } else if let Some(text) = too_large(version) {
+        said.push(at(entry.line, format!("[Version] DriverVer: {text}")));
+    } else if parts.iter().all(|part| number(part) == 0) {
+        let text = format!("[Version] DriverVer has the version {version}: it is not valid");
+        said.push(at(entry.line, text));
     }
     said
 }
 
 pub fn catalog(package: &Package) -> Said {
     let mut said = vec![];
-    if let Some(version) = package.the(Kind::Version) {
-        let catalog = version.value("CatalogFile").unwrap_or_default();
-        let stem = catalog.strip_suffix(".cat").unwrap_or_default();
-        if catalog.is_empty() {
+    if let Some(version) = package.version_section() {
+        // CatalogFile.NTamd64 is for one architecture.
+        let mut catalogs = version.entries.iter().filter(|entry| {
+            let key = entry.key.as_deref().unwrap_or_default().to_lowercase();
+            key.split('.').next() == Some("catalogfile") && !entry.value(0).is_empty()
+        });
+        let mut any = false;
+        for entry in catalogs.by_ref() {
+            any = true;
+            let catalog = entry.value(0).to_lowercase();
+            let stem = catalog.strip_suffix(".cat").unwrap_or_default();
+            if stem.is_empty() || catalog.contains(['\\', '/']) {
+                let text = format!(
+                    "[Version] CatalogFile {} is no name of a .cat file",
+                    entry.value(0)
+                );
+                said.push(at(entry.line, text).seen(1214));
+            }
+        }
+        if !any {
             let text = "[Version] has no CatalogFile: without it the package cannot be signed";
-            said.push((Some(1233), text.to_owned()));
-        } else if stem.is_empty() || catalog.contains(['\\', '/']) {
-            let text = format!("[Version] CatalogFile {catalog} is no name of a .cat file");
-            said.push((Some(1214), text));
+            let line = line(version, "CatalogFile");
+            said.push(at(line, text.to_owned()).seen(1233));
         }
     }
-    for file in package.all(Kind::DiskFiles) {
-        for key in file.entries.iter().filter_map(|entry| entry.key.as_ref()) {
-            if key.to_lowercase().ends_with(".cat") {
-                let text = format!("[{}] lists the catalog {key}", file.name);
-                said.push((Some(1213), text));
-            }
+    for entry in package.entries(Kind::DiskFiles) {
+        let key = entry.key.as_deref().unwrap_or_default();
+        if key.to_lowercase().ends_with(".cat") {
+            let text = format!("[SourceDisksFiles] lists the catalog {key}");
+            said.push(at(entry.line, text).seen(1213));
         }
     }
     said
 }
 
 pub fn pnp_lockdown(package: &Package) -> Said {
-    let Some(version) = package.the(Kind::Version) else {
+    let Some(version) = package.version_section() else {
         return vec![];
     };
-    match version.value("PnpLockdown") {
-        Some("1") => vec![],
-        other => vec![(
-            Some(1324),
-            format!(
-                "[Version] PnpLockdown is {other:?}: 1 keeps others from changing the driver's files"
-            ),
-        )],
-    }
+    let found = match version.value("PnpLockdown") {
+        Some("1") => return vec![],
+        Some(other) => format!("PnpLockdown is {other:?}"),
+        None => "no PnpLockdown".to_owned(),
+    };
+    let text = format!("[Version] {found}: 1 keeps others from changing the driver's files");
+    vec![at(line(version, "PnpLockdown"), text).seen(1324)]
 }
