@@ -248,7 +248,10 @@ fn device_object(
         ("Vpb", device_object::VPB),
         ("DeviceObjectExtension", device_object::OBJECT_EXTENSION),
     ] {
-        guest::write(device + place, opaque(&format!("{member} of {what}")));
+        guest::write(
+            device + place,
+            opaque(&format!("{member} of a device object")),
+        );
     }
     device
 }
@@ -268,7 +271,7 @@ pub fn of_another(what: &str, kind: u32, characteristics: u32, driver: &str) -> 
         let name = driver.rsplit('\\').next().unwrap_or_default();
         let driver = once(driver, || new_driver_object(0, 0, 0, driver, name));
         let device = device_object(what, 0, driver, kind, characteristics);
-        let extension = opaque(&format!("DeviceExtension of {what}"));
+        let extension = opaque("DeviceExtension of another driver's device object");
         guest::write(device + device_object::EXTENSION, extension);
         guest::write(driver + driver_object::DEVICE, device);
         device
@@ -407,11 +410,10 @@ pub fn shutdown() {
 }
 
 fn new_file(device: u64) -> u64 {
-    let what = "the file object of the control device";
-    let file = system_block(file_object::SIZE, what);
+    let file = system_block(file_object::SIZE, "the file object of the control device");
     guest::write(file + file_object::HEAD, 0x00D8_0005_u32);
     guest::write(file + file_object::DEVICE, device);
-    let extension = opaque(&format!("FileObjectExtension of {what}"));
+    let extension = opaque("FileObjectExtension of a file object");
     guest::write(file + file_object::OBJECT_EXTENSION, extension);
     file
 }

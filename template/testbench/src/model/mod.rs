@@ -971,3 +971,64 @@ extern "win64" fn unmodelled() {
         import,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Verbs by which a function gives something back, takes itself back or undoes something.
+    const GIVES_BACK: &[&str] = &[
+        "Cancel",
+        "Clear",
+        "Close",
+        "Delete",
+        "Dereference",
+        "Detach",
+        "Disable",
+        "Free",
+        "Leave",
+        "Put",
+        "Release",
+        "Remove",
+        "UnRegister",
+        "Uninitialize",
+        "Unlock",
+        "Unmap",
+        "Unregister",
+    ];
+
+    /// A verb is a word of the name, and no part of another word.
+    fn has_word(name: &str, word: &str) -> bool {
+        name.match_indices(word).any(|(at, _)| {
+            let next = name[at + word.len()..].chars().next();
+            !next.is_some_and(|next| next.is_ascii_lowercase())
+        })
+    }
+
+    #[test]
+    fn what_gives_something_back_does_not_fail() {
+        // It waits, and whoever cancels the wait is not the driver.
+        let others = ["FltCancellableWaitForSingleObject"];
+        let mut seen = 0;
+        for function in all().filter(|function| !others.contains(&function.name)) {
+            if GIVES_BACK.iter().any(|verb| has_word(function.name, verb)) {
+                seen += 1;
+                assert!(
+                    matches!(function.fails, Fails::Never | Fails::Quiet),
+                    "{} can fail",
+                    function.name
+                );
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
+    #[test]
+    fn every_function_stands_in_one_table() {
+        let mut names: Vec<_> = all().map(|function| function.name).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+    }
+}

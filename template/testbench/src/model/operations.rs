@@ -436,11 +436,13 @@ fn checked(data: u64) -> u64 {
 /// The volume of a file object.
 #[must_use]
 pub fn volume_of(file: u64) -> Option<Volume> {
-    let device = memory::block_at(file)
+    let context = memory::block_at(file)
         .filter(|block| !block.freed && block.what.starts_with("a file object"))
         .map(|_| guest::read::<u64>(file + file_object::FS_CONTEXT2))?;
     let volumes = volumes::all();
-    volumes.into_iter().find(|volume| volume.handle == device)
+    volumes
+        .into_iter()
+        .find(|volume| volume.file_context == context)
 }
 
 /// Everything, on every instance.
@@ -584,7 +586,7 @@ pub fn file_on(volume: &Volume, name: &str, what: &str) -> u64 {
         guest::write(header + link, header + fcb_header::CONTEXTS);
     }
     guest::write(object + file_object::FS_CONTEXT, header);
-    guest::write(object + file_object::FS_CONTEXT2, volume.handle);
+    guest::write(object + file_object::FS_CONTEXT2, volume.file_context);
     guest::write(object + file_object::SECTION, object + SECTIONS);
     guest::write(
         object + file_object::OBJECT_EXTENSION,

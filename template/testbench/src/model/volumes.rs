@@ -23,6 +23,8 @@ pub struct Volume {
     pub name: &'static str,
     /// The handle.
     pub handle: u64,
+    /// `FsContext2` of its file objects.
+    pub file_context: u64,
     /// The volume's device name.
     pub device: &'static str,
     /// `DEVICE_TYPE` of the file system's volume.
@@ -330,6 +332,7 @@ fn known() -> Vec<Volume> {
             known.extend(KINDS.iter().map(|kind| Volume {
                 name: kind.name,
                 handle: memory::handle(format!("the volume handle of {}", kind.name)),
+                file_context: memory::handle("FsContext2 of a file object".to_owned()),
                 device: kind.device,
                 device_type: kind.device_type,
                 file_system: kind.file_system,

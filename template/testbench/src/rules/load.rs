@@ -38,7 +38,7 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
                 .last();
             let why = match refused {
                 Some(call) => format!(
-                    "; the bench let no call fail, but {} found nothing better to return than {}",
+                    "; no call was made to fail, and {} returned {}",
                     call.function,
                     call.status().unwrap_or_default()
                 ),

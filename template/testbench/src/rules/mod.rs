@@ -386,7 +386,12 @@ pub const EXPLAINS: &[(&str, &[&str])] = &[
     ("registration-valid", &["clean-load"]),
     (
         "clean-load",
-        &["start-filtering", "original-status", "success-is-exact"],
+        &[
+            "start-filtering",
+            "original-status",
+            "success-is-exact",
+            "odd-setting-logged",
+        ],
     ),
 ];
 
