@@ -21,16 +21,25 @@ fn sources() -> PathBuf {
 
 /// Builds the driver with one name defined.
 fn build(folder: &TempDir, defect: &str) -> PathBuf {
+    build_of(folder, "minifilter.c", defect)
+}
+
+/// Builds one of the drivers with one name defined.
+fn build_of(folder: &TempDir, file: &str, defect: &str) -> PathBuf {
     let source = folder.path().join(format!("{defect}.c"));
-    let text = format!("#define {defect} 1\n#include \"minifilter.c\"\n");
+    let text = format!("#define {defect} 1\n#include \"{file}\"\n");
     fs::write(&source, text).unwrap();
     let sys = folder.path().join(format!("{defect}.sys"));
     compile_c(&[source], &[sources()], &sys).unwrap_or_else(|error| panic!("{defect}: {error:#}"));
     sys
 }
 
-fn verify(sys: &Path, arguments: &[&str]) -> Output {
+fn xtask() -> Command {
     Command::new(env!("CARGO_BIN_EXE_xtask"))
+}
+
+fn verify(sys: &Path, arguments: &[&str]) -> Output {
+    xtask()
         .args(["verify", "--no-expect"])
         .args(arguments)
         .arg(sys)
@@ -69,7 +78,7 @@ fn a_good_driver_is_nobodys_business() {
     assert_eq!(report["observed"]["unload-policy"], "refuse-non-mandatory");
     assert_eq!(report["observed"]["service-stop"], true);
     assert!(
-        report["faults-injected"].as_u64().unwrap() > 40,
+        report["faults-injected"].as_u64().unwrap() > 90,
         "{report:#}"
     );
     assert_eq!(report["log"][0]["strings"][0], "DriverEntry");
@@ -184,16 +193,62 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "registration-valid",
         "is FLT_CONTEXT_END missing at the end?",
     ),
-    ("HITS_A_BREAKPOINT", "crash", "runs int3, a breakpoint"),
     (
-        "FAILS_AN_ASSERTION",
-        "crash",
-        "fails an assertion (int 2Ch)",
+        "LOOKS_INTO_A_DEVICE",
+        "bad-handle",
+        "reads memory behind DeviceObjectExtension of a device object, which is opaque",
     ),
     (
+        "LOOKS_INTO_THE_LOADER",
+        "bad-handle",
+        "reads memory behind DriverSection of the driver object, which is opaque",
+    ),
+    (
+        "LOOKS_INTO_A_FILE_SYSTEM",
+        "bad-handle",
+        "reads memory behind FsContext2 of a file object, which is opaque",
+    ),
+    (
+        "LOOKS_BEHIND_A_FILE",
+        "bad-handle",
+        "reads memory behind FileObjectExtension of a file object, which is opaque",
+    ),
+    (
+        "KEEPS_A_NOTIFY_ROUTINE",
+        "unload-leak",
+        "from PsSetCreateProcessNotifyRoutine in DriverEntry",
+    ),
+    (
+        "FORGETS_A_LIST_WHEN_UNLOADED",
+        "unload-leak",
+        "lookaside list (of entries of 8 bytes)",
+    ),
+    (
+        "FORGETS_A_LIST_WHEN_A_START_FAILS",
+        "failed-load-undone",
+        "still holds: lookaside list (of entries of 8 bytes)",
+    ),
+    ("HITS_A_BREAKPOINT", "breakpoint", "runs int3"),
+    ("CALLS_A_BREAKPOINT", "breakpoint", "calls DbgBreakPoint"),
+    (
         "CALLS_THE_DEBUGGER",
-        "crash",
-        "asks for the debugger (int 2Dh)",
+        "breakpoint",
+        "calls the debugger (int 2Dh)",
+    ),
+    (
+        "FAILS_AN_ASSERTION",
+        "assertion",
+        "an assertion does not hold (int 2Ch, as FLT_ASSERT",
+    ),
+    (
+        "FAILS_A_CHECKED_ASSERTION",
+        "assertion",
+        "the assertion Reads < 0 does not hold (",
+    ),
+    (
+        "STOPS_THE_SYSTEM",
+        "bugcheck",
+        "stops the system with bug check 0xE2: MANUALLY_INITIATED_CRASH",
     ),
     (
         "FINDS_A_LIST_CORRUPT",
@@ -368,6 +423,230 @@ fn a_policy_that_is_not_kept_is_a_finding() {
     }
 }
 
+/// Builds a driver and copies it under names that it acts by.
+fn named(folder: &TempDir, file: &str, names: &[&str]) -> Vec<PathBuf> {
+    let built = folder.path().join("built.sys");
+    compile_c(&[sources().join(file)], &[], &built).unwrap_or_else(|error| panic!("{error:#}"));
+    let copies = names.iter().map(|name| {
+        let copy = folder.path().join(format!("{name}.sys"));
+        fs::copy(&built, &copy).unwrap();
+        copy
+    });
+    copies.collect()
+}
+
+/// The cases of `arguments.c`: what stands behind `X(`, and what is done in another way.
+fn cases(text: &str) -> Vec<&str> {
+    let listed = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("X(")?.split(',').next());
+    listed.chain(["RtlAppendUnicodeStringToString_1"]).collect()
+}
+
+#[test]
+fn an_address_where_no_memory_is_is_the_crash_of_the_call_that_passes_it_under_wine_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(sources().join("arguments.c")).unwrap();
+    let names = cases(&text);
+    assert!(names.len() > 70, "{names:?}");
+    let drivers = named(&folder, "arguments.c", &names);
+    let reports: Vec<Value> = drivers.iter().map(|sys| report(sys, &[])).collect();
+    let mut wrong = Vec::new();
+    for (name, report) in names.iter().zip(&reports) {
+        let mut parts = name[1..].split('_');
+        let function = format!("{}{}", &name[..1], parts.next().unwrap());
+        let argument = parts.next().unwrap();
+        let member = parts
+            .next()
+            .map(|member| format!("the member {member} of "));
+        let says = format!(
+            "calls {function}, which by {}argument {argument} ",
+            member.unwrap_or_default()
+        );
+        let seen = report["findings"][0]["seen"].as_str().unwrap_or_default();
+        if rules(report, "findings") != ["crash"] || !seen.contains(&says) {
+            wrong.push(format!("{name}: {says:?}: {}", report["findings"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let jump = &reports.last().unwrap()["findings"][0]["where"]["rva"];
+    assert!(jump.is_null(), "the compiler made a call of it: {jump}");
+    let drivers = drivers.iter().map(PathBuf::as_path);
+    Windows::new().assert_agrees(drivers.zip(&reports));
+}
+
+#[test]
+fn security_descriptors_are_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = report(&build_of(&folder, "security.c", "GOOD"), &[]);
+    assert_eq!(good["findings"], Value::Array(Vec::new()), "{good:#}");
+    assert_eq!(rules(&good, "advice"), [""; 0], "{good:#}");
+    for import in good["imports"].as_array().unwrap() {
+        assert_eq!(import["modelled"], true, "{import}");
+    }
+
+    let open = report(&build_of(&folder, "security.c", "NULL_DACL"), &[]);
+    assert_eq!(open["findings"], Value::Array(Vec::new()), "{open:#}");
+    assert_eq!(rules(&open, "advice"), ["null-dacl"], "{open:#}");
+    assert_eq!(
+        open["advice"][0]["seen"],
+        "the server port \\SecurityPort gets a security descriptor with a NULL DACL"
+    );
+
+    let freed = build_of(&folder, "security.c", "READS_A_FREED_DESCRIPTOR");
+    let freed = report(&freed, &[]);
+    assert_eq!(rules(&freed, "findings"), ["use-after-free"], "{freed:#}");
+}
+
+/// The settings that `settings.c` demands.
+const SETTINGS: [&str; 7] = [
+    "\\Debug=dword:1",
+    "Mode=dword:1",
+    "Limit=qword:0x100000000",
+    "Text=string:C:\\data",
+    "Root=expand-string:%SystemRoot%",
+    "List=multi-string:a|b",
+    "Rules\\Bytes=binary:01 FF 00",
+];
+
+/// As `--reg` arguments.
+fn reg<'a>(settings: &[&'a str]) -> Vec<&'a str> {
+    settings
+        .iter()
+        .flat_map(|setting| ["--reg", setting])
+        .collect()
+}
+
+#[test]
+fn a_driver_finds_the_settings_that_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build_of(&folder, "settings.c", "GOOD");
+    let with = report(&sys, &reg(&SETTINGS));
+    assert_eq!(with["findings"], Value::Array(Vec::new()), "{with:#}");
+    assert_eq!(with["observed"]["loads"], true);
+    assert_eq!(with["registry"]["Rules\\Bytes"], "binary:01 FF 00");
+    // Each one is demanded, and the report says which is missing and how to give it.
+    for (number, missing) in SETTINGS.iter().enumerate() {
+        let (name, _) = missing.split_once('=').unwrap();
+        let mut others = SETTINGS.to_vec();
+        others.remove(number);
+        let report = report(&sys, &reg(&others));
+        assert_eq!(rules(&report, "findings"), ["clean-load"], "{name}");
+        let seen = report["findings"][0]["seen"].as_str().unwrap();
+        let hint = if name == "Rules\\Bytes" {
+            "Rules\\NAME"
+        } else {
+            name
+        };
+        let hint = format!(
+            "(--reg '{hint}=TYPE:VALUE' gives it, or the table [registry] of testbench.toml)"
+        );
+        assert!(seen.contains(&hint), "{name}: {seen}");
+    }
+    // What a driver does behind its settings is judged.
+    let broken = build_of(&folder, "settings.c", "CRASHES_LATER");
+    let broken = report(&broken, &reg(&SETTINGS));
+    assert_eq!(rules(&broken, "findings"), ["crash"], "{broken:#}");
+}
+
+#[test]
+fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build_of(&folder, "settings.c", "GOOD");
+    let table: String = SETTINGS
+        .iter()
+        .map(|setting| {
+            let (name, value) = setting.split_once('=').unwrap();
+            format!("'{name}' = '{value}'\n")
+        })
+        .collect();
+    let file = folder.path().join("testbench.toml");
+    let write = |table: &str| fs::write(&file, format!("[registry]\n{table}")).unwrap();
+    let judge = |arguments: &[&str]| -> Value {
+        let output = xtask()
+            .args(["verify", "--json"])
+            .args(arguments)
+            .arg(&sys)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    };
+    write(&table.replace("'dword:1'", "'dword:0'"));
+    let wrong = judge(&[]);
+    assert_eq!(wrong["observed"]["loads"], false);
+    let right = judge(&["--reg", "mode=dword:1", "--reg", "\\debug=dword:1"]);
+    assert_eq!(right["observed"]["loads"], true, "{right:#}");
+    write(&table);
+    let right = judge(&[]);
+    // Only its message, which no file of its own has.
+    assert_eq!(rules(&right, "findings"), ["error-packet"], "{right:#}");
+    Windows::new().assert_agrees([(sys.as_path(), &right)]);
+    write("Mode = 'dword:x'\n");
+    let output = xtask().arg("verify").arg(&sys).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("testbench.toml is not what the bench expects: the value \"x\" of Mode is not a number from 0 to 4294967295; write it in decimal, or in hexadecimal with 0x."),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_setting_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build_of(&folder, "settings.c", "GOOD");
+    for (arguments, says) in [
+        (
+            &["--reg", "Mode"][..],
+            "\"Mode\" has no \"=\"; write NAME=TYPE:VALUE, such as Mode=dword:1",
+        ),
+        (
+            &["--reg", "Mode=word:1"],
+            "the type \"word\" of Mode does not exist; the types are dword, qword, string, expand-string, multi-string, binary",
+        ),
+        (
+            &["--reg", "Mode=dword:1", "--reg", "MODE=dword:2"],
+            "the value MODE is given twice, as \"dword:1\" and as \"dword:2\"",
+        ),
+    ] {
+        let output = verify(&sys, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn what_may_have_its_messages_in_another_file_is_advised() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = report(&build_of(&folder, "settings.c", "GOOD"), &reg(&SETTINGS));
+    assert_eq!(rules(&report, "advice"), ["error-packet"], "{report:#}");
+    let seen = report["advice"][0]["seen"].as_str().unwrap();
+    assert!(seen.contains("EventMessageFile"), "{seen}");
+}
+
+#[test]
+fn a_driver_that_is_no_minifilter_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("plain.c");
+    let text = "#include <ntddk.h>\nNTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path) { DbgPrint(\"x\"); return STATUS_SUCCESS; }\n";
+    fs::write(&source, text).unwrap();
+    let sys = folder.path().join("plain.sys");
+    compile_c(&[source], &[], &sys).unwrap();
+    let output = verify(&sys, &["--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!(
+            "error: {} is not a minifilter: it imports no function of the filter manager (FLTMGR.SYS); give the .sys of a minifilter.\n",
+            sys.display()
+        )
+    );
+}
+
 fn wait_until(what: &str, done: impl Fn() -> bool) {
     for _ in 0..500 {
         if done() {
@@ -382,7 +661,7 @@ fn wait_until(what: &str, done: impl Fn() -> bool) {
 fn a_killed_bench_leaves_no_worker_behind() {
     let folder = tempfile::tempdir().unwrap();
     let sys = build(&folder, "NEVER_RETURNS");
-    let mut bench = Command::new(env!("CARGO_BIN_EXE_xtask"))
+    let mut bench = xtask()
         .args(["verify", "--json"])
         .arg(&sys)
         .stdout(Stdio::null())

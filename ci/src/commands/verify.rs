@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use testbench::{Bench, Expectations, Policy, Report};
+use testbench::{Bench, Expectations, Policy, Report, Setting, Settings};
 
 /// Put a minifilter `.sys` through the test bench.
 ///
@@ -46,6 +46,15 @@ pub struct Args {
     #[arg(long, conflicts_with = "expect")]
     no_expect: bool,
 
+    /// Give the driver a value in the registry; may be given several times
+    ///
+    /// NAME is a value of the service's Parameters key, KEY\NAME one of a key in it, \NAME one of the service's own key.
+    /// TYPE is dword or qword (decimal, or hexadecimal with 0x), string, expand-string, multi-string (strings with | between
+    /// them) or binary (two hexadecimal digits for each byte). The table [registry] of testbench.toml gives values too:
+    /// NAME = "TYPE:VALUE". A value given here replaces one of the same name there.
+    #[arg(long, value_name = "NAME=TYPE:VALUE", value_parser = Setting::parse)]
+    reg: Vec<Setting>,
+
     /// Print the report as JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -65,12 +74,14 @@ Examples:
       what is wrong, one finding after the other
   cargo xtask verify other.sys --policy refuse-non-mandatory
       the same, and fltmc unload must be refused and sc stop must not
+  cargo xtask verify other.sys --reg Mode=dword:1 --reg 'Rules\\Path=string:C:\\data'
+      a driver that does not start without these settings
   cargo xtask verify my_filter.sys --report verdict.html
       a page to hand on
   cargo xtask verify my_filter.sys --json | jq -r '.findings[].rule'
       for a script
 
-Exit status: 0 no findings, 1 findings, 2 the file could not be loaded.";
+Exit status: 0 no findings, 1 findings, 2 the file is no minifilter or could not be loaded.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PolicyArg {
@@ -146,11 +157,17 @@ fn judge(args: &Args, driver: &Path) -> anyhow::Result<Verdict> {
     let bytes =
         std::fs::read(driver).with_context(|| format!("{} cannot be read", driver.display()))?;
     let (expectations_file, expectations) = expectations(args, driver)?;
+    let mut registry = Settings::default();
+    for setting in &args.reg {
+        registry.add(setting.clone()).map_err(anyhow::Error::msg)?;
+    }
     let bar = progress_bar(args.json);
-    let mut bench = Bench::open(driver)?.progress(|progress| {
-        bar.set_length(progress.known as u64);
-        bar.set_position(progress.done as u64);
-    });
+    let mut bench = Bench::open(driver)?
+        .registry(&registry)
+        .progress(|progress| {
+            bar.set_length(progress.known as u64);
+            bar.set_position(progress.done as u64);
+        });
     if let Some(expectations) = expectations {
         bench = bench.expect(expectations);
     }

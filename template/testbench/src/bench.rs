@@ -16,6 +16,7 @@ use crate::report::{self, FaultPoint, Finding, Import, Observed, Report};
 use crate::rules::view::{Call, View};
 use crate::rules::{self, Case, Judgement, Level};
 use crate::scenario::{Fault, Injected, Scenario, Story};
+use crate::settings::Settings;
 use crate::status;
 use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
 use crate::worker::{Job, ROLE};
@@ -33,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Bench<'a> {
     image: Image,
     expectations: Option<Expectations>,
+    registry: Settings,
     worker: PathBuf,
     limit: Duration,
     progress: Box<dyn Fn(Progress) + Sync + 'a>,
@@ -55,19 +57,36 @@ impl<'a> Bench<'a> {
     /// One sentence that says why the file cannot be loaded.
     pub fn open(driver: &Path) -> Result<Self, Refusal> {
         let driver = std::path::absolute(driver).unwrap_or_else(|_| driver.to_path_buf());
+        let image = Image::open(&driver)?;
+        if !image.is_minifilter() {
+            return Err(Refusal(format!(
+                "{} is not a minifilter: it imports no function of the filter manager (FLTMGR.SYS); give the .sys of a minifilter.",
+                driver.display()
+            )));
+        }
         Ok(Bench {
-            image: Image::open(&driver)?,
+            image,
             expectations: None,
+            registry: Settings::default(),
             worker: std::env::current_exe().unwrap_or_default(),
             limit: Duration::from_secs(5),
             progress: Box::new(|_| {}),
         })
     }
 
-    /// What is expected of the driver.
+    /// What is expected of the driver. Values of the registry that it names are there.
     #[must_use]
     pub fn expect(mut self, expectations: Expectations) -> Self {
+        let given = std::mem::replace(&mut self.registry, expectations.registry.clone());
+        self.registry.replace(&given);
         self.expectations = Some(expectations);
+        self
+    }
+
+    /// Values that the driver finds in the registry; they replace those of the same name in the expectations.
+    #[must_use]
+    pub fn registry(mut self, settings: &Settings) -> Self {
+        self.registry.replace(settings);
         self
     }
 
@@ -136,6 +155,7 @@ impl<'a> Bench<'a> {
             findings,
             advice,
             expectations: self.expectations.clone(),
+            registry: self.registry.clone(),
             milliseconds: begin.elapsed().as_millis(),
         })
     }
@@ -551,6 +571,7 @@ fn play_one(bench: &Bench, scenario: Scenario) -> Result<Trace, Refusal> {
     let job = Job {
         driver: bench.image.path.clone(),
         scenario,
+        registry: bench.registry.clone(),
     };
     let refused = |error: std::io::Error| {
         Refusal(format!(
@@ -623,6 +644,7 @@ fn died(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
             fault: crate::trace::Fault::FastFail {
                 code: "that Windows does not tell".to_owned(),
             },
+            argument: None,
             guarded: false,
         },
         Ok(status) => Ending::Died {

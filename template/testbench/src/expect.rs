@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Refusal;
 use crate::model::operations;
+use crate::settings::Settings;
 
 /// What becomes of a request to unload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub struct Expectations {
     /// The operations with callbacks, by the option's names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
+    /// Values that the driver finds in the registry.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub registry: Settings,
     /// Only the fields that are given count; what is advice stays advice.
     #[serde(skip)]
     pub lenient: bool,
@@ -131,6 +135,33 @@ mod tests {
         let expectations = parse(text).unwrap();
         assert_eq!(expectations.unload_policy, Some(Policy::RefuseNonMandatory));
         assert_eq!(expectations.error_log, Some(ErrorLog::EventLog));
+    }
+
+    #[test]
+    fn values_of_the_registry_are_read_and_refused() {
+        let expectations =
+            parse("[registry]\nMode = \"dword:1\"\n'Sub\\Path' = 'string:C:\\x'\n").unwrap();
+        let names = expectations
+            .registry
+            .all()
+            .iter()
+            .map(|it| it.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["Mode", "Sub\\Path"]);
+        for (text, says) in [
+            ("Mode = 1", "expected a string such as \"dword:1\""),
+            (
+                "Mode = \"1\"",
+                "the value \"1\" of Mode has no type; write TYPE:VALUE",
+            ),
+            ("Mode = \"dword:1\"\nmode = \"dword:2\"", "given twice"),
+        ] {
+            let refusal = parse(&format!("[registry]\n{text}")).unwrap_err();
+            assert!(
+                refusal.starts_with("testbench.toml is not what the bench expects: "),
+                "{refusal}"
+            );
+            assert!(refusal.contains(says), "{refusal}");
+        }
     }
 
     #[test]

@@ -52,6 +52,44 @@ pub fn set_up() -> io::Result<()> {
     os::catch_traps()
 }
 
+/// Where the page that kernel and user mode share is, for a range in it.
+#[must_use]
+pub fn shared_page(address: u64, length: usize) -> Option<u64> {
+    let page = SHARED_PAGE.load(Ordering::Relaxed);
+    let offset = address.checked_sub(SHARED_DATA)?;
+    (page != 0 && length <= PAGE && offset <= (PAGE - length) as u64).then(|| page + offset)
+}
+
+/// Ends the scenario: the model was told to touch memory where there can be none.
+pub fn not_memory(address: u64, how: Use) -> ! {
+    let fault = Fault::Memory {
+        how,
+        address,
+        target: memory::target(address, 0),
+    };
+    in_model(fault, || format!("it {how} 0x{address:x}"))
+}
+
+/// Ends the scenario with a fault in the model: the driver's, if it called one of the model's functions.
+fn in_model(fault: Fault, what: impl FnOnce() -> String) -> ! {
+    let at = model::here();
+    if at.rva.is_none() && at.function.is_none() {
+        model::internal(what());
+    }
+    let argument = match &fault {
+        Fault::Memory {
+            address, target, ..
+        } if *target != Target::Stack => model::argument(*address),
+        _ => None,
+    };
+    model::end(Ending::Fault {
+        at,
+        fault,
+        argument,
+        guarded: false,
+    })
+}
+
 /// Decides on an exception: changes the registers and returns, or ends the scenario.
 pub fn on_trap(trap: Trap, cpu: &mut Cpu) {
     match trap {
@@ -196,14 +234,6 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
             ..
         }
     );
-    let at = if in_driver {
-        memory::place(cpu.rip, None)
-    } else if jumped {
-        // Whoever called that address left the way back on the stack.
-        memory::place(guest::read(rsp), None)
-    } else {
-        model::here()
-    };
     let fault = match trap {
         Trap::Access { address, how } => Fault::Memory {
             how,
@@ -214,8 +244,8 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
         Trap::Illegal => Fault::Other {
             what: "runs an instruction that does not exist (ud2, as compilers place where code must not arrive)".to_owned(),
         },
-        Trap::Breakpoint => Fault::Other {
-            what: "runs int3, a breakpoint: with no debugger attached Windows stops".to_owned(),
+        Trap::Breakpoint => Fault::Breakpoint {
+            what: "runs int3".to_owned(),
         },
         Trap::Divide => Fault::Other {
             what: "divides by zero or overflows in a division".to_owned(),
@@ -224,11 +254,23 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
             what: "raises a processor exception".to_owned(),
         },
     };
-    if !in_driver && at.rva.is_none() && !jumped {
-        model::internal(format!("{trap:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip));
-    }
+    let at = if in_driver {
+        memory::place(cpu.rip, None)
+    } else if jumped {
+        // Whoever called that address left the way back on the stack.
+        memory::place(guest::read(rsp), None)
+    } else {
+        in_model(fault, || {
+            format!("{trap:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip)
+        })
+    };
     let guarded = in_driver && memory::is_loaded() && memory::has_handler(cpu.rip);
-    model::end(Ending::Fault { at, fault, guarded })
+    model::end(Ending::Fault {
+        at,
+        fault,
+        argument: None,
+        guarded,
+    })
 }
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
@@ -261,11 +303,12 @@ fn protection(cpu: &Cpu) -> Fault {
         [0xCD, 0x29, ..] => Fault::FastFail {
             code: fast_fail(cpu.gpr[1] as u32),
         },
-        [0xCD, 0x2C, ..] => Fault::Other {
-            what: "fails an assertion (int 2Ch)".to_owned(),
+        [0xCD, 0x2C, ..] => Fault::Assertion {
+            what: "an assertion does not hold (int 2Ch, as FLT_ASSERT and NT_ASSERT compile to)"
+                .to_owned(),
         },
-        [0xCD, 0x2D, ..] => Fault::Other {
-            what: "asks for the debugger (int 2Dh)".to_owned(),
+        [0xCD, 0x2D, ..] => Fault::Breakpoint {
+            what: "calls the debugger (int 2Dh)".to_owned(),
         },
         [0xCD, number, ..] => privileged(&format!("int {number:02X}h")),
         [0xFA, ..] => privileged("cli"),

@@ -127,6 +127,14 @@ impl Image {
         take_apart(path, data)
     }
 
+    /// Whether it imports anything from the filter manager.
+    #[must_use]
+    pub fn is_minifilter(&self) -> bool {
+        self.imports
+            .iter()
+            .any(|import| import.dll.eq_ignore_ascii_case("FLTMGR.SYS"))
+    }
+
     /// The section that holds an address.
     #[must_use]
     pub fn section_at(&self, rva: usize) -> Option<&Section> {

@@ -10,16 +10,17 @@ use crate::model::{
     self, devices, emit, end, enter, filter, must, operations, ports, registry, volumes, with, work,
 };
 use crate::scenario::{Scenario, Story};
+use crate::settings::Settings;
 use crate::status::Status;
 use crate::trace::{Ending, Event, Routine, Stage};
 
 /// Plays a scenario to its end; the events go to standard output.
-pub fn play(image: Image, scenario: &Scenario) -> ! {
+pub fn play(image: Image, scenario: &Scenario, registry: &Settings) -> ! {
     let service = image.path.file_stem().map_or_else(
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    must(model::set_up(scenario.clone(), service.clone()));
+    must(model::set_up(scenario.clone(), service.clone(), registry));
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, model::bind));
     let entry = base + u64::from(entry);
@@ -44,7 +45,8 @@ fn stage(stage: Stage) {
 /// `DriverEntry` and what the I/O manager does around it. True where the driver stays.
 fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
     stage(Stage::Load);
-    let driver = devices::new_driver_object(base, size, entry, service);
+    let name = format!("\\FileSystem\\{service}");
+    let driver = devices::new_driver_object(base, size, entry, &name, service);
     with(|state| state.filter.driver = driver);
     let path = model::system_string(
         &registry::path_of(service),

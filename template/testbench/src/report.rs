@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::expect::{Expectations, Policy};
 use crate::model;
+use crate::settings::Settings;
 use crate::trace::{LogEntry, Place};
 
 /// What the bench found about a driver.
@@ -24,6 +25,8 @@ pub struct Report {
     pub observed: Observed,
     /// What it was expected to do.
     pub expectations: Option<Expectations>,
+    /// The values that it found in the registry because they were given.
+    pub registry: Settings,
     /// How many scenarios were played.
     pub scenarios: usize,
     /// How many calls were made to fail in them, or to return something unusual.

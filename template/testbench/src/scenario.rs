@@ -21,7 +21,7 @@ pub enum Story {
     DeviceInUse,
     /// Load, and `fltmc unload` before the reinitialization routine had its turn.
     EarlyUnload,
-    /// Load with settings in the registry that cannot be meant, `fltmc unload`.
+    /// Load with invalid settings in the registry, `fltmc unload`.
     OddSettings,
 }
 
@@ -48,9 +48,10 @@ impl Story {
             Story::Life | Story::ServiceStop | Story::Shutdown => true,
             Story::DeviceInUse => acquired(Kind::Device),
             Story::EarlyUnload => acquired(Kind::Reinitialization),
-            Story::OddSettings => life.events.iter().any(
-                |event| matches!(event, Event::Call { function, .. } if function == "ZwQueryValueKey"),
-            ),
+            Story::OddSettings => life
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::NotInRegistry { value: Some(_), .. })),
         }
     }
 }

@@ -105,6 +105,25 @@ pub enum Event {
         /// `IoStatus.Status` afterwards.
         after: Status,
     },
+    /// The driver asked for a key or a value that the registry has not.
+    NotInRegistry {
+        /// The key.
+        key: String,
+        /// The value; none where the key itself was asked for.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        value: Option<String>,
+        /// The name of the setting that would give it; none where no setting can.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        setting: Option<String>,
+        /// The driver got an invalid value instead.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        odd: bool,
+    },
+    /// An object got a security descriptor whose DACL is NULL, which lets everyone in.
+    NullDacl {
+        /// The object.
+        object: String,
+    },
     /// The driver object after a failed `DriverEntry`.
     DispatchAfterFailure {
         /// The entry for `IRP_MJ_FLUSH_BUFFERS` still is the driver's.
@@ -187,6 +206,8 @@ pub enum Routine {
         /// The flag.
         mandatory: bool,
     },
+    /// The `DriverUnload` that the driver object had when the filter was registered.
+    DriverUnload,
     /// `InstanceSetupCallback`.
     InstanceSetup {
         /// The volume.
@@ -231,9 +252,9 @@ impl Routine {
     #[must_use]
     pub fn is_void(&self) -> bool {
         match self {
-            Routine::InstanceTeardownStart { .. } | Routine::InstanceTeardownComplete { .. } => {
-                true
-            }
+            Routine::DriverUnload
+            | Routine::InstanceTeardownStart { .. }
+            | Routine::InstanceTeardownComplete { .. } => true,
             Routine::Other { routine } => {
                 routine.starts_with("ContextCleanup")
                     || routine.starts_with("KDEFERRED")
@@ -250,6 +271,12 @@ impl Routine {
             }
             _ => false,
         }
+    }
+
+    /// Whether the driver takes itself down in it.
+    #[must_use]
+    pub fn is_unload(&self) -> bool {
+        matches!(self, Routine::FilterUnload { .. } | Routine::DriverUnload)
     }
 
     /// The routine without the volume and the variant of the operation: where in the driver it is.
@@ -289,6 +316,7 @@ impl fmt::Display for Routine {
             Routine::FilterUnload { mandatory: false } => {
                 f.write_str("FilterUnloadCallback (not mandatory)")
             }
+            Routine::DriverUnload => f.write_str("DriverUnload"),
             Routine::InstanceSetup { volume } => write!(f, "InstanceSetupCallback on {volume}"),
             Routine::InstanceQueryTeardown { volume } => {
                 write!(f, "InstanceQueryTeardownCallback on {volume}")
@@ -473,6 +501,9 @@ pub enum Ending {
         at: Place,
         /// What it did.
         fault: Fault,
+        /// The argument that led the system's function there.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        argument: Option<Argument>,
         /// The code has an exception handler, which the bench does not run.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         guarded: bool,
@@ -526,6 +557,25 @@ pub enum Ending {
     },
 }
 
+/// An argument of a call of the driver's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Its position, counted from 1.
+    pub number: usize,
+    /// The member of the structure that it points to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub member: Option<String>,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(member) = &self.member {
+            write!(f, "the member {member} of ")?;
+        }
+        write!(f, "argument {}", self.number)
+    }
+}
+
 /// Where in the driver something happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
@@ -577,7 +627,17 @@ pub enum Fault {
         /// The code in ECX, with its name.
         code: String,
     },
-    /// Anything else: `int3`, an assertion, a division by zero.
+    /// An assertion that does not hold: `int 2Ch`, `RtlAssert`.
+    Assertion {
+        /// What.
+        what: String,
+    },
+    /// A breakpoint: `int3`, `DbgBreakPoint`.
+    Breakpoint {
+        /// What.
+        what: String,
+    },
+    /// Anything else: an invalid instruction, a division by zero.
     Other {
         /// What.
         what: String,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::image::Image;
 use crate::play;
 use crate::scenario::Scenario;
+use crate::settings::Settings;
 
 /// The environment variable that makes a program a worker.
 pub const ROLE: &str = "MINIFILTER_TESTBENCH_WORKER";
@@ -24,6 +25,8 @@ pub struct Job {
     pub driver: PathBuf,
     /// The scenario.
     pub scenario: Scenario,
+    /// Values in the registry.
+    pub registry: Settings,
 }
 
 /// Serves as a worker if this process was started as one.
@@ -55,7 +58,7 @@ pub fn run() -> ExitCode {
         std::process::exit(3);
     });
     match Image::open(&job.driver) {
-        Ok(image) => play::play(image, &job.scenario),
+        Ok(image) => play::play(image, &job.scenario, &job.registry),
         Err(refusal) => crate::model::internal(refusal.to_string()),
     }
 }

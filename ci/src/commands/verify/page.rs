@@ -96,6 +96,9 @@ fn facts(verdict: &Verdict) -> Markup {
             @if let Some(file) = &verdict.expectations_file {
                 tr { th { "Expectations" } td.mono { (file.display()) } }
             }
+            @for setting in report.registry.all() {
+                tr { th { "Registry" } td.mono { (setting.name) " = " (setting.text) } }
+            }
             @for sentence in report.log.iter().filter_map(|entry| entry.sentence.as_ref()) {
                 tr { th { "Event log" } td { (sentence) } }
             }

@@ -97,6 +97,9 @@ fn head(verdict: &Verdict, name: &str) {
     if let Some(file) = &verdict.expectations_file {
         line("expected", file.display().to_string());
     }
+    for setting in report.registry.all() {
+        line("registry", format!("{} = {}", setting.name, setting.text));
+    }
     let mut sentences = report
         .log
         .iter()

@@ -7,8 +7,8 @@
 
 use super::volumes;
 use super::{
-    APC, DISPATCH, Fails, acquire, bad_handle, emit, enter, filter, functions, held_once, misuse,
-    must, release, with,
+    APC, DISPATCH, Fails, Optional, acquire, bad_handle, emit, enter, filter, functions, held_once,
+    misuse, must, release, with,
 };
 use crate::memory::{self, Purpose};
 use crate::status::{self, Status};
@@ -86,7 +86,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     }
     /// Sets an instance's context.
     [APC, SET_FAILS]
-    fn FltSetInstanceContext(instance: u64, how: u32, new: u64, old: u64) -> Status {
+    fn FltSetInstanceContext(instance: u64, how: u32, new: u64, old: Optional) -> Status {
         set(INSTANCE, (instance_object(instance), 0), how, new, old)
     }
     /// Gets an instance's context.
@@ -95,13 +95,13 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         get(INSTANCE, (instance_object(instance), 0), out)
     }
     /// Deletes an instance's context.
-    [APC, GET_FAILS]
-    fn FltDeleteInstanceContext(instance: u64, old: u64) -> Status {
+    [APC, Fails::Never]
+    fn FltDeleteInstanceContext(instance: u64, old: Optional) -> Status {
         remove(INSTANCE, (instance_object(instance), 0), old)
     }
     /// Sets a volume's context.
     [APC, SET_FAILS]
-    fn FltSetVolumeContext(volume: u64, how: u32, new: u64, old: u64) -> Status {
+    fn FltSetVolumeContext(volume: u64, how: u32, new: u64, old: Optional) -> Status {
         set(VOLUME, (volume, 0), how, new, old)
     }
     /// Gets a volume's context.
@@ -111,14 +111,14 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         get(VOLUME, (volume, 0), out)
     }
     /// Deletes a volume's context.
-    [APC, GET_FAILS]
-    fn FltDeleteVolumeContext(filter: u64, volume: u64, old: u64) -> Status {
+    [APC, Fails::Never]
+    fn FltDeleteVolumeContext(filter: u64, volume: u64, old: Optional) -> Status {
         filter::check(filter);
         remove(VOLUME, (volume, 0), old)
     }
     /// Sets a file's context.
     [APC, SET_FAILS]
-    fn FltSetFileContext(instance: u64, file: u64, how: u32, new: u64, old: u64) -> Status {
+    fn FltSetFileContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(FILE, instance, file, how, new, old)
     }
     /// Gets a file's context.
@@ -127,13 +127,13 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         get_on_file(FILE, instance, file, out)
     }
     /// Deletes a file's context.
-    [APC, GET_FAILS]
-    fn FltDeleteFileContext(instance: u64, file: u64, old: u64) -> Status {
+    [APC, Fails::Never]
+    fn FltDeleteFileContext(instance: u64, file: u64, old: Optional) -> Status {
         remove(FILE, (instance_object(instance), file), old)
     }
     /// Sets a stream's context.
     [APC, SET_FAILS]
-    fn FltSetStreamContext(instance: u64, file: u64, how: u32, new: u64, old: u64) -> Status {
+    fn FltSetStreamContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(STREAM, instance, file, how, new, old)
     }
     /// Gets a stream's context.
@@ -142,13 +142,13 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         get_on_file(STREAM, instance, file, out)
     }
     /// Deletes a stream's context.
-    [APC, GET_FAILS]
-    fn FltDeleteStreamContext(instance: u64, file: u64, old: u64) -> Status {
+    [APC, Fails::Never]
+    fn FltDeleteStreamContext(instance: u64, file: u64, old: Optional) -> Status {
         remove(STREAM, (instance_object(instance), file), old)
     }
     /// Sets a stream handle's context.
     [APC, SET_FAILS]
-    fn FltSetStreamHandleContext(instance: u64, file: u64, how: u32, new: u64, old: u64) -> Status {
+    fn FltSetStreamHandleContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(STREAM_HANDLE, instance, file, how, new, old)
     }
     /// Gets a stream handle's context.
@@ -157,8 +157,8 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         get_on_file(STREAM_HANDLE, instance, file, out)
     }
     /// Deletes a stream handle's context.
-    [APC, GET_FAILS]
-    fn FltDeleteStreamHandleContext(instance: u64, file: u64, old: u64) -> Status {
+    [APC, Fails::Never]
+    fn FltDeleteStreamHandleContext(instance: u64, file: u64, old: Optional) -> Status {
         remove(STREAM_HANDLE, (instance_object(instance), file), old)
     }
     /// Whether a file system supports stream contexts.
@@ -259,7 +259,9 @@ fn allocate(kind: u16, size: u64, pool: u32, out: u64) -> Status {
         Purpose::PagedPool
     };
     let what = format!("the context ({})", kind_name(kind));
-    let address = must(memory::allocate(size as usize, purpose, what.clone()));
+    let Ok(address) = memory::allocate(size as usize, purpose, what.clone()) else {
+        return status::INSUFFICIENT_RESOURCES;
+    };
     with(|state| {
         state.contexts.live.push(Context {
             address,

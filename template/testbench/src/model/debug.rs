@@ -4,7 +4,7 @@
 
 use super::{ANY, Fails, functions, here};
 use crate::status::{self, Status};
-use crate::trace::Ending;
+use crate::trace::{Ending, Fault};
 use crate::{guest, memory};
 
 functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
@@ -35,25 +35,27 @@ functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     /// A failed assertion.
     [ANY, Fails::Never]
     fn RtlAssert(text: u64, file: u64, line: u32, _message: u64) {
-        let at = here();
         let (text, file) = (guest::narrow(text, 200), guest::narrow(file, 200));
-        super::end(Ending::Bugcheck {
-            at,
-            code: 0,
-            parameters: [0; 4],
-            meaning: format!("the assertion {text} failed in {file}, line {line}"),
-        });
+        let what = format!("the assertion {text} does not hold ({file}, line {line})");
+        stop(Fault::Assertion { what });
     }
     /// A breakpoint: with no debugger attached Windows stops.
     [ANY, Fails::Never]
-    fn DbgBreakPoint() {
-        super::end(Ending::Bugcheck {
-            at: here(),
-            code: 0,
-            parameters: [0; 4],
-            meaning: "DbgBreakPoint with no debugger attached".to_owned(),
-        });
+    fn DbgBreakPoint() { stop(Fault::Breakpoint { what: "calls DbgBreakPoint".to_owned() }); }
+    /// A breakpoint that tells the debugger something.
+    [ANY, Fails::Never]
+    fn DbgBreakPointWithStatus(_status: u32) {
+        stop(Fault::Breakpoint { what: "calls DbgBreakPointWithStatus".to_owned() });
     }
+}
+
+fn stop(fault: Fault) -> ! {
+    super::end(Ending::Fault {
+        at: here(),
+        fault,
+        argument: None,
+        guarded: false,
+    })
 }
 
 fn bugcheck(code: u32, parameters: [u64; 4]) -> ! {

@@ -100,11 +100,6 @@ fn decode(entry: u64, size: usize) -> LogEntry {
         }
     }
     let template = memory::message(code);
-    if template.is_none() && !in_iologmsg(code) {
-        problems.push(format!(
-            "ErrorCode is 0x{code:08X}, which is neither in the driver's message table nor an IO_ERR_ code: Event Viewer shows no sentence"
-        ));
-    }
     let sentence = template.map(|template| render(&template, &strings));
     LogEntry {
         code,
@@ -125,11 +120,6 @@ fn string(entry: u64, at: usize, size: usize) -> Option<Vec<u16>> {
         }
     }
     None
-}
-
-/// `IO_ERR_` and its kin: the facility of `IoLogMsg.dll`.
-fn in_iologmsg(code: u32) -> bool {
-    code & 0x0FFF_0000 == 0x0004_0000 && matches!(code & 0xFFFF, 1..=0x100)
 }
 
 /// Puts the strings into a message: `%1` is the device or driver, the packet's strings follow.

@@ -21,6 +21,8 @@ use crate::trace::{Event, Kind, Misuse, Registration, Routine, Unload};
 pub struct Manager {
     /// The driver object.
     pub driver: u64,
+    /// The `DriverUnload` that the driver object had when the filter was registered; 0 where it had none.
+    pub driver_unload: u64,
     /// The handle; 0 where nothing is registered.
     pub handle: u64,
     /// `FltStartFiltering` was called and did not fail.
@@ -256,16 +258,19 @@ fn register(driver: u64, address: u64, out: u64) -> Status {
     }
     let handle = memory::handle("the filter handle".to_owned());
     guest::write(out, handle);
-    // FltMgr puts its own routine here, or none where there is no unload callback.
-    let unload = if callbacks.unload == 0 {
-        0
-    } else {
-        thunk("FLTMGR.SYS", "DriverUnload")
+    // FltMgr puts its own routine here, or none where there is no unload callback, and keeps what it finds.
+    let own = thunk("FLTMGR.SYS", "DriverUnload");
+    let driver_unload = match guest::read::<u64>(driver + driver_object::UNLOAD) {
+        // The driver registers again.
+        found if found == own => with(|state| state.filter.driver_unload),
+        found => found,
     };
+    let unload = if callbacks.unload == 0 { 0 } else { own };
     guest::write(driver + driver_object::UNLOAD, unload);
     with(|state| {
         state.filter = Manager {
             driver,
+            driver_unload,
             handle,
             registration: digest.clone(),
             callbacks,
@@ -398,12 +403,20 @@ pub fn unload(mandatory: bool) -> bool {
             registered: with(|state| state.filter.handle) != 0,
         }
     };
-    emit(&Event::Unload { mandatory, outcome });
-    operations::complete_in_flight();
-    match outcome {
+    let unloads = match outcome {
         Unload::Called { status, .. } => mandatory || status.is_success(),
         _ => false,
+    };
+    if unloads && !is_registered() {
+        // FltMgr's own DriverUnload calls the one that it found.
+        let found = with(|state| state.filter.driver_unload);
+        if found != 0 {
+            let _ = enter(Routine::DriverUnload, super::PASSIVE, 1, found, &[driver]);
+        }
     }
+    emit(&Event::Unload { mandatory, outcome });
+    operations::complete_in_flight();
+    unloads
 }
 
 /// Whether the filter is registered.

@@ -4,10 +4,11 @@
 //! zeroes and accepts every write; nothing is kept.
 
 use super::layout::callback_data;
+use super::process::once;
 use super::volumes;
 use super::{
-    APC, DISPATCH, Fails, PASSIVE, acquire, bad_handle, filter, functions, must, must_release,
-    operations, system_block,
+    APC, DISPATCH, Fails, Optional, PASSIVE, acquire, bad_handle, filter, functions, held_once,
+    must, must_release, operations, system_block,
 };
 use crate::status::{self, Status};
 use crate::trace::Kind;
@@ -26,25 +27,23 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         filter: u64, _instance: u64, handle: u64, _access: u32, _attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
-        open(handle, 0, io_status)
+        open(handle, 0, io_status, &volume(0))
     }
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
-        filter: u64, instance: u64, handle: u64, file: u64, _access: u32, _attributes: u64, io_status: u64,
+        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, _attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
-        let _ = instance;
-        open(handle, file, io_status)
+        open(handle, file, io_status, &volume(instance))
     }
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
-        filter: u64, instance: u64, handle: u64, file: u64, _access: u32, _attributes: u64, io_status: u64,
+        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, _attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
-        let _ = instance;
-        open(handle, file, io_status)
+        open(handle, file, io_status, &volume(instance))
     }
     /// Closes its handle.
     [PASSIVE, Fails::Never]
@@ -55,7 +54,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Reads below the filter.
     [PASSIVE, IO_FAILS]
     fn FltReadFile(
-        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: u64,
+        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: Optional,
     ) -> Status {
         check(instance, file);
         guest::fill(buffer, 0, length as usize);
@@ -65,7 +64,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Writes below the filter.
     [PASSIVE, IO_FAILS]
     fn FltWriteFile(
-        instance: u64, file: u64, _offset: u64, length: u32, _buffer: u64, _flags: u32, written: u64,
+        instance: u64, file: u64, _offset: u64, length: u32, _buffer: u64, _flags: u32, written: Optional,
     ) -> Status {
         check(instance, file);
         guest::write_if(written, length);
@@ -74,7 +73,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Asks for a file's information.
     [PASSIVE, Fails::With(&[status::VOLUME_DISMOUNTED])]
     fn FltQueryInformationFile(
-        instance: u64, file: u64, buffer: u64, length: u32, _class: u32, returned: u64,
+        instance: u64, file: u64, buffer: u64, length: u32, _class: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
         guest::fill(buffer, 0, length as usize);
@@ -96,7 +95,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
             bad_handle("instance handle", instance);
         }
         guest::fill(buffer, 0, length as usize);
-        guest::write_if(io_status, 0_u32);
+        guest::write(io_status, 0_u32);
         status::SUCCESS
     }
     /// Flushes a file.
@@ -108,7 +107,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Sends a control code to the file system, which does not know it.
     [PASSIVE, IO_FAILS]
     fn FltFsControlFile(
-        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: u64,
+        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
         guest::write_if(returned, 0_u32);
@@ -117,7 +116,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Sends a control code to the device, which does not know it.
     [PASSIVE, IO_FAILS]
     fn FltDeviceIoControlFile(
-        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: u64,
+        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
         guest::write_if(returned, 0_u32);
@@ -182,7 +181,7 @@ fn open_by_name(handle: u64, attributes: u64, io_status: u64) -> Status {
         return status::INVALID_PARAMETER;
     }
     if super::devices::files_are_up() {
-        open(handle, 0, io_status)
+        open(handle, 0, io_status, &volume(0))
     } else {
         status::OBJECT_NAME_NOT_FOUND
     }
@@ -197,16 +196,50 @@ fn check(instance: u64, file: u64) {
     }
 }
 
-fn open(out: u64, file: u64, io_status: u64) -> Status {
-    let handle = super::registry::new_handle(Kind::Handle, "a file");
+/// What handles to files are called.
+const A_FILE: &str = "a file";
+
+/// The file object behind a handle, if it is one to a file.
+#[must_use]
+pub fn file_of(handle: u64) -> Option<u64> {
+    if held_once(Kind::Handle, handle).as_deref() != Some(A_FILE) {
+        return None;
+    }
+    let file = once(&format!("the file object of handle {handle}"), || {
+        file_object(&volumes::first())
+    });
+    Some(file)
+}
+
+fn file_object(volume: &volumes::Volume) -> u64 {
+    let what = "a file object that the driver opened";
+    operations::file_on(volume, "\\documents\\opened.txt", what)
+}
+
+/// The volume that a file is opened on: that of the instance, or the first.
+fn volume(instance: u64) -> volumes::Volume {
+    if instance == 0 {
+        return volumes::first();
+    }
+    match volumes::by_instance(instance) {
+        Some(instance) => instance.volume,
+        None => bad_handle("instance handle", instance),
+    }
+}
+
+fn open(out: u64, file: u64, io_status: u64, volume: &volumes::Volume) -> Status {
+    let handle = super::registry::new_handle(Kind::Handle, A_FILE);
     guest::write(out, handle);
     if file != 0 {
-        guest::write(
-            file,
-            super::devices::referenced("the file object that the driver opened"),
+        let object = file_object(volume);
+        acquire(
+            Kind::Reference,
+            object,
+            "the file object that the driver opened",
         );
+        guest::write(file, object);
     }
-    guest::write_if(io_status, 0_u32);
-    guest::write_if(io_status + 8, 1_u64);
+    guest::write(io_status, 0_u32);
+    guest::write(io_status + 8, 1_u64);
     status::SUCCESS
 }

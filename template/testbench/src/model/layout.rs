@@ -7,14 +7,20 @@
 pub mod driver_object {
     /// `Type`, `Size`.
     pub const HEAD: u64 = 0x00;
+    /// `DeviceObject`.
+    pub const DEVICE: u64 = 0x08;
     /// `DriverStart`.
     pub const START: u64 = 0x18;
     /// `DriverSize`.
     pub const LENGTH: u64 = 0x20;
+    /// `DriverSection`, which is the loader's.
+    pub const SECTION: u64 = 0x28;
     /// `DriverExtension`.
     pub const EXTENSION: u64 = 0x30;
     /// `DriverName`.
     pub const NAME: u64 = 0x38;
+    /// `HardwareDatabase`.
+    pub const HARDWARE: u64 = 0x48;
     /// `FastIoDispatch`.
     pub const FAST_IO: u64 = 0x50;
     /// `DriverInit`.
@@ -33,16 +39,24 @@ pub mod device_object {
     pub const DRIVER: u64 = 0x08;
     /// `NextDevice`.
     pub const NEXT: u64 = 0x10;
+    /// `AttachedDevice`, which is opaque.
+    pub const ATTACHED: u64 = 0x18;
     /// `Flags`.
     pub const FLAGS: u64 = 0x30;
     /// `Characteristics`.
     pub const CHARACTERISTICS: u64 = 0x34;
+    /// `Vpb`, which is opaque.
+    pub const VPB: u64 = 0x38;
     /// `DeviceExtension`.
     pub const EXTENSION: u64 = 0x40;
     /// `DeviceType`.
     pub const TYPE: u64 = 0x48;
     /// `StackSize`.
     pub const STACK_SIZE: u64 = 0x4C;
+    /// `SectorSize`.
+    pub const SECTOR_SIZE: u64 = 0x130;
+    /// `DeviceObjectExtension`, which is opaque.
+    pub const OBJECT_EXTENSION: u64 = 0x138;
     /// The size.
     pub const SIZE: usize = 0x150;
 }
@@ -53,6 +67,8 @@ pub mod file_object {
     pub const HEAD: u64 = 0x00;
     /// `DeviceObject`.
     pub const DEVICE: u64 = 0x08;
+    /// `Vpb`.
+    pub const VPB: u64 = 0x10;
     /// `FsContext`.
     pub const FS_CONTEXT: u64 = 0x18;
     /// `FsContext2`.
@@ -63,8 +79,40 @@ pub mod file_object {
     pub const FLAGS: u64 = 0x50;
     /// `FileName`.
     pub const NAME: u64 = 0x58;
+    /// `FileObjectExtension`, which is opaque.
+    pub const OBJECT_EXTENSION: u64 = 0xD0;
     /// The size.
     pub const SIZE: usize = 0xD8;
+}
+
+/// `FSRTL_ADVANCED_FCB_HEADER`: where `FsContext` of a file points.
+pub mod fcb_header {
+    /// `NodeTypeCode`, `NodeByteSize`, `Flags`, `IsFastIoPossible`, `Flags2`, `Version`.
+    pub const HEAD: u64 = 0x00;
+    /// `Resource`, the file system's own.
+    pub const RESOURCE: u64 = 0x08;
+    /// `PagingIoResource`, the file system's own.
+    pub const PAGING_RESOURCE: u64 = 0x10;
+    /// `AllocationSize`, `FileSize`, `ValidDataLength`.
+    pub const SIZES: [u64; 3] = [0x18, 0x20, 0x28];
+    /// `FilterContexts`, a list.
+    pub const CONTEXTS: u64 = 0x38;
+    /// The size.
+    pub const SIZE: usize = 0x70;
+}
+
+/// `VPB`.
+pub mod vpb {
+    /// `Type`, `Size`.
+    pub const HEAD: u64 = 0x00;
+    /// `Flags`.
+    pub const FLAGS: u64 = 0x04;
+    /// `DeviceObject`.
+    pub const DEVICE: u64 = 0x08;
+    /// `RealDevice`.
+    pub const REAL_DEVICE: u64 = 0x10;
+    /// The size.
+    pub const SIZE: usize = 0x60;
 }
 
 /// `FLT_CALLBACK_DATA`.
@@ -195,6 +243,8 @@ pub mod irp {
     pub const LOCATION: u64 = 0x42;
     /// `UserBuffer`.
     pub const USER_BUFFER: u64 = 0x70;
+    /// `Tail.Overlay.Thread`.
+    pub const THREAD: u64 = 0x98;
     /// `Tail.Overlay.CurrentStackLocation`.
     pub const STACK: u64 = 0xB8;
     /// The size of `IRP`.

@@ -5,8 +5,8 @@
 //! A lock that is never released to whoever waits for it is a hang, and is named at once.
 
 use super::{
-    ANY, APC, DISPATCH, Fails, acquire, functions, hang, held_once, irql_name, misuse, release,
-    set_irql, with, work,
+    ANY, APC, DISPATCH, Fails, Optional, acquire, functions, hang, held_once, irql_name, misuse,
+    release, set_irql, with, work,
 };
 use crate::guest;
 use crate::status::{self, Status};
@@ -169,11 +169,11 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn KeReleaseSemaphore(semaphore: u64, _increment: i32, by: i32, _wait: u8) -> i32 {
         let count = guest::read::<i32>(semaphore + 4);
-        signal(semaphore, count + by)
+        signal(semaphore, count.wrapping_add(by))
     }
     /// Waits.
     [DISPATCH, Fails::Never]
-    fn KeWaitForSingleObject(object: u64, _reason: u32, _mode: u8, _alertable: u8, timeout: u64) -> Status {
+    fn KeWaitForSingleObject(object: u64, _reason: u32, _mode: u8, _alertable: u8, timeout: Optional) -> Status {
         wait(object, timeout)
     }
     /// Waits for time to pass.
@@ -249,7 +249,7 @@ functions! { pub FLT_LOCKS = "FLTMGR.SYS", "fltkernel.h";
     fn FltReleasePushLockEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
     /// Waits, unless the thread ends.
     [APC, Fails::With(&[status::CANCELLED])]
-    fn FltCancellableWaitForSingleObject(object: u64, timeout: u64, _data: u64) -> Status {
+    fn FltCancellableWaitForSingleObject(object: u64, timeout: Optional, _data: u64) -> Status {
         wait(object, timeout)
     }
 }

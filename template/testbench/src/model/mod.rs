@@ -37,7 +37,7 @@ pub mod text;
 pub mod volumes;
 pub mod work;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -46,8 +46,9 @@ use crate::image::Import;
 use crate::memory::{self, Purpose};
 use crate::os::{self, Access, PAGE};
 use crate::scenario::{Injected, Scenario};
+use crate::settings::Settings;
 use crate::status::{self, Status};
-use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine};
+use crate::trace::{Argument, Ending, Event, Kind, Misuse, Place, Routine};
 use crate::{fault, guest};
 
 /// `PASSIVE_LEVEL`.
@@ -85,8 +86,13 @@ pub struct Function {
     pub irql: u8,
     /// How it can fail.
     pub fails: Fails,
+    /// Its arguments: name and type, as the model declares them.
+    arguments: &'static [(&'static str, &'static str)],
     entry: fn() -> usize,
 }
+
+/// An address that may be NULL.
+pub type Optional = u64;
 
 impl Function {
     /// The title of its document.
@@ -100,12 +106,18 @@ impl Function {
 ///
 /// ```text
 /// functions! { pub TABLE = "module", "header";
-///     [highest IRQL, how it fails, clears output] fn Name(argument: type) -> type { what it does }
+///     [highest IRQL, how it fails, clears output, unless condition] fn Name(argument: type) -> type { what it does }
 /// }
 /// ```
+///
+/// - `clears`: the output is NULL when the call fails.
+/// - `unless`: a call whose arguments meet the condition cannot fail. A function that acquires or gives back, depending
+///   on an argument, fails only where it acquires.
+/// - An argument that the function does not look at begins with `_`; the address of an argument that may be NULL is
+///   [`Optional`], every other address or size a `u64`.
 macro_rules! functions {
     ($vis:vis $table:ident = $dll:literal, $header:literal;
-     $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident)?]
+     $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident)? $(, unless $cannot:expr)?]
        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
         $(
             $(#[$doc])*
@@ -117,11 +129,16 @@ macro_rules! functions {
                     header: $header,
                     irql: $irql,
                     fails: $fails,
+                    arguments: &[$((stringify!($argument), stringify!($type))),*],
                     entry: || $name as *const () as usize,
                 };
-                // A call that fails leaves NULL there.
-                $($crate::guest::write($out, 0_u64);)?
-                $crate::model::run(&DECLARED, || $body)
+                $crate::model::run(
+                    &DECLARED,
+                    &[$($crate::model::Word::word($argument)),*],
+                    false $(|| $cannot)?,
+                    || { $($crate::guest::write($out, 0_u64);)? },
+                    || $body,
+                )
             }
         )*
         #[doc = concat!("The functions of ", $dll, " in ", $header, " that this file has.")]
@@ -132,6 +149,7 @@ macro_rules! functions {
                 header: $header,
                 irql: $irql,
                 fails: $fails,
+                arguments: &[$((stringify!($argument), stringify!($type))),*],
                 entry: || $name as *const () as usize,
             }
         ),*];
@@ -165,11 +183,13 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         registry::REGISTRY,
         security::SECURITY,
         security::WDM_SECURITY,
+        security::WDMSEC_SECURITY,
         strings::STRINGS,
         strings::NTDDK_STRINGS,
         text::TEXT,
         debug::DEBUG,
         process::PROCESS,
+        process::VERSION,
         process::FLT_PROCESS,
         runtime::RUNTIME,
     ]
@@ -298,10 +318,10 @@ const MOST_EVENTS: u32 = 200_000;
 /// # Errors
 ///
 /// The operating system's own.
-pub fn set_up(scenario: Scenario, service: String) -> std::io::Result<()> {
+pub fn set_up(scenario: Scenario, service: String, settings: &Settings) -> std::io::Result<()> {
     memory::set_up()?;
     fault::set_up()?;
-    let registry = registry::Registry::new(&service);
+    let registry = registry::Registry::new(&service, settings);
     STATE.with(|state| {
         *state.borrow_mut() = Some(State {
             scenario,
@@ -434,15 +454,81 @@ pub fn running() -> Option<&'static str> {
     all().nth(index as usize).map(|function| function.name)
 }
 
+/// More arguments than any function has.
+const MOST_ARGUMENTS: usize = 16;
+
+/// A call that is being answered: the function, and what it was given.
+#[derive(Clone, Copy)]
+struct Answering {
+    function: &'static Function,
+    arguments: [u64; MOST_ARGUMENTS],
+}
+
+thread_local! {
+    static ANSWERING: Cell<Option<Answering>> = const { Cell::new(None) };
+}
+
+/// How far behind an address its structure or buffer may reach.
+const REACH: u64 = 1 << 20;
+
+/// The argument by which the function that is running came to an address.
+#[must_use]
+pub fn argument(address: u64) -> Option<Argument> {
+    let answering = ANSWERING.get()?;
+    let addresses = answering
+        .function
+        .arguments
+        .iter()
+        .zip(answering.arguments)
+        .enumerate()
+        .filter(|(_, ((name, kind), value))| {
+            let may_be_null = *kind == "Optional" && *value != 0;
+            (*kind == "u64" || may_be_null) && !name.starts_with('_')
+        })
+        .map(|(at, (_, value))| (at + 1, value));
+    if let Some((structure, member)) = guest::followed() {
+        let (number, _) = addresses
+            .into_iter()
+            .find(|(_, value)| *value == structure)?;
+        return Some(Argument {
+            number,
+            member: Some(member.to_owned()),
+        });
+    }
+    // The nearest one below it, and of equal ones the first.
+    let (number, _) = addresses
+        .filter(|(_, value)| (0..REACH).contains(&address.wrapping_sub(*value)))
+        // NULL comes before a number that is small as well.
+        .min_by_key(|(_, value)| (address < guest::LOWEST && *value != 0, address - value))?;
+    Some(Argument {
+        number,
+        member: None,
+    })
+}
+
 /// Runs one of the model's functions.
-pub fn run<R: Word>(function: &'static Function, body: impl FnOnce() -> R) -> R {
+pub fn run<R: Word>(
+    function: &'static Function,
+    arguments: &[u64],
+    cannot_fail: bool,
+    clear: impl FnOnce(),
+    body: impl FnOnce() -> R,
+) -> R {
+    let mut given = [0; MOST_ARGUMENTS];
+    given[..arguments.len()].copy_from_slice(arguments);
+    ANSWERING.set(Some(Answering {
+        function,
+        arguments: given,
+    }));
     if function.fails == Fails::Quiet {
         let result = body();
-        RUNNING.store(0, Ordering::Relaxed);
+        answered();
         return result;
     }
     let site = SITE.load(Ordering::Relaxed);
-    let injected = call(function, site);
+    let injected = call(function, site, cannot_fail);
+    // A call that fails leaves NULL there.
+    clear();
     let result = match injected {
         None => body(),
         Some(Injected::Zero) => R::from_word(0),
@@ -464,14 +550,19 @@ pub fn run<R: Word>(function: &'static Function, body: impl FnOnce() -> R) -> R 
     });
     // A callback that ran meanwhile made calls of its own.
     SITE.store(site, Ordering::Relaxed);
-    RUNNING.store(0, Ordering::Relaxed);
+    answered();
     result
 }
 
+fn answered() {
+    ANSWERING.set(None);
+    RUNNING.store(0, Ordering::Relaxed);
+}
+
 /// Records a call and says what the scenario has decided for it.
-fn call(function: &'static Function, site: u64) -> Option<Injected> {
+fn call(function: &'static Function, site: u64, cannot_fail: bool) -> Option<Injected> {
     let (event, injected) = with(|state| {
-        let fallible = !matches!(function.fails, Fails::Never | Fails::Quiet);
+        let fallible = !cannot_fail && !matches!(function.fails, Fails::Never | Fails::Quiet);
         let point = fallible.then_some(state.points);
         state.points += u32::from(fallible);
         state.frames.push(Frame::System(function));
@@ -508,8 +599,7 @@ fn call(function: &'static Function, site: u64) -> Option<Injected> {
 /// Calls one of the driver's routines, at an IRQL, in a thread.
 #[must_use]
 pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &[u64]) -> u64 {
-    let site = SITE.load(Ordering::Relaxed);
-    let running = RUNNING.swap(0, Ordering::Relaxed);
+    let outer = Outer::suspend();
     let void = routine.is_void();
     let event = Event::Enter {
         routine: routine.clone(),
@@ -556,8 +646,39 @@ pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &
         });
     }
     set_irql(before);
-    SITE.store(site, Ordering::Relaxed);
-    RUNNING.store(running, Ordering::Relaxed);
+    outer.resume();
+    answer
+}
+
+/// The call of the driver's that is being answered while more of the driver's code runs.
+struct Outer {
+    site: u64,
+    running: u32,
+    answering: Option<Answering>,
+}
+
+impl Outer {
+    fn suspend() -> Self {
+        Outer {
+            site: SITE.load(Ordering::Relaxed),
+            running: RUNNING.swap(0, Ordering::Relaxed),
+            answering: ANSWERING.take(),
+        }
+    }
+
+    fn resume(self) {
+        SITE.store(self.site, Ordering::Relaxed);
+        RUNNING.store(self.running, Ordering::Relaxed);
+        ANSWERING.set(self.answering);
+    }
+}
+
+/// Calls a routine of the driver's that is a part of the call it made, such as one that acquires its lock.
+#[must_use]
+pub fn call_back(address: u64, arguments: &[u64]) -> u64 {
+    let outer = Outer::suspend();
+    let answer = guest::call(address, arguments);
+    outer.resume();
     answer
 }
 
@@ -598,7 +719,7 @@ pub fn in_teardown() -> bool {
             Frame::System(_) => None,
         });
         match innermost {
-            Some(Routine::FilterUnload { .. }) => true,
+            Some(routine) if routine.is_unload() => true,
             Some(Routine::DriverEntry) => fired,
             _ => false,
         }
@@ -612,9 +733,8 @@ pub fn is_unloading() -> bool {
         let fired = state.fired;
         state.frames.iter().any(|frame| match frame {
             Frame::Driver { routine, .. } => match routine {
-                Routine::FilterUnload { .. } => true,
                 Routine::DriverEntry => fired,
-                _ => false,
+                routine => routine.is_unload(),
             },
             Frame::System(_) => false,
         })
@@ -726,9 +846,7 @@ pub fn system_string(text: &str, purpose: Purpose, what: &str) -> u64 {
     let size = 16 + units.len() * 2;
     let address = must(memory::allocate(size, purpose, what.to_owned()));
     guest::set_unicode(address, units.len() * 2, units.len() * 2, address + 16);
-    for (at, unit) in units.into_iter().enumerate() {
-        guest::write(address + 16 + 2 * at as u64, unit);
-    }
+    guest::put_wide(address + 16, &units);
     address
 }
 
@@ -852,4 +970,65 @@ extern "win64" fn unmodelled() {
         at: memory::place(site, None),
         import,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Verbs by which a function gives something back, takes itself back or undoes something.
+    const GIVES_BACK: &[&str] = &[
+        "Cancel",
+        "Clear",
+        "Close",
+        "Delete",
+        "Dereference",
+        "Detach",
+        "Disable",
+        "Free",
+        "Leave",
+        "Put",
+        "Release",
+        "Remove",
+        "UnRegister",
+        "Uninitialize",
+        "Unlock",
+        "Unmap",
+        "Unregister",
+    ];
+
+    /// A verb is a word of the name, and no part of another word.
+    fn has_word(name: &str, word: &str) -> bool {
+        name.match_indices(word).any(|(at, _)| {
+            let next = name[at + word.len()..].chars().next();
+            !next.is_some_and(|next| next.is_ascii_lowercase())
+        })
+    }
+
+    #[test]
+    fn what_gives_something_back_does_not_fail() {
+        // It waits, and whoever cancels the wait is not the driver.
+        let others = ["FltCancellableWaitForSingleObject"];
+        let mut seen = 0;
+        for function in all().filter(|function| !others.contains(&function.name)) {
+            if GIVES_BACK.iter().any(|verb| has_word(function.name, verb)) {
+                seen += 1;
+                assert!(
+                    matches!(function.fails, Fails::Never | Fails::Quiet),
+                    "{} can fail",
+                    function.name
+                );
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
+    #[test]
+    fn every_function_stands_in_one_table() {
+        let mut names: Vec<_> = all().map(|function| function.name).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+    }
 }

@@ -5,11 +5,11 @@
 //! "`FLT_PARAMETERS` union (fltkernel.h)" with its member pages.
 
 use super::filter::OperationCallbacks;
-use super::layout::{callback_data as data_at, file_object, iopb as iopb_at};
+use super::layout::{callback_data as data_at, fcb_header, file_object, iopb as iopb_at};
 use super::volumes::{self, Instance, Volume};
 use super::{
-    ANY, DISPATCH, Fails, PASSIVE, bad_handle, contexts, emit, enter, functions, hang, must,
-    new_thread, system_block, with, work,
+    ANY, DISPATCH, Fails, Optional, PASSIVE, bad_handle, contexts, devices, emit, enter, functions,
+    hang, must, new_thread, system_block, with, work,
 };
 use crate::status::{self, Status};
 use crate::trace::{Event, Kind, Misuse, Operation, Routine, Via};
@@ -387,7 +387,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
 
     /// Where the parameters keep the buffer.
     [ANY, Fails::With(&[status::INVALID_PARAMETER])]
-    fn FltDecodeParameters(data: u64, mdl: u64, buffer: u64, length: u64, access: u64) -> Status {
+    fn FltDecodeParameters(data: u64, mdl: Optional, buffer: Optional, length: Optional, access: Optional) -> Status {
         let iopb = guest::read::<u64>(checked(data) + data_at::IOPB);
         if !matches!(guest::read::<u8>(iopb + iopb_at::MAJOR), READ | WRITE) {
             return status::INVALID_PARAMETER;
@@ -436,11 +436,13 @@ fn checked(data: u64) -> u64 {
 /// The volume of a file object.
 #[must_use]
 pub fn volume_of(file: u64) -> Option<Volume> {
-    let device = memory::block_at(file)
+    let context = memory::block_at(file)
         .filter(|block| !block.freed && block.what.starts_with("a file object"))
         .map(|_| guest::read::<u64>(file + file_object::FS_CONTEXT2))?;
     let volumes = volumes::all();
-    volumes.into_iter().find(|volume| volume.handle == device)
+    volumes
+        .into_iter()
+        .find(|volume| volume.file_context == context)
 }
 
 /// Everything, on every instance.
@@ -552,33 +554,53 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
 }
 
 fn open_file(instance: &Instance, name: &str) -> File {
+    File {
+        object: file_on(&instance.volume, name, "a file object"),
+        instance: instance.clone(),
+    }
+}
+
+/// A file object of a volume's. What its document calls opaque points where nobody may look.
+#[must_use]
+pub fn file_on(volume: &Volume, name: &str, what: &str) -> u64 {
+    const FCB_HEADER: u64 = file_object::SIZE as u64 + 0x08;
+    const SECTIONS: u64 = FCB_HEADER + fcb_header::SIZE as u64;
     let units: Vec<u16> = name.encode_utf16().collect();
     let size = file_object::SIZE + 0x100 + units.len() * 2;
-    let object = system_block(size, "a file object");
+    let object = system_block(size, what);
     guest::write(object + file_object::HEAD, 0x00D8_0005_u32);
+    guest::write(object + file_object::DEVICE, volume.device_object());
+    guest::write(object + file_object::VPB, volume.parameter_block());
+    let header = object + FCB_HEADER;
+    let file_system = "the file system's own file control block";
+    guest::write(header + fcb_header::HEAD, 0x0070_0001_u32);
+    guest::write(header + fcb_header::RESOURCE, devices::opaque(file_system));
     guest::write(
-        object + file_object::DEVICE,
-        super::devices::volume_device(instance.volume.device_type),
+        header + fcb_header::PAGING_RESOURCE,
+        devices::opaque(file_system),
     );
-    guest::write(
-        object + file_object::FS_CONTEXT,
-        memory::handle("the file system's own file control block".to_owned()),
-    );
-    guest::write(object + file_object::FS_CONTEXT2, instance.volume.handle);
-    let text = object + file_object::SIZE as u64 + 0x100;
-    for (at, unit) in units.iter().enumerate() {
-        guest::write(text + 2 * at as u64, *unit);
+    for size in fcb_header::SIZES {
+        guest::write(header + size, 0x1000_u64);
     }
+    for link in [fcb_header::CONTEXTS, fcb_header::CONTEXTS + 8] {
+        guest::write(header + link, header + fcb_header::CONTEXTS);
+    }
+    guest::write(object + file_object::FS_CONTEXT, header);
+    guest::write(object + file_object::FS_CONTEXT2, volume.file_context);
+    guest::write(object + file_object::SECTION, object + SECTIONS);
+    guest::write(
+        object + file_object::OBJECT_EXTENSION,
+        devices::opaque("FileObjectExtension of a file object"),
+    );
+    let text = object + file_object::SIZE as u64 + 0x100;
+    guest::put_wide(text, &units);
     guest::set_unicode(
         object + file_object::NAME,
         units.len() * 2,
         units.len() * 2,
         text,
     );
-    File {
-        object,
-        instance: instance.clone(),
-    }
+    object
 }
 
 fn close_file(file: &File) {
@@ -1025,7 +1047,9 @@ fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
         }
         0x15 => {
             guest::write(at, 0x4_u32);
-            guest::write(at + 8, memory::handle("a security descriptor".to_owned()));
+            // FILE_ALL_ACCESS
+            super::security::put_default(buffer, 0x001F_01FF);
+            guest::write(at + 8, buffer);
         }
         0x19 | 0x1A => {
             guest::write(at, length);

@@ -5,8 +5,8 @@
 //! shows.
 
 use super::{
-    ANY, APC, DISPATCH, Fails, acquire, bad_handle, functions, held_once, in_teardown, misuse,
-    must, must_release, release, thunk, with,
+    ANY, APC, DISPATCH, Fails, Optional, acquire, bad_handle, functions, held_once, in_teardown,
+    misuse, must, must_release, release, thunk, with,
 };
 use crate::guest;
 use crate::memory::{self, Purpose};
@@ -60,21 +60,21 @@ functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
     /// Sets up a list of nonpaged entries.
     [DISPATCH, Fails::Never]
     fn ExInitializeNPagedLookasideList(
-        list: u64, allocate: u64, free: u64, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
     ) {
         set_up(list, allocate, free, 0x200, size, tag);
     }
     /// Sets up a list of paged entries.
     [APC, Fails::Never]
     fn ExInitializePagedLookasideList(
-        list: u64, allocate: u64, free: u64, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
     ) {
         set_up(list, allocate, free, 1, size, tag);
     }
     /// Sets up a list.
     [DISPATCH, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn ExInitializeLookasideListEx(
-        list: u64, allocate: u64, free: u64, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u32,
     ) -> Status {
         set_up(list, allocate, free, kind, size, tag);
         status::SUCCESS
@@ -199,11 +199,8 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
         return 0;
     }
     paged_at_dispatch(purpose, "allocated");
-    let address = must(memory::allocate(
-        size as usize,
-        purpose,
-        format!("the pool block {what}"),
-    ));
+    let block = memory::allocate(size as usize, purpose, format!("the pool block {what}"));
+    let Ok(address) = block else { return 0 };
     if zeroed {
         guest::fill(address, 0, size as usize);
     }

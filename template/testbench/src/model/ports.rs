@@ -4,9 +4,10 @@
 //! Port", "`PFLT_CONNECT_NOTIFY` callback function (fltkernel.h)" and its siblings.
 
 use super::{
-    APC, Fails, PASSIVE, acquire, bad_handle, enter, filter, functions, held_once, must_release,
-    new_thread, release, system_block, with,
+    APC, Fails, Optional, PASSIVE, acquire, bad_handle, enter, filter, functions, held_once,
+    in_teardown, must, must_release, new_thread, release, security, system_block, with,
 };
+use crate::memory::Purpose;
 use crate::status::{self, Status};
 use crate::trace::{Kind, Routine};
 use crate::{guest, memory};
@@ -37,8 +38,11 @@ struct Client {
 functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
     /// A security descriptor for a port.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn FltBuildDefaultSecurityDescriptor(out: u64, _access: u32) -> Status {
-        let descriptor = memory::handle("the security descriptor of a port".to_owned());
+    fn FltBuildDefaultSecurityDescriptor(out: u64, access: u32) -> Status {
+        let what = "the security descriptor of FltBuildDefaultSecurityDescriptor".to_owned();
+        let size = security::default_size();
+        let descriptor = must(memory::allocate(size, Purpose::PagedPool, what));
+        security::put_default(descriptor, access);
         acquire(Kind::SecurityDescriptor, descriptor, "FltBuildDefaultSecurityDescriptor");
         guest::write(out, descriptor);
         status::SUCCESS
@@ -47,6 +51,7 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
     [APC, Fails::Never]
     fn FltFreeSecurityDescriptor(descriptor: u64) {
         must_release(Kind::SecurityDescriptor, descriptor);
+        must(memory::free(descriptor, in_teardown()));
     }
     /// Opens a server port.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
@@ -77,7 +82,7 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
     /// Sends a message to the client, which answers with zeroes.
     [APC, Fails::With(&[status::PORT_DISCONNECTED, status::TIMEOUT])]
     fn FltSendMessage(
-        filter: u64, port: u64, _buffer: u64, _length: u32, reply: u64, reply_length: u64, _timeout: u64,
+        filter: u64, port: u64, _buffer: u64, _length: u32, reply: Optional, reply_length: Optional, _timeout: u64,
     ) -> Status {
         filter::check(filter);
         let handle = guest::read::<u64>(port);
@@ -97,12 +102,17 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
 
 fn create(out: u64, attributes: u64, most: i32, server: Server) -> Status {
     const KERNEL_HANDLE: u32 = 0x200;
-    let name = guest::read::<u64>(attributes + 0x10);
     let flags = guest::read::<u32>(attributes + 0x18);
+    let descriptor = guest::read::<u64>(attributes + 0x20);
     if flags & KERNEL_HANDLE == 0 || server.connect == 0 || server.disconnect == 0 || most <= 0 {
         return status::INVALID_PARAMETER;
     }
-    let name = guest::unicode(name);
+    let name = guest::object_name(attributes);
+    if descriptor != 0 {
+        guest::through(attributes, "SecurityDescriptor", || {
+            security::applied(descriptor, &format!("the server port {name}"));
+        });
+    }
     let handle = memory::handle(format!("the server port {name}"));
     with(|state| state.ports.servers.push(Server { handle, ..server }));
     acquire(Kind::ServerPort, handle, name);
@@ -164,7 +174,7 @@ pub fn message() {
             client.server.message,
             &arguments,
         );
-        super::must(memory::free(buffer, false));
+        must(memory::free(buffer, false));
     }
 }
 

@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 
 use super::{
-    ANY, APC, DISPATCH, Fails, PASSIVE, acquire, functions, must_release, release, system_block,
-    thunk, with,
+    ANY, APC, DISPATCH, Fails, Optional, PASSIVE, acquire, functions, holds, must_release, release,
+    security, system_block, thunk, with,
 };
 use crate::status::{self, Status};
 use crate::trace::Kind;
@@ -60,7 +60,7 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     fn KeQueryInterruptTime() -> i64 { now() }
     /// The counter that never stops.
     [ANY, Fails::Quiet]
-    fn KeQueryPerformanceCounter(frequency: u64) -> i64 { guest::write_if(frequency, 10_000_000_i64); now() }
+    fn KeQueryPerformanceCounter(frequency: Optional) -> i64 { guest::write_if(frequency, 10_000_000_i64); now() }
     /// The length of a clock tick.
     [ANY, Fails::Quiet]
     fn KeQueryTimeIncrement() -> u32 { 156_250 }
@@ -109,14 +109,14 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         status::SUCCESS
     }
 
-    /// Asks to hear of processes.
-    [PASSIVE, Fails::With(&[status::INVALID_PARAMETER])]
+    /// Registers or removes a routine that hears of processes.
+    [PASSIVE, Fails::With(&[status::INVALID_PARAMETER]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Asks to hear of processes.
-    [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
+    /// Registers or removes a routine that hears of processes.
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Asks to hear of processes.
-    [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
+    /// Registers or removes a routine that hears of processes.
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
     /// Asks to hear of threads.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
@@ -143,6 +143,12 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         must_release(Kind::NotifyRoutine, cookie);
         status::SUCCESS
     }
+}
+
+functions! { pub VERSION = "ntoskrnl.exe", "wdm.h";
+    /// Whether the system has a version of WDM. Since Windows Vista it is 6.0.
+    [PASSIVE, Fails::Never]
+    fn IoIsWdmVersionAvailable(major: u8, minor: u8) -> u8 { u8::from((major, minor) <= (6, 0)) }
 }
 
 functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
@@ -199,6 +205,7 @@ pub const VARIABLES: &[&str] = &[
     "MmHighestUserAddress",
     "MmSystemRangeStart",
     "MmUserProbeAddress",
+    "SeExports",
 ];
 
 thread_local! {
@@ -206,7 +213,7 @@ thread_local! {
 }
 
 /// Something made once and found again by its name.
-fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
+pub(super) fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
     let known = ONCE.with(|all| {
         let all = all.borrow();
         all.iter()
@@ -235,6 +242,7 @@ pub fn variable(name: &str) -> Option<u64> {
             "MmHighestUserAddress" => 0x7FFF_FFFE_FFFF,
             "MmSystemRangeStart" => 0xFFFF_8000_0000_0000,
             "MmUserProbeAddress" => 0x7FFF_FFFF_0000,
+            "SeExports" => security::exports(),
             name => memory::handle(format!("the object {name}")),
         };
         guest::write(block, value);
@@ -276,6 +284,9 @@ fn now() -> i64 {
 
 fn notify(routine: u64, remove: bool) -> Status {
     if !remove {
+        if holds(Kind::NotifyRoutine, routine) {
+            return status::INVALID_PARAMETER;
+        }
         acquire(Kind::NotifyRoutine, routine, "a routine of the driver's");
         return status::SUCCESS;
     }

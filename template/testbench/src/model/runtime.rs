@@ -55,6 +55,24 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     fn strcmp(one: u64, other: u64) -> i32 {
         guest::narrow(one, usize::MAX).cmp(&guest::narrow(other, usize::MAX)) as i32
     }
+    /// Compares the beginnings of strings, whatever their case.
+    [ANY, Fails::Quiet]
+    fn _wcsnicmp(one: u64, other: u64, length: u64) -> i32 {
+        let begin = |text| -> Vec<u16> { guest::wide(text, length as usize).into_iter().map(lower).collect() };
+        begin(one).cmp(&begin(other)) as i32
+    }
+    /// Finds a character.
+    [ANY, Fails::Quiet]
+    fn wcschr(text: u64, wanted: u32) -> u64 {
+        let mut at = text;
+        loop {
+            match guest::read::<u16>(at) {
+                unit if unit == wanted as u16 => return at,
+                0 => return 0,
+                _ => at += 2,
+            }
+        }
+    }
     /// Structured exception handling, which the model has not.
     [ANY, Fails::Quiet]
     fn __C_specific_handler(_record: u64, _frame: u64, _context: u64, _dispatcher: u64) -> i32 {
@@ -70,4 +88,9 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
             meaning: "ExRaiseStatus; structured exceptions are not modelled".to_owned(),
         });
     }
+}
+
+/// The C locale has the letters of ASCII only.
+fn lower(unit: u16) -> u16 {
+    u8::try_from(unit).map_or(unit, |byte| u16::from(byte.to_ascii_lowercase()))
 }

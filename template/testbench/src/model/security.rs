@@ -1,11 +1,12 @@
-//! Security descriptors, as a driver makes one for its device.
+//! Security descriptors, access control lists, security identifiers.
 //!
-//! Documents: "Security Descriptors" and the functions' own pages.
+//! Documents: "`SECURITY_DESCRIPTOR` structure (ntifs.h)", "`SE_EXPORTS` structure (ntifs.h)", "Well-known SIDs" and the
+//! functions' own pages.
 
-use super::{APC, Fails, PASSIVE, bad_handle, functions, holds};
+use super::{APC, Fails, Optional, PASSIVE, bad_handle, emit, functions, held_once, holds, pool};
 use crate::guest;
 use crate::status::{self, Status};
-use crate::trace::Kind;
+use crate::trace::{Event, Kind};
 
 /// `ACL.AclSize`.
 const ACL_SIZE: u64 = 2;
@@ -13,14 +14,34 @@ const ACL_SIZE: u64 = 2;
 const ACE_COUNT: u64 = 4;
 /// The size of `ACL`.
 const ACL_HEADER: u64 = 8;
+/// `ACL_REVISION`.
+const ACL_REVISION: u8 = 2;
+/// `SECURITY_DESCRIPTOR_REVISION`.
+const REVISION: u8 = 1;
 /// `SECURITY_DESCRIPTOR.Control`.
 const CONTROL: u64 = 2;
-/// `SECURITY_DESCRIPTOR.Dacl`.
-const DACL: u64 = 0x20;
 /// The size of `SECURITY_DESCRIPTOR`.
 const DESCRIPTOR_SIZE: usize = 0x28;
+/// The size of `SECURITY_DESCRIPTOR_RELATIVE`.
+const RELATIVE_SIZE: usize = 0x14;
+
+/// `SE_OWNER_DEFAULTED`.
+const OWNER_DEFAULTED: u16 = 0x1;
+/// `SE_GROUP_DEFAULTED`.
+const GROUP_DEFAULTED: u16 = 0x2;
 /// `SE_DACL_PRESENT`.
-const DACL_PRESENT: u16 = 4;
+const DACL_PRESENT: u16 = 0x4;
+/// `SE_DACL_DEFAULTED`.
+const DACL_DEFAULTED: u16 = 0x8;
+/// `SE_SACL_PRESENT`.
+const SACL_PRESENT: u16 = 0x10;
+/// `SE_SACL_DEFAULTED`.
+const SACL_DEFAULTED: u16 = 0x20;
+/// `SE_SELF_RELATIVE`.
+const SELF_RELATIVE: u16 = 0x8000;
+
+/// `DACL_SECURITY_INFORMATION`.
+const DACL_INFORMATION: u32 = 4;
 
 functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
     /// An empty list.
@@ -39,21 +60,56 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
     fn RtlAddAccessAllowedAce(acl: u64, _revision: u32, mask: u32, sid: u64) -> Status {
         add(acl, mask, sid)
     }
-    /// Sets its list.
+    /// The owner of a descriptor.
+    [PASSIVE, Fails::Never]
+    fn RtlGetOwnerSecurityDescriptor(descriptor: u64, owner: u64, defaulted: u64) -> Status {
+        give_sid(descriptor, Part::Owner, OWNER_DEFAULTED, owner, defaulted)
+    }
+    /// The primary group of a descriptor.
     [APC, Fails::Never]
-    fn RtlSetDaclSecurityDescriptor(descriptor: u64, present: u8, dacl: u64, _defaulted: u8) -> Status {
-        guest::write(descriptor + CONTROL, if present == 0 { 0 } else { DACL_PRESENT });
-        guest::write(descriptor + DACL, dacl);
+    fn RtlGetGroupSecurityDescriptor(descriptor: u64, group: u64, defaulted: u64) -> Status {
+        give_sid(descriptor, Part::Group, GROUP_DEFAULTED, group, defaulted)
+    }
+    /// The discretionary list of a descriptor.
+    [APC, Fails::Never]
+    fn RtlGetDaclSecurityDescriptor(descriptor: u64, present: u64, dacl: u64, defaulted: u64) -> Status {
+        give_acl(descriptor, Part::Dacl, [DACL_PRESENT, DACL_DEFAULTED], present, dacl, defaulted)
+    }
+    /// The system list of a descriptor.
+    [APC, Fails::Never]
+    fn RtlGetSaclSecurityDescriptor(descriptor: u64, present: u64, sacl: u64, defaulted: u64) -> Status {
+        give_acl(descriptor, Part::Sacl, [SACL_PRESENT, SACL_DEFAULTED], present, sacl, defaulted)
+    }
+    /// Copies a descriptor into one block.
+    [APC, Fails::Never]
+    fn RtlAbsoluteToSelfRelativeSD(absolute: u64, relative: Optional, length: u64) -> Status {
+        if control(absolute) & SELF_RELATIVE != 0 {
+            return status::BAD_DESCRIPTOR_FORMAT;
+        }
+        let bytes = self_relative(absolute);
+        let room = guest::read::<u32>(length) as usize;
+        guest::write(length, bytes.len() as u32);
+        if room < bytes.len() {
+            return status::BUFFER_TOO_SMALL;
+        }
+        guest::put(relative, &bytes);
         status::SUCCESS
     }
+    /// The length of an identifier.
+    [APC, Fails::Never]
+    fn RtlLengthSid(sid: u64) -> u32 { sid_length(sid) as u32 }
     /// Sets the security of the object behind a handle.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
-    fn ZwSetSecurityObject(handle: u64, _information: u32, descriptor: u64) -> Status {
+    fn ZwSetSecurityObject(handle: u64, information: u32, descriptor: u64) -> Status {
         if !holds(Kind::Handle, handle) {
             bad_handle("handle", handle);
         }
-        if guest::read::<u8>(descriptor) != 1 {
-            return status::INVALID_PARAMETER;
+        if guest::read::<u8>(descriptor) != REVISION {
+            return status::UNKNOWN_REVISION;
+        }
+        if information & DACL_INFORMATION != 0 {
+            let handle = held_once(Kind::Handle, handle).unwrap_or_default();
+            applied(descriptor, &format!("the object of a handle {handle}"));
         }
         status::SUCCESS
     }
@@ -61,11 +117,196 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
 
 functions! { pub WDM_SECURITY = "ntoskrnl.exe", "wdm.h";
     /// An empty descriptor.
-    [APC, Fails::Never]
+    [PASSIVE, Fails::Never]
     fn RtlCreateSecurityDescriptor(descriptor: u64, revision: u32) -> Status {
+        if revision != u32::from(REVISION) {
+            return status::UNKNOWN_REVISION;
+        }
         guest::fill(descriptor, 0, DESCRIPTOR_SIZE);
-        guest::write(descriptor, revision as u8);
+        guest::write(descriptor, REVISION);
         status::SUCCESS
+    }
+    /// Sets its discretionary list.
+    [PASSIVE, Fails::Never]
+    fn RtlSetDaclSecurityDescriptor(descriptor: u64, present: u8, dacl: Optional, defaulted: u8) -> Status {
+        if guest::read::<u8>(descriptor) != REVISION {
+            return status::UNKNOWN_REVISION;
+        }
+        let control = control(descriptor);
+        if control & SELF_RELATIVE != 0 {
+            return status::INVALID_SECURITY_DESCR;
+        }
+        let control = control & !(DACL_PRESENT | DACL_DEFAULTED);
+        if present == 0 {
+            guest::write(descriptor + CONTROL, control);
+            return status::SUCCESS;
+        }
+        let defaulted = if defaulted == 0 { 0 } else { DACL_DEFAULTED };
+        guest::write(descriptor + CONTROL, control | DACL_PRESENT | defaulted);
+        guest::write(descriptor + Part::Dacl.absolute(), dacl);
+        status::SUCCESS
+    }
+    /// The length of a descriptor with all that it points to.
+    [PASSIVE, Fails::Never]
+    fn RtlLengthSecurityDescriptor(descriptor: u64) -> u32 {
+        let header = if control(descriptor) & SELF_RELATIVE == 0 { DESCRIPTOR_SIZE } else { RELATIVE_SIZE };
+        let parts = Part::ALL.into_iter().map(|kind| part(descriptor, kind).map_or(0, |(_, length)| length));
+        (header + parts.map(|length| length.next_multiple_of(4)).sum::<usize>()) as u32
+    }
+}
+
+functions! { pub WDMSEC_SECURITY = "ntoskrnl.exe", "wdmsec.h";
+    /// Copies a descriptor into pool. wdmsec.lib, which becomes a part of the driver, calls it.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless is_as_it_is(descriptor, mode, always)]
+    fn SeCaptureSecurityDescriptor(descriptor: Optional, mode: u8, pool: u32, always: u8, out: u64) -> Status {
+        if is_as_it_is(descriptor, mode, always) {
+            guest::write(out, descriptor);
+            return status::SUCCESS;
+        }
+        let bytes = self_relative(descriptor);
+        let tag = u32::from_le_bytes(*b"SeSd");
+        let copy = pool::allocate(bytes.len() as u64, tag, pool & 1 != 0, false);
+        if copy == 0 {
+            return status::INSUFFICIENT_RESOURCES;
+        }
+        guest::put(copy, &bytes);
+        guest::write(out, copy);
+        status::SUCCESS
+    }
+}
+
+/// Whether a descriptor is handed back and not copied: there is none, or it comes from the kernel, which is trusted.
+fn is_as_it_is(descriptor: u64, mode: u8, always: u8) -> bool {
+    descriptor == 0 || mode == 0 && always == 0
+}
+
+/// What a descriptor points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Owner,
+    Group,
+    Sacl,
+    Dacl,
+}
+
+impl Part {
+    const ALL: [Part; 4] = [Part::Owner, Part::Group, Part::Sacl, Part::Dacl];
+
+    /// Its pointer in a `SECURITY_DESCRIPTOR`.
+    fn absolute(self) -> u64 {
+        8 + 8 * self as u64
+    }
+
+    /// Its offset in a `SECURITY_DESCRIPTOR_RELATIVE`.
+    fn relative(self) -> u64 {
+        4 + 4 * self as u64
+    }
+
+    fn member(self) -> &'static str {
+        match self {
+            Part::Owner => "Owner",
+            Part::Group => "Group",
+            Part::Sacl => "Sacl",
+            Part::Dacl => "Dacl",
+        }
+    }
+}
+
+fn control(descriptor: u64) -> u16 {
+    guest::read(descriptor + CONTROL)
+}
+
+fn sid_length(sid: u64) -> usize {
+    8 + 4 * usize::from(guest::read::<u8>(sid + 1))
+}
+
+/// The address of a part; 0 where the descriptor has none.
+fn address_of(descriptor: u64, part: Part) -> u64 {
+    if control(descriptor) & SELF_RELATIVE == 0 {
+        return guest::read(descriptor + part.absolute());
+    }
+    match guest::read::<u32>(descriptor + part.relative()) {
+        0 => 0,
+        offset => descriptor + u64::from(offset),
+    }
+}
+
+/// A part, if the descriptor has it: address and length.
+fn part(descriptor: u64, part: Part) -> Option<(u64, usize)> {
+    let present = match part {
+        Part::Dacl => DACL_PRESENT,
+        Part::Sacl => SACL_PRESENT,
+        Part::Owner | Part::Group => 0,
+    };
+    let address = address_of(descriptor, part);
+    if address == 0 || control(descriptor) & present != present {
+        return None;
+    }
+    let length = guest::through(descriptor, part.member(), || match part {
+        Part::Owner | Part::Group => sid_length(address),
+        Part::Sacl | Part::Dacl => usize::from(guest::read::<u16>(address + ACL_SIZE)),
+    });
+    Some((address, length))
+}
+
+/// A descriptor as one block of bytes.
+fn self_relative(descriptor: u64) -> Vec<u8> {
+    let mut bytes = vec![0; RELATIVE_SIZE];
+    bytes[0] = guest::read(descriptor);
+    let control = control(descriptor) | SELF_RELATIVE;
+    bytes[CONTROL as usize..][..2].copy_from_slice(&control.to_le_bytes());
+    for kind in Part::ALL {
+        let Some((address, length)) = part(descriptor, kind) else {
+            continue;
+        };
+        let offset = bytes.len() as u32;
+        bytes[kind.relative() as usize..][..4].copy_from_slice(&offset.to_le_bytes());
+        bytes.extend(guest::through(descriptor, kind.member(), || {
+            guest::bytes(address, length)
+        }));
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    bytes
+}
+
+fn give_sid(descriptor: u64, part: Part, defaulted: u16, out: u64, flag: u64) -> Status {
+    if guest::read::<u8>(descriptor) != REVISION {
+        return status::UNKNOWN_REVISION;
+    }
+    let sid = address_of(descriptor, part);
+    guest::write(out, sid);
+    if sid != 0 {
+        guest::write(flag, u8::from(control(descriptor) & defaulted != 0));
+    }
+    status::SUCCESS
+}
+
+fn give_acl(
+    descriptor: u64,
+    part: Part,
+    [present, defaulted]: [u16; 2],
+    is_present: u64,
+    out: u64,
+    flag: u64,
+) -> Status {
+    if guest::read::<u8>(descriptor) != REVISION {
+        return status::UNKNOWN_REVISION;
+    }
+    let control = control(descriptor);
+    guest::write(is_present, u8::from(control & present != 0));
+    if control & present != 0 {
+        guest::write(out, address_of(descriptor, part));
+        guest::write(flag, u8::from(control & defaulted != 0));
+    }
+    status::SUCCESS
+}
+
+/// An object gets a descriptor.
+pub fn applied(descriptor: u64, object: &str) {
+    if control(descriptor) & DACL_PRESENT != 0 && address_of(descriptor, Part::Dacl) == 0 {
+        emit(&Event::NullDacl {
+            object: object.to_owned(),
+        });
     }
 }
 
@@ -77,7 +318,7 @@ fn add(acl: u64, mask: u32, sid: u64) -> Status {
     for _ in 0..count {
         end += u64::from(guest::read::<u16>(acl + end + 2));
     }
-    let sid_size = 8 + 4 * u64::from(guest::read::<u8>(sid + 1));
+    let sid_size = sid_length(sid) as u64;
     let length = 8 + sid_size;
     if end + length > size {
         return status::ALLOTTED_SPACE_EXCEEDED;
@@ -89,4 +330,168 @@ fn add(acl: u64, mask: u32, sid: u64) -> Status {
     guest::copy(ace + 8, sid, sid_size as usize);
     guest::write(acl + ACE_COUNT, count + 1);
     status::SUCCESS
+}
+
+/// A security identifier: the authority, and what follows it.
+type Sid = (u8, &'static [u32]);
+
+/// `NT AUTHORITY\SYSTEM`.
+const SYSTEM: Sid = (5, &[18]);
+/// `BUILTIN\Administrators`.
+const ADMINISTRATORS: Sid = (5, &[32, 544]);
+
+fn sid((authority, rest): Sid) -> Vec<u8> {
+    let mut sid = vec![1, rest.len() as u8, 0, 0, 0, 0, 0, authority];
+    sid.extend(rest.iter().flat_map(|number| number.to_le_bytes()));
+    sid
+}
+
+/// A list that allows administrators and the system something, and nobody else anything.
+fn default_dacl(mask: u32) -> Vec<u8> {
+    let mut acl = vec![ACL_REVISION, 0, 0, 0, 2, 0, 0, 0];
+    for allowed in [ADMINISTRATORS, SYSTEM] {
+        let sid = sid(allowed);
+        acl.extend([0, 0]);
+        acl.extend((8 + sid.len() as u16).to_le_bytes());
+        acl.extend(mask.to_le_bytes());
+        acl.extend(sid);
+    }
+    let size = (acl.len() as u16).to_le_bytes();
+    acl[ACL_SIZE as usize..][..2].copy_from_slice(&size);
+    acl
+}
+
+/// The size of what [`put_default`] writes.
+#[must_use]
+pub fn default_size() -> usize {
+    DESCRIPTOR_SIZE + default_dacl(0).len()
+}
+
+/// Writes an absolute descriptor that allows administrators and the system something. It names no owner and no group.
+pub fn put_default(address: u64, mask: u32) {
+    let dacl = address + DESCRIPTOR_SIZE as u64;
+    guest::fill(address, 0, DESCRIPTOR_SIZE);
+    guest::write(address, REVISION);
+    guest::write(address + CONTROL, DACL_PRESENT);
+    guest::write(address + Part::Dacl.absolute(), dacl);
+    guest::put(dacl, &default_dacl(mask));
+}
+
+/// What `SE_EXPORTS` consists of.
+enum Export {
+    Privilege(u32),
+    Sid(Sid),
+}
+
+/// `SE_EXPORTS`, in its order, as far as Windows 10 version 2004 has it.
+const EXPORTS: &[Export] = {
+    use Export::{Privilege, Sid};
+    &[
+        Privilege(2),                   // SeCreateTokenPrivilege
+        Privilege(3),                   // SeAssignPrimaryTokenPrivilege
+        Privilege(4),                   // SeLockMemoryPrivilege
+        Privilege(5),                   // SeIncreaseQuotaPrivilege
+        Privilege(6),                   // SeUnsolicitedInputPrivilege
+        Privilege(7),                   // SeTcbPrivilege
+        Privilege(8),                   // SeSecurityPrivilege
+        Privilege(9),                   // SeTakeOwnershipPrivilege
+        Privilege(10),                  // SeLoadDriverPrivilege
+        Privilege(15),                  // SeCreatePagefilePrivilege
+        Privilege(14),                  // SeIncreaseBasePriorityPrivilege
+        Privilege(11),                  // SeSystemProfilePrivilege
+        Privilege(12),                  // SeSystemtimePrivilege
+        Privilege(13),                  // SeProfileSingleProcessPrivilege
+        Privilege(16),                  // SeCreatePermanentPrivilege
+        Privilege(17),                  // SeBackupPrivilege
+        Privilege(18),                  // SeRestorePrivilege
+        Privilege(19),                  // SeShutdownPrivilege
+        Privilege(20),                  // SeDebugPrivilege
+        Privilege(21),                  // SeAuditPrivilege
+        Privilege(22),                  // SeSystemEnvironmentPrivilege
+        Privilege(23),                  // SeChangeNotifyPrivilege
+        Privilege(24),                  // SeRemoteShutdownPrivilege
+        Sid((0, &[0])),                 // SeNullSid
+        Sid((1, &[0])),                 // SeWorldSid
+        Sid((2, &[0])),                 // SeLocalSid
+        Sid((3, &[0])),                 // SeCreatorOwnerSid
+        Sid((3, &[1])),                 // SeCreatorGroupSid
+        Sid((5, &[])),                  // SeNtAuthoritySid
+        Sid((5, &[1])),                 // SeDialupSid
+        Sid((5, &[2])),                 // SeNetworkSid
+        Sid((5, &[3])),                 // SeBatchSid
+        Sid((5, &[4])),                 // SeInteractiveSid
+        Sid(SYSTEM),                    // SeLocalSystemSid
+        Sid(ADMINISTRATORS),            // SeAliasAdminsSid
+        Sid((5, &[32, 545])),           // SeAliasUsersSid
+        Sid((5, &[32, 546])),           // SeAliasGuestsSid
+        Sid((5, &[32, 547])),           // SeAliasPowerUsersSid
+        Sid((5, &[32, 548])),           // SeAliasAccountOpsSid
+        Sid((5, &[32, 549])),           // SeAliasSystemOpsSid
+        Sid((5, &[32, 550])),           // SeAliasPrintOpsSid
+        Sid((5, &[32, 551])),           // SeAliasBackupOpsSid
+        Sid((5, &[11])),                // SeAuthenticatedUsersSid
+        Sid((5, &[12])),                // SeRestrictedSid
+        Sid((5, &[7])),                 // SeAnonymousLogonSid
+        Privilege(25),                  // SeUndockPrivilege
+        Privilege(26),                  // SeSyncAgentPrivilege
+        Privilege(27),                  // SeEnableDelegationPrivilege
+        Sid((5, &[19])),                // SeLocalServiceSid
+        Sid((5, &[20])),                // SeNetworkServiceSid
+        Privilege(28),                  // SeManageVolumePrivilege
+        Privilege(29),                  // SeImpersonatePrivilege
+        Privilege(30),                  // SeCreateGlobalPrivilege
+        Privilege(31),                  // SeTrustedCredManAccessPrivilege
+        Privilege(32),                  // SeRelabelPrivilege
+        Privilege(33),                  // SeIncreaseWorkingSetPrivilege
+        Privilege(34),                  // SeTimeZonePrivilege
+        Privilege(35),                  // SeCreateSymbolicLinkPrivilege
+        Sid((5, &[17])),                // SeIUserSid
+        Sid((16, &[0])),                // SeUntrustedMandatorySid
+        Sid((16, &[0x1000])),           // SeLowMandatorySid
+        Sid((16, &[0x2000])),           // SeMediumMandatorySid
+        Sid((16, &[0x3000])),           // SeHighMandatorySid
+        Sid((16, &[0x4000])),           // SeSystemMandatorySid
+        Sid((3, &[4])),                 // SeOwnerRightsSid
+        Sid((15, &[2, 1])),             // SeAllAppPackagesSid
+        Sid((5, &[84, 0, 0, 0, 0, 0])), // SeUserModeDriversSid
+        Sid((19, &[1024, 8192])),       // SeProcTrustWinTcbSid
+        Sid((5, TRUSTED_INSTALLER)),    // SeTrustedInstallerSid
+        Privilege(36),                  // SeDelegateSessionUserImpersonatePrivilege
+    ]
+};
+
+const TRUSTED_INSTALLER: &[u32] = &[
+    80,
+    956_008_885,
+    3_418_522_649,
+    1_831_038_044,
+    1_853_292_631,
+    2_271_478_464,
+];
+
+/// The structure that the kernel's variable `SeExports` points to.
+#[must_use]
+pub fn exports() -> u64 {
+    let identifiers: Vec<Vec<u8>> = EXPORTS
+        .iter()
+        .map(|export| match export {
+            Export::Privilege(_) => Vec::new(),
+            Export::Sid(known) => sid(*known),
+        })
+        .collect();
+    let room = identifiers.iter().map(Vec::len).sum();
+    let mut next = super::system_block(room, "the security identifiers of SeExports");
+    let exports = super::system_block(8 * EXPORTS.len(), "the structure SE_EXPORTS");
+    for (at, (export, identifier)) in EXPORTS.iter().zip(identifiers).enumerate() {
+        let place = exports + 8 * at as u64;
+        match export {
+            Export::Privilege(number) => guest::write(place, u64::from(*number)),
+            Export::Sid(_) => {
+                guest::write(place, next);
+                guest::put(next, &identifier);
+                next += identifier.len() as u64;
+            }
+        }
+    }
+    exports
 }

@@ -3,36 +3,36 @@
 //! Documents: the functions' own pages. Case is that of
 //! Rust's `char`, close enough to the kernel's table for file names.
 
-use super::{ANY, APC, Fails, PASSIVE, functions, pool};
+use super::{ANY, APC, Fails, Optional, PASSIVE, functions, pool};
 use crate::guest;
 use crate::status::{self, Status};
 
 functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     /// Makes a counted string of a terminated one.
     [ANY, Fails::Quiet]
-    fn RtlInitUnicodeString(string: u64, text: u64) {
+    fn RtlInitUnicodeString(string: u64, text: Optional) {
         let length = if text == 0 { 0 } else { guest::wide(text, 0x7FFE).len() };
         let maximum = if text == 0 { 0 } else { length * 2 + 2 };
         guest::set_unicode(string, length * 2, maximum, text);
     }
     /// The same for bytes.
     [ANY, Fails::Quiet]
-    fn RtlInitAnsiString(string: u64, text: u64) {
+    fn RtlInitAnsiString(string: u64, text: Optional) {
         let length = if text == 0 { 0 } else { guest::narrow(text, 0x7FFE).len() };
         let maximum = if text == 0 { 0 } else { length + 1 };
         guest::set_unicode(string, length, maximum, text);
     }
     /// Copies as much as fits.
     [ANY, Fails::Never]
-    fn RtlCopyUnicodeString(to: u64, from: u64) {
+    fn RtlCopyUnicodeString(to: u64, from: Optional) {
         if from == 0 {
             guest::write(to, 0_u16);
             return;
         }
-        let room = guest::read::<u16>(to + 2);
-        let length = guest::read::<u16>(from).min(room) & !1;
-        guest::copy(guest::read(to + 8), guest::read(from + 8), usize::from(length));
-        guest::write(to, length);
+        let room = usize::from(guest::read::<u16>(to + 2) / 2);
+        let units = guest::unicode_units(from);
+        let units = &units[..units.len().min(room)];
+        store(to, &units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>());
     }
     /// Appends a counted string.
     [ANY, Fails::Never]
@@ -41,7 +41,7 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     }
     /// Appends a terminated string.
     [ANY, Fails::Never]
-    fn RtlAppendUnicodeToString(to: u64, text: u64) -> Status {
+    fn RtlAppendUnicodeToString(to: u64, text: Optional) -> Status {
         let units = if text == 0 { Vec::new() } else { guest::wide(text, 0x7FFE) };
         append(to, &units)
     }
@@ -66,16 +66,15 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Never]
     fn RtlFreeAnsiString(string: u64) { free(string); }
     /// Makes bytes of UTF-16.
-    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlUnicodeStringToAnsiString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = guest::unicode(from).chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
         give(to, &text, 1, allocate)
     }
     /// Makes UTF-16 of bytes.
-    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlAnsiStringToUnicodeString(to: u64, from: u64, allocate: u8) -> Status {
-        let bytes = guest::bytes(guest::read(from + 8), usize::from(guest::read::<u16>(from)));
-        let text: Vec<u8> = bytes.iter().flat_map(|byte| u16::from(*byte).to_le_bytes()).collect();
+        let text: Vec<u8> = guest::counted(from).iter().flat_map(|byte| u16::from(*byte).to_le_bytes()).collect();
         give(to, &text, 2, allocate)
     }
     /// Makes a number of a string.
@@ -121,7 +120,7 @@ functions! { pub NTDDK_STRINGS = "ntoskrnl.exe", "ntddk.h";
         u8::from(folded(string, ignore_case).starts_with(&folded(prefix, ignore_case)))
     }
     /// Copies in upper case.
-    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlUpcaseUnicodeString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = folded(from, 1).into_iter().flat_map(u16::to_le_bytes).collect();
         give(to, &text, 2, allocate)
@@ -162,10 +161,9 @@ fn append(to: u64, units: &[u16]) -> Status {
     if usize::from(length) + more > usize::from(room) {
         return status::BUFFER_TOO_SMALL;
     }
-    let end = guest::read::<u64>(to + 8) + u64::from(length);
-    for (at, unit) in units.iter().enumerate() {
-        guest::write(end + 2 * at as u64, *unit);
-    }
+    guest::through(to, "Buffer", || {
+        guest::put_wide(guest::read::<u64>(to + 8) + u64::from(length), units);
+    });
     guest::write(to, length + more as u16);
     status::SUCCESS
 }
@@ -180,9 +178,13 @@ fn give(to: u64, text: &[u8], terminator: usize, allocate: u8) -> Status {
     if usize::from(guest::read::<u16>(to + 2)) < text.len() {
         return status::BUFFER_TOO_SMALL;
     }
-    guest::put(guest::read(to + 8), text);
-    guest::write(to, text.len() as u16);
+    store(to, text);
     status::SUCCESS
+}
+
+fn store(to: u64, text: &[u8]) {
+    guest::through(to, "Buffer", || guest::put(guest::read(to + 8), text));
+    guest::write(to, text.len() as u16);
 }
 
 fn free(string: u64) {

@@ -46,19 +46,19 @@ fn list(mut address: u64) -> impl Iterator<Item = u64> {
 
 fn wide(buffer: u64, count: u64, format: u64, arguments: impl Iterator<Item = u64>) -> i32 {
     let format = String::from_utf16_lossy(&guest::wide(format, 4096));
-    let units: Vec<u16> = formatted(&format, true, arguments).encode_utf16().collect();
-    for (at, unit) in units.iter().chain(&[0]).enumerate().take(count as usize) {
-        guest::write(buffer + 2 * at as u64, *unit);
-    }
-    length(units.len(), count)
+    let mut units: Vec<u16> = formatted(&format, true, arguments).encode_utf16().collect();
+    let written = units.len();
+    units.push(0);
+    guest::put_wide(buffer, &units[..units.len().min(count as usize)]);
+    length(written, count)
 }
 
 fn narrow(buffer: u64, count: u64, format: u64, arguments: impl Iterator<Item = u64>) -> i32 {
-    let bytes = formatted(&guest::narrow(format, 4096), false, arguments).into_bytes();
-    for (at, byte) in bytes.iter().chain(&[0]).enumerate().take(count as usize) {
-        guest::write(buffer + at as u64, *byte);
-    }
-    length(bytes.len(), count)
+    let mut bytes = formatted(&guest::narrow(format, 4096), false, arguments).into_bytes();
+    let written = bytes.len();
+    bytes.push(0);
+    guest::put(buffer, &bytes[..bytes.len().min(count as usize)]);
+    length(written, count)
 }
 
 /// A text that does not fit gives a negative length.
@@ -69,6 +69,9 @@ fn length(length: usize, count: u64) -> i32 {
         length as i32
     }
 }
+
+/// Wider than any field of a text that a driver can use: the buffers of the kernel's strings end before.
+const WIDEST: usize = 0x1_0000;
 
 /// Carries a format out.
 fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>) -> String {
@@ -83,12 +86,14 @@ fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>)
         let flags: String =
             std::iter::from_fn(|| rest.next_if(|next| "-+ #0".contains(*next))).collect();
         let mut number = |rest: &mut std::iter::Peekable<std::str::Chars>| {
-            if rest.next_if_eq(&'*').is_some() {
-                return argument() as u32 as usize;
-            }
-            let digits: String =
-                std::iter::from_fn(|| rest.next_if(char::is_ascii_digit)).collect();
-            digits.parse().unwrap_or_default()
+            let number = if rest.next_if_eq(&'*').is_some() {
+                argument() as u32 as usize
+            } else {
+                let digits: String =
+                    std::iter::from_fn(|| rest.next_if(char::is_ascii_digit)).collect();
+                digits.parse().unwrap_or_default()
+            };
+            number.min(WIDEST)
         };
         let width = number(&mut rest);
         let precision = rest.next_if_eq(&'.').map(|_| number(&mut rest));
@@ -158,11 +163,10 @@ fn counted(address: u64, wide: bool) -> String {
     if wide {
         return guest::unicode(address);
     }
-    let bytes = guest::bytes(
-        guest::read(address + 8),
-        usize::from(guest::read::<u16>(address)),
-    );
-    bytes.into_iter().map(char::from).collect()
+    guest::counted(address)
+        .into_iter()
+        .map(char::from)
+        .collect()
 }
 
 #[cfg(test)]

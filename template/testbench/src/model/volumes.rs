@@ -5,10 +5,11 @@
 //! "`PFLT_INSTANCE_TEARDOWN_CALLBACK` callback function (fltkernel.h)", "`FLT_VOLUME_PROPERTIES`
 //! structure (fltkernel.h)".
 
-use super::layout::related_objects;
+use super::layout::{device_object, related_objects, vpb};
+use super::process::once;
 use super::{
-    APC, DISPATCH, Fails, PASSIVE, bad_handle, devices, enter, filter, functions, system_block,
-    with,
+    APC, DISPATCH, Fails, Optional, PASSIVE, acquire, bad_handle, devices, enter, filter,
+    functions, system_block, with,
 };
 use super::{contexts, operations};
 use crate::status::{self, Status};
@@ -22,6 +23,8 @@ pub struct Volume {
     pub name: &'static str,
     /// The handle.
     pub handle: u64,
+    /// `FsContext2` of its file objects.
+    pub file_context: u64,
     /// The volume's device name.
     pub device: &'static str,
     /// `DEVICE_TYPE` of the file system's volume.
@@ -30,6 +33,48 @@ pub struct Volume {
     pub file_system: u32,
     /// There is a disk beneath.
     pub disk: bool,
+    /// The medium can be removed.
+    pub removable: bool,
+    /// The name of the file system's driver object.
+    pub driver: &'static str,
+}
+
+impl Volume {
+    /// The device object of the volume, which belongs to the file system.
+    #[must_use]
+    pub fn device_object(&self) -> u64 {
+        let what = format!("the volume device object of {}", self.name);
+        devices::of_another(&what, self.device_type, 0, self.driver)
+    }
+
+    /// The device object of the disk beneath.
+    #[must_use]
+    pub fn disk_device_object(&self) -> u64 {
+        const DISK: u32 = 0x07;
+        let what = format!("the disk device object of {}", self.name);
+        // FILE_REMOVABLE_MEDIA
+        let characteristics = u32::from(self.removable);
+        let device = devices::of_another(&what, DISK, characteristics, "\\Driver\\volmgr");
+        guest::write(device + device_object::SECTOR_SIZE, 512_u16);
+        device
+    }
+
+    /// The volume parameter block that joins the two; 0 where there is no disk.
+    #[must_use]
+    pub fn parameter_block(&self) -> u64 {
+        if !self.disk {
+            return 0;
+        }
+        let what = format!("the volume parameter block of {}", self.name);
+        once(&what, || {
+            let block = system_block(vpb::SIZE, &what);
+            guest::write(block + vpb::HEAD, 0x0060_000A_u32);
+            guest::write(block + vpb::FLAGS, 1_u16); // VPB_MOUNTED
+            guest::write(block + vpb::DEVICE, self.device_object());
+            guest::write(block + vpb::REAL_DEVICE, self.disk_device_object());
+            block
+        })
+    }
 }
 
 /// An instance of the filter on a volume.
@@ -48,6 +93,8 @@ struct Kind {
     file_system: u32,
     disk: bool,
     pipes: bool,
+    removable: bool,
+    driver: &'static str,
 }
 
 /// A fixed disk, a removable one, a network redirector; and pipes and mailslots for filters that
@@ -60,6 +107,8 @@ const KINDS: [Kind; 5] = [
         file_system: 2,    // FLT_FSTYPE_NTFS
         disk: true,
         pipes: false,
+        removable: false,
+        driver: "\\FileSystem\\Ntfs",
     },
     Kind {
         name: "a removable FAT disk",
@@ -68,6 +117,8 @@ const KINDS: [Kind; 5] = [
         file_system: 3, // FLT_FSTYPE_FAT
         disk: true,
         pipes: false,
+        removable: true,
+        driver: "\\FileSystem\\fastfat",
     },
     Kind {
         name: "the network redirector",
@@ -76,6 +127,8 @@ const KINDS: [Kind; 5] = [
         file_system: 13,   // FLT_FSTYPE_MUP
         disk: false,
         pipes: false,
+        removable: false,
+        driver: "\\FileSystem\\Mup",
     },
     Kind {
         name: "the named pipe file system",
@@ -84,6 +137,8 @@ const KINDS: [Kind; 5] = [
         file_system: 25,   // FLT_FSTYPE_NPFS
         disk: false,
         pipes: true,
+        removable: false,
+        driver: "\\FileSystem\\Npfs",
     },
     Kind {
         name: "the mailslot file system",
@@ -92,6 +147,8 @@ const KINDS: [Kind; 5] = [
         file_system: 26,   // FLT_FSTYPE_MSFS
         disk: false,
         pipes: true,
+        removable: false,
+        driver: "\\FileSystem\\Msfs",
     },
 ];
 
@@ -114,14 +171,14 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
 
     /// A volume's device name.
     [APC, Fails::With(&[status::BUFFER_TOO_SMALL])]
-    fn FltGetVolumeName(volume: u64, name: u64, size: u64) -> Status {
+    fn FltGetVolumeName(volume: u64, name: Optional, size: Optional) -> Status {
         let volume = find(volume);
         give_name(volume.device, name, size)
     }
 
     /// A volume's name with its GUID.
     [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND, status::INSUFFICIENT_RESOURCES])]
-    fn FltGetVolumeGuidName(volume: u64, name: u64, size: u64) -> Status {
+    fn FltGetVolumeGuidName(volume: u64, name: Optional, size: Optional) -> Status {
         let volume = find(volume);
         if !volume.disk {
             return status::INVALID_DEVICE_REQUEST;
@@ -144,15 +201,15 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         if !volume.disk {
             return status::FLT_NO_DEVICE_OBJECT;
         }
-        guest::write(out, devices::referenced("the disk device object"));
+        guest::write(out, referenced(volume.disk_device_object(), "the disk device object"));
         status::SUCCESS
     }
 
     /// The device object of a volume; referenced.
     [DISPATCH, Fails::With(&[status::FLT_NO_DEVICE_OBJECT])]
     fn FltGetDeviceObject(volume: u64, out: u64) -> Status {
-        let _ = find(volume);
-        guest::write(out, devices::referenced("the volume device object"));
+        let volume = find(volume);
+        guest::write(out, referenced(volume.device_object(), "the volume device object"));
         status::SUCCESS
     }
 
@@ -200,7 +257,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
 
     /// The filter's instances, or those on a volume; each referenced.
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
-    fn FltEnumerateInstances(volume: u64, filter: u64, list: u64, size: u32, returned: u64) -> Status {
+    fn FltEnumerateInstances(volume: Optional, filter: Optional, list: u64, size: u32, returned: u64) -> Status {
         if filter != 0 {
             super::filter::check(filter);
         }
@@ -222,7 +279,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
 
     /// Attaches the filter to a volume.
     [PASSIVE, Fails::With(&[status::FLT_DELETING_OBJECT])]
-    fn FltAttachVolume(filter: u64, volume: u64, _name: u64, out: u64) -> Status {
+    fn FltAttachVolume(filter: u64, volume: u64, _name: u64, out: Optional) -> Status {
         super::filter::check(filter);
         let volume = find(volume);
         if with(|state| state.filter.instances.iter().any(|instance| instance.volume.handle == volume.handle)) {
@@ -237,7 +294,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     }
 
     /// Detaches the filter from a volume.
-    [APC, Fails::With(&[status::FLT_INSTANCE_NOT_FOUND])]
+    [APC, Fails::Never]
     fn FltDetachVolume(filter: u64, volume: u64, _name: u64) -> Status {
         super::filter::check(filter);
         let volume = find(volume);
@@ -275,14 +332,23 @@ fn known() -> Vec<Volume> {
             known.extend(KINDS.iter().map(|kind| Volume {
                 name: kind.name,
                 handle: memory::handle(format!("the volume handle of {}", kind.name)),
+                file_context: memory::handle("FsContext2 of a file object".to_owned()),
                 device: kind.device,
                 device_type: kind.device_type,
                 file_system: kind.file_system,
                 disk: kind.disk,
+                removable: kind.removable,
+                driver: kind.driver,
             }));
         }
         known.clone()
     })
+}
+
+/// The volume that files lie on unless something else is said.
+#[must_use]
+pub fn first() -> Volume {
+    known().swap_remove(0)
 }
 
 fn find(handle: u64) -> Volume {
@@ -301,6 +367,12 @@ pub fn by_instance(handle: u64) -> Option<Instance> {
     })
 }
 
+/// An object that the driver now has a reference to.
+fn referenced(object: u64, what: &str) -> u64 {
+    acquire(crate::trace::Kind::Reference, object, what);
+    object
+}
+
 fn give_name(text: &str, name: u64, size: u64) -> Status {
     let units: Vec<u16> = text.encode_utf16().collect();
     let needed = units.len() * 2;
@@ -308,10 +380,9 @@ fn give_name(text: &str, name: u64, size: u64) -> Status {
     if name == 0 || usize::from(guest::read::<u16>(name + 2)) < needed {
         return status::BUFFER_TOO_SMALL;
     }
-    let buffer = guest::read::<u64>(name + 8);
-    for (at, unit) in units.into_iter().enumerate() {
-        guest::write(buffer + 2 * at as u64, unit);
-    }
+    guest::through(name, "Buffer", || {
+        guest::put_wide(guest::read(name + 8), &units);
+    });
     guest::write(name, needed as u16);
     status::SUCCESS
 }

@@ -6,8 +6,8 @@
 //! nothing back, and run after the unload if the driver does not wait for them.
 
 use super::{
-    DISPATCH, Fails, PASSIVE, acquire, bad_handle, enter, functions, memory, must_release,
-    new_thread, with,
+    DISPATCH, Fails, Optional, PASSIVE, acquire, bad_handle, enter, functions, memory,
+    must_release, new_thread, with,
 };
 use crate::guest;
 use crate::status::{self, Status};
@@ -84,10 +84,10 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
     }
     /// Starts a timer.
     [DISPATCH, Fails::Never]
-    fn KeSetTimer(timer: u64, _due: i64, dpc: u64) -> u8 { set_timer(timer, dpc) }
+    fn KeSetTimer(timer: u64, _due: i64, dpc: Optional) -> u8 { set_timer(timer, dpc) }
     /// Starts a periodic timer.
     [DISPATCH, Fails::Never]
-    fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: u64) -> u8 { set_timer(timer, dpc) }
+    fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: Optional) -> u8 { set_timer(timer, dpc) }
     /// Stops a timer.
     [DISPATCH, Fails::Never]
     fn KeCancelTimer(timer: u64) -> u8 { u8::from(remove(timer)) }
@@ -150,7 +150,7 @@ functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
     fn FltCbdqDisable(address: u64) { enable(address, false); }
     /// Puts an operation into the queue.
     [DISPATCH, Fails::With(&[status::FLT_CBDQ_DISABLED])]
-    fn FltCbdqInsertIo(address: u64, data: u64, context: u64, insert_context: u64) -> Status {
+    fn FltCbdqInsertIo(address: u64, data: u64, context: Optional, insert_context: u64) -> Status {
         let queue = queue_at(address);
         if !queue.enabled {
             return status::FLT_CBDQ_DISABLED;
@@ -159,16 +159,16 @@ functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
         if context != 0 {
             guest::write(context, data);
         }
-        locked(queue, || Status(guest::call(queue.insert, &[address, data, insert_context]) as u32))
+        locked(queue, || Status(super::call_back(queue.insert, &[address, data, insert_context]) as u32))
     }
     /// Takes the next operation out of the queue.
     [DISPATCH, Fails::Never]
     fn FltCbdqRemoveNextIo(address: u64, peek_context: u64) -> u64 {
         let queue = queue_at(address);
         locked(queue, || {
-            let data = guest::call(queue.peek, &[address, 0, peek_context]);
+            let data = super::call_back(queue.peek, &[address, 0, peek_context]);
             if data != 0 {
-                let _ = guest::call(queue.remove, &[address, data]);
+                let _ = super::call_back(queue.remove, &[address, data]);
             }
             data
         })
@@ -180,7 +180,7 @@ functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
         let data = guest::read::<u64>(context);
         locked(queue, || {
             if data != 0 {
-                let _ = guest::call(queue.remove, &[address, data]);
+                let _ = super::call_back(queue.remove, &[address, data]);
                 guest::write(context, 0_u64);
             }
             data
@@ -210,10 +210,10 @@ fn enable(address: u64, enabled: bool) {
 /// Does something while the driver's own lock for the queue is held.
 fn locked<T>(queue: Queue, action: impl FnOnce() -> T) -> T {
     let irql = super::system_block(8, "the IRQL of a queue's lock");
-    let _ = guest::call(queue.acquire, &[queue.address, irql]);
+    let _ = super::call_back(queue.acquire, &[queue.address, irql]);
     let result = action();
     let old = u64::from(guest::read::<u8>(irql));
-    let _ = guest::call(queue.release, &[queue.address, old]);
+    let _ = super::call_back(queue.release, &[queue.address, old]);
     super::must(memory::free(irql, false));
     result
 }

@@ -5,6 +5,26 @@ use crate::model::devices;
 use crate::scenario::Story;
 use crate::trace::{Ending, Event, Fault, Kind, Target, Unload};
 
+pub(super) fn null_dacl(case: &Case) -> Vec<Seen> {
+    let events = case.trace.events.iter().enumerate();
+    events
+        .filter_map(|(at, event)| {
+            let Event::NullDacl { object } = event else {
+                return None;
+            };
+            let seen = Seen::new(
+                object.clone(),
+                format!("{object} gets a security descriptor with a NULL DACL"),
+            );
+            let call = case.view.enclosing(at).next()?;
+            Some(match &case.view.events[call] {
+                Event::Call { function, site, .. } => seen.called(function, *site),
+                _ => seen,
+            })
+        })
+        .collect()
+}
+
 pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
     let Some((loaded, status)) = case.view.driver_entry() else {
         return Vec::new();
@@ -149,6 +169,7 @@ mod tests {
                     address: 0x1000,
                     target: Target::Unloaded,
                 },
+                argument: None,
                 guarded: false,
             })
     }

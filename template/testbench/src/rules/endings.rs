@@ -1,7 +1,7 @@
 //! Rules about what ended a scenario before its story was told.
 
 use super::{Case, Seen, load, unload};
-use crate::trace::{Ending, Fault, Misuse, Target};
+use crate::trace::{Ending, Fault, Misuse, Place, Target};
 
 /// Where the scenario ended, for a sentence.
 fn during(case: &Case) -> String {
@@ -9,8 +9,23 @@ fn during(case: &Case) -> String {
     case.view.routine_label(last, "the driver")
 }
 
+/// Who touched memory, for a sentence: the driver itself, or a function that it called.
+fn who(case: &Case, at: &Place) -> String {
+    let routine = during(case);
+    let Some(function) = &at.function else {
+        return routine;
+    };
+    match case.trace.ending() {
+        Some(Ending::Fault {
+            argument: Some(argument),
+            ..
+        }) => format!("{routine} calls {function}, which by {argument}"),
+        _ => format!("{routine} calls {function}, which"),
+    }
+}
+
 /// The fault that ended the scenario, unless another rule explains it.
-fn fault<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Fault)> {
+fn fault<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Fault)> {
     match case.trace.ending() {
         Some(Ending::Fault { at, fault, .. })
             if !load::is_not_ready(case) && !unload::is_outlived(case) =>
@@ -21,7 +36,7 @@ fn fault<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Fault)> {
     }
 }
 
-fn misuse<'a>(case: &Case<'a>) -> Option<(&'a crate::trace::Place, &'a Misuse)> {
+fn misuse<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Misuse)> {
     match case.trace.ending() {
         Some(Ending::Misuse { at, misuse })
             if !load::is_not_ready(case) && !unload::is_outlived(case) =>
@@ -53,7 +68,7 @@ pub(super) fn late_call(case: &Case) -> Vec<Seen> {
             format!("discarded {section}"),
             format!(
                 "{} {how} section {section}, which Windows discards after DriverEntry",
-                during(case)
+                who(case, at)
             ),
         ),
         Target::Unloaded if super::device::is_reinitialized_late(case) => return Vec::new(),
@@ -61,7 +76,7 @@ pub(super) fn late_call(case: &Case) -> Vec<Seen> {
             "unloaded",
             format!(
                 "{} {how} the driver's image after it was unloaded",
-                during(case)
+                who(case, at)
             ),
         ),
         _ => return Vec::new(),
@@ -96,7 +111,7 @@ pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
                 "registry path",
                 format!(
                     "{} {how} the registry path that DriverEntry was given, after it was freed",
-                    during(case)
+                    who(case, at)
                 ),
             )
             .at(at),
@@ -111,7 +126,7 @@ pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
         )) => vec![
             Seen::new(
                 format!("{what} {:?}", at.rva),
-                format!("{} {how} {what} after it was freed", during(case)),
+                format!("{} {how} {what} after it was freed", who(case, at)),
             )
             .at(at),
         ],
@@ -140,7 +155,7 @@ pub(super) fn pool_overrun(case: &Case) -> Vec<Seen> {
         )) => vec![
             Seen::new(
                 format!("{what} {:?}", at.rva),
-                format!("{} {how} beyond the end of {what}", during(case)),
+                format!("{} {how} beyond the end of {what}", who(case, at)),
             )
             .at(at),
         ],
@@ -182,7 +197,7 @@ pub(super) fn bad_handle(case: &Case) -> Vec<Seen> {
                 format!("{what} {:?}", at.rva),
                 format!(
                     "{} {how} memory behind {what}, which is opaque",
-                    during(case)
+                    who(case, at)
                 ),
             )
             .at(at),
@@ -230,22 +245,49 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
         Fault::Other { what } => what.clone(),
         _ => return Vec::new(),
     };
-    let guarded = matches!(
-        case.trace.ending(),
-        Some(Ending::Fault { guarded: true, .. })
-    );
-    let handler = if guarded {
-        "; the code has an exception handler, which the bench does not run"
-    } else {
-        ""
-    };
     vec![
         Seen::new(
             format!("{:?} {:?}", at.rva, at.function),
-            format!("{} {what}{handler}", during(case)),
+            format!("{} {what}{}", who(case, at), handler(case)),
         )
         .at(at),
     ]
+}
+
+/// That an exception handler would have had its turn, for the end of a sentence.
+fn handler(case: &Case) -> &'static str {
+    match case.trace.ending() {
+        Some(Ending::Fault { guarded: true, .. }) => {
+            "; the code has an exception handler, which the bench does not run"
+        }
+        _ => "",
+    }
+}
+
+pub(super) fn assertion(case: &Case) -> Vec<Seen> {
+    match fault(case) {
+        Some((at, Fault::Assertion { what })) => vec![
+            Seen::new(
+                format!("{:?}", at.rva),
+                format!("in {} {what}{}", during(case), handler(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn breakpoint(case: &Case) -> Vec<Seen> {
+    match fault(case) {
+        Some((at, Fault::Breakpoint { what })) => vec![
+            Seen::new(
+                format!("{:?}", at.rva),
+                format!("{} {what}{}", during(case), handler(case)),
+            )
+            .at(at),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn bugcheck(case: &Case) -> Vec<Seen> {
@@ -352,8 +394,7 @@ mod tests {
     use super::*;
     use crate::os::Use;
     use crate::scenario::{self, Scenario};
-    use crate::trace::Routine;
-    use crate::trace::{Operation, Place, Via};
+    use crate::trace::{Argument, Operation, Routine, Via};
 
     fn ended(ending: Ending) -> Vec<&'static str> {
         let scenario = Scenario::clean(scenario::Story::Life);
@@ -365,6 +406,7 @@ mod tests {
         ended(Ending::Fault {
             at: Place::default(),
             fault,
+            argument: None,
             guarded: false,
         })
     }
@@ -407,6 +449,46 @@ mod tests {
             (Target::Nothing, "crash"),
         ] {
             assert_eq!(touched(target.clone()), [rule], "{target:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_in_a_function_names_the_function_and_the_argument() {
+        let scenario = Scenario::clean(scenario::Story::Life);
+        let argument = |member: Option<&str>| Argument {
+            number: 2,
+            member: member.map(str::to_owned),
+        };
+        for (argument, says) in [
+            (
+                None,
+                "DriverEntry calls memmove, which reads address 0x8, a NULL pointer",
+            ),
+            (
+                Some(argument(None)),
+                "DriverEntry calls memmove, which by argument 2 reads address 0x8, a NULL pointer",
+            ),
+            (
+                Some(argument(Some("Buffer"))),
+                "DriverEntry calls memmove, which by the member Buffer of argument 2 reads address 0x8, a NULL pointer",
+            ),
+        ] {
+            let trace = Story::new()
+                .enter(Routine::DriverEntry)
+                .ends(Ending::Fault {
+                    at: Place {
+                        function: Some("memmove".to_owned()),
+                        ..Place::default()
+                    },
+                    fault: Fault::Memory {
+                        how: Use::Read,
+                        address: 8,
+                        target: Target::Null,
+                    },
+                    argument,
+                    guarded: false,
+                });
+            assert_eq!(crash(&Case::new(&scenario, &trace))[0].seen, says);
         }
     }
 
@@ -506,11 +588,13 @@ mod tests {
             }),
             ["privileged-instruction"]
         );
-        assert_eq!(
-            faulted(Fault::Other {
-                what: "runs int3".to_owned()
-            }),
-            ["crash"]
-        );
+        let what = || "it".to_owned();
+        for (fault, rule) in [
+            (Fault::Assertion { what: what() }, "assertion"),
+            (Fault::Breakpoint { what: what() }, "breakpoint"),
+            (Fault::Other { what: what() }, "crash"),
+        ] {
+            assert_eq!(faulted(fault.clone()), [rule], "{fault:?}");
+        }
     }
 }

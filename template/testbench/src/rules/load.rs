@@ -38,7 +38,7 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
                 .last();
             let why = match refused {
                 Some(call) => format!(
-                    "; the bench let no call fail, but {} found nothing better to return than {}",
+                    "; no call was made to fail, and {} returned {}",
                     call.function,
                     call.status().unwrap_or_default()
                 ),
@@ -46,11 +46,47 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
             };
             vec![Seen::new(
                 "failed",
-                format!("DriverEntry returns {status}{why}"),
+                format!("DriverEntry returns {status}{why}{}", not_in_registry(case)),
             )]
         }
         _ => Vec::new(),
     }
+}
+
+/// What `DriverEntry` asked the registry for in vain, and how to give it, for the end of a sentence.
+fn not_in_registry(case: &Case) -> String {
+    let events = case.trace.events.iter().enumerate();
+    let mut asked: Vec<String> = events
+        .filter(|(at, _)| case.view.routine(*at) == Some(&Routine::DriverEntry))
+        .filter_map(|(_, event)| match event {
+            Event::NotInRegistry {
+                key,
+                value,
+                setting,
+                ..
+            } => {
+                let what = match value {
+                    Some(value) => format!("the value {value} of {key}"),
+                    None => format!("the key {key}"),
+                };
+                Some(match setting {
+                    Some(setting) => format!(
+                        "{what} (--reg '{setting}=TYPE:VALUE' gives it, or the table [registry] of testbench.toml)"
+                    ),
+                    None => what,
+                })
+            }
+            _ => None,
+        })
+        .collect();
+    asked.dedup();
+    if asked.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; the registry of the bench does not have what it asked for: {}",
+        asked.join(", ")
+    )
 }
 
 pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
@@ -278,10 +314,9 @@ pub(super) fn undo_in_reverse(case: &Case) -> Vec<Seen> {
         })
         .filter_map(|resource| resource.released.map(|at| (at, *resource)))
         .filter(|(at, _)| {
-            matches!(
-                case.view.routine(*at),
-                Some(Routine::DriverEntry | Routine::FilterUnload { .. })
-            )
+            case.view
+                .routine(*at)
+                .is_some_and(|routine| *routine == Routine::DriverEntry || routine.is_unload())
         })
         .collect();
     released.sort_by_key(|(at, _)| *at);
@@ -481,6 +516,34 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_asked_for_in_vain_is_named_with_what_gives_it() {
+        let scenario = clean();
+        let absent = |value: Option<&str>, setting: Option<&str>| Event::NotInRegistry {
+            key: "\\REGISTRY\\K".to_owned(),
+            value: value.map(str::to_owned),
+            setting: setting.map(str::to_owned),
+            odd: false,
+        };
+        let trace = Story::new()
+            .enter(Routine::DriverEntry)
+            .begin("ZwQueryValueKey")
+            .event(absent(Some("Mode"), Some("Mode")))
+            .end(status::OBJECT_NAME_NOT_FOUND)
+            .begin("ZwOpenKey")
+            .event(absent(None, None))
+            .end(status::OBJECT_NAME_NOT_FOUND)
+            .leave(status::OBJECT_NAME_NOT_FOUND)
+            .done();
+        let seen = &clean_load(&Case::new(&scenario, &trace))[0].seen;
+        assert!(
+            seen.ends_with(
+                "; the registry of the bench does not have what it asked for: the value Mode of \\REGISTRY\\K (--reg 'Mode=TYPE:VALUE' gives it, or the table [registry] of testbench.toml), the key \\REGISTRY\\K"
+            ),
+            "{seen}"
+        );
+    }
+
+    #[test]
     fn a_failed_start_that_is_undone_needs_only_the_log() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let trace = Story::new()
@@ -636,6 +699,7 @@ mod tests {
                     address: 8,
                     target: Target::Null,
                 },
+                argument: None,
                 guarded: false,
             })
     }

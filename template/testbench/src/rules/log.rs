@@ -59,13 +59,22 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
     if let Some((_, status)) = load::failed(case) {
         return vec![Seen::new(
             "failed",
-            format!("DriverEntry returns {status} where a value in the registry cannot be meant"),
+            format!("DriverEntry returns {status} where a value in the registry is invalid"),
         )];
     }
     let queried = case
-        .view
-        .load_calls()
-        .find(|call| call.function == "ZwQueryValueKey");
+        .trace
+        .events
+        .iter()
+        .enumerate()
+        .find_map(|(at, event)| {
+            let Event::NotInRegistry { odd: true, .. } = event else {
+                return None;
+            };
+            case.view
+                .load_calls()
+                .find(|call| call.at < at && call.returned.is_some_and(|returned| at < returned))
+        });
     let logged = case.view.load_calls().any(|call| {
         call.function == "IoAllocateErrorLogEntry" || call.function.contains("DbgPrint")
     });
@@ -73,7 +82,7 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
         Some(call) if !logged => vec![
             Seen::new(
                 "silent",
-                "the registry has values that cannot be meant, and DriverEntry says nothing of it",
+                "the registry has invalid values, and DriverEntry logs nothing of it",
             )
             .called(call.function, call.site),
         ],
@@ -87,14 +96,26 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         .map(|problem| Seen::new(problem.clone(), problem.clone()))
         .collect();
     for (_, entry) in entries(case).filter(|(_, entry)| entry.problems.is_empty()) {
-        if entry.sentence.is_none() && case.is_strict() {
-            seen.push(Seen::new(
-                "foreign code",
-                format!(
-                    "the entry's ErrorCode 0x{:08X} is not in the driver's own message table",
-                    entry.code
-                ),
-            ));
+        if entry.sentence.is_some() {
+            continue;
+        }
+        // The file has no other messages; where else the system looks stands in the registry.
+        let known = if is_in_iologmsg(entry.code) {
+            "it is one of IoLogMsg.dll's"
+        } else {
+            "neither is it one of IoLogMsg.dll's: Event Viewer has a sentence for it only if EventMessageFile of the event source names a file that has one"
+        };
+        let foreign = Seen::new(
+            format!("foreign code {:X}", entry.code),
+            format!(
+                "the entry's ErrorCode 0x{:08X} is not in the driver's own message table; {known}",
+                entry.code
+            ),
+        );
+        if case.is_strict() {
+            seen.push(foreign);
+        } else if !is_in_iologmsg(entry.code) {
+            seen.push(foreign.as_advice());
         }
     }
     let failures = case.view.load_failures();
@@ -124,6 +145,11 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         );
     }
     seen
+}
+
+/// `IO_ERR_` and its kin: the facility of `IoLogMsg.dll`.
+fn is_in_iologmsg(code: u32) -> bool {
+    code & 0x0FFF_0000 == 0x0004_0000 && matches!(code & 0xFFFF, 1..=0x100)
 }
 
 #[cfg(test)]
@@ -179,6 +205,28 @@ mod tests {
             ..entry()
         });
         assert_eq!(names(&Case::new(&scenario, &trace)), ["error-packet"]);
+    }
+
+    #[test]
+    fn a_code_that_the_file_has_no_message_for_is_advice_unless_the_file_is_all_there_is() {
+        let scenario = failing();
+        let seen = |code, expectations: Option<&Expectations>| {
+            let trace = logging(LogEntry { code, ..entry() });
+            let mut case = Case::new(&scenario, &trace);
+            case.expectations = expectations;
+            let seen = error_packet(&case);
+            seen.first().map(|seen| (seen.advice, seen.seen.clone()))
+        };
+        let strict = Expectations::default();
+        let (advice, says) = seen(0xE005_0001, None).unwrap();
+        assert!(advice && says.contains("EventMessageFile"), "{says}");
+        assert!(!seen(0xE005_0001, Some(&strict)).unwrap().0);
+        assert_eq!(seen(0xC004_0004, None), None);
+        let (advice, says) = seen(0xC004_0004, Some(&strict)).unwrap();
+        assert!(
+            !advice && says.ends_with("it is one of IoLogMsg.dll's"),
+            "{says}"
+        );
     }
 
     #[test]

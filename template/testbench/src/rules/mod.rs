@@ -235,7 +235,9 @@ rules! {
     "error-log-failure-tolerated" Must ["IoAllocateErrorLogEntry function (wdm.h)"]
         "IoAllocateErrorLogEntry may return NULL, and nothing else changes then." NO_JUDGE;
     "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
-        "A value in the registry that cannot be meant is logged, and the driver starts without it." log::odd_setting_logged;
+        "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
+    "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
+        "An object that programs can open has a DACL that says who may: a NULL DACL grants all access to every user." device::null_dacl;
     "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
         "A device with a name is given its security when it is made, as IoCreateDeviceSecure does." device::device_secured;
     // Registration
@@ -295,7 +297,11 @@ rules! {
     "lock-balance" Must ["Introduction to Spin Locks", "ERESOURCE Structure and Routines"]
         "Locks are released by who holds them, requests completed, and the IRQL is as it was when a routine returns." endings::lock_balance;
     "crash" Must ["Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
-        "The driver touches memory that is there." endings::crash;
+        "The driver raises no processor exception: it touches memory that is there, runs valid instructions and divides by no zero." endings::crash;
+    "assertion" Must ["ASSERTMSG macro (wdm.h)", "Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
+        "The driver's own assertions hold." endings::assertion;
+    "breakpoint" Must ["DbgBreakPoint function (wdm.h)"]
+        "The driver stops at no breakpoint: where no kernel debugger is attached, that is a bug check." endings::breakpoint;
     "bugcheck" Must ["KeBugCheckEx function (wdm.h)"]
         "The driver does not stop the system." endings::bugcheck;
     "fail-fast" Must ["Bug Check 0x139 KERNEL_SECURITY_CHECK_FAILURE"]
@@ -380,7 +386,12 @@ pub const EXPLAINS: &[(&str, &[&str])] = &[
     ("registration-valid", &["clean-load"]),
     (
         "clean-load",
-        &["start-filtering", "original-status", "success-is-exact"],
+        &[
+            "start-filtering",
+            "original-status",
+            "success-is-exact",
+            "odd-setting-logged",
+        ],
     ),
 ];
 

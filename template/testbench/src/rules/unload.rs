@@ -86,10 +86,10 @@ pub(super) fn is_outlived(case: &Case) -> bool {
     let last = case.trace.events.len().saturating_sub(1);
     given_back
         && case.view.is_within(last, "FltUnregisterFilter")
-        && !matches!(
-            case.view.routine(last),
-            Some(Routine::DriverEntry | Routine::FilterUnload { .. })
-        )
+        && !case
+            .view
+            .routine(last)
+            .is_some_and(|routine| *routine == Routine::DriverEntry || routine.is_unload())
 }
 
 pub(super) fn filter_outlives_globals(case: &Case) -> Vec<Seen> {
@@ -468,6 +468,7 @@ mod tests {
                     in_teardown,
                 },
             },
+            argument: None,
             guarded: false,
         };
         let told = |in_teardown| {

@@ -1,0 +1,466 @@
+//! Values of the registry that a driver finds: `NAME=type:value` at the command line, `NAME = "type:value"` in the
+//! table `[registry]` of `testbench.toml`.
+//!
+//! Documents: "`KEY_VALUE_BASIC_INFORMATION` structure (wdm.h)" for the types, "Registry Element Size Limits" for names.
+
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `REG_SZ`.
+pub const STRING: u32 = 1;
+/// `REG_EXPAND_SZ`.
+pub const EXPAND_STRING: u32 = 2;
+/// `REG_BINARY`.
+pub const BINARY: u32 = 3;
+/// `REG_DWORD`.
+pub const DWORD: u32 = 4;
+/// `REG_MULTI_SZ`.
+pub const MULTI_STRING: u32 = 7;
+/// `REG_QWORD`.
+pub const QWORD: u32 = 11;
+
+/// The types, by the names that a setting has for them.
+const TYPES: [(&str, u32); 6] = [
+    ("dword", DWORD),
+    ("qword", QWORD),
+    ("string", STRING),
+    ("expand-string", EXPAND_STRING),
+    ("multi-string", MULTI_STRING),
+    ("binary", BINARY),
+];
+
+/// The longest name of a value, in UTF-16 units.
+const LONGEST_NAME: usize = 16_383;
+/// The longest name of a key.
+const LONGEST_KEY: usize = 255;
+
+/// A value in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The name as it was given: that of the value, with those of the keys above it.
+    pub name: String,
+    /// The type and the value as they were given.
+    pub text: String,
+    kind: u32,
+    data: Vec<u8>,
+}
+
+impl Setting {
+    /// Reads `NAME=type:value`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names what was given, the rule and the way out.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) => Self::new(name, value),
+            None => Err(format!(
+                "{text:?} has no \"=\"; write NAME=TYPE:VALUE, such as Mode=dword:1"
+            )),
+        }
+    }
+
+    /// Reads a name and `type:value`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names what was given, the rule and the way out.
+    pub fn new(name: &str, text: &str) -> Result<Self, String> {
+        check_name(name)?;
+        let names = || TYPES.map(|(name, _)| name).join(", ");
+        let Some((kind_name, value)) = text.split_once(':') else {
+            return Err(format!(
+                "the value {text:?} of {name} has no type; write TYPE:VALUE, such as dword:1, with one of the types {}",
+                names()
+            ));
+        };
+        let Some((_, kind)) = TYPES.into_iter().find(|(known, _)| *known == kind_name) else {
+            return Err(format!(
+                "the type {kind_name:?} of {name} does not exist; the types are {}",
+                names()
+            ));
+        };
+        let data =
+            data(kind, value).map_err(|why| format!("the value {value:?} of {name} {why}"))?;
+        Ok(Setting {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            kind,
+            data,
+        })
+    }
+
+    /// The key that the value stands in, below the service's own key, and the value's own name.
+    #[must_use]
+    pub fn place(&self) -> (String, &str) {
+        let (below, path) = match self.name.strip_prefix('\\') {
+            Some(path) => ("", path),
+            None => ("Parameters", self.name.as_str()),
+        };
+        let (keys, value) = path.rsplit_once('\\').unwrap_or(("", path));
+        let key = [below, keys].into_iter().filter(|part| !part.is_empty());
+        (key.collect::<Vec<_>>().join("\\"), value)
+    }
+
+    /// The type, as the registry numbers it.
+    #[must_use]
+    pub fn kind(&self) -> u32 {
+        self.kind
+    }
+
+    /// The data, as the registry has it.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Whether it is the same value of the same key, which the registry tells apart without regard to case.
+    #[must_use]
+    pub fn is_same(&self, other: &Setting) -> bool {
+        self.name.to_lowercase() == other.name.to_lowercase()
+    }
+}
+
+/// The name that a setting needs to be a value of a key below the service's own: the key relative to that.
+#[must_use]
+pub fn name_of(key: &str, value: &str) -> String {
+    let first = key.split('\\').next().unwrap_or_default();
+    if !first.eq_ignore_ascii_case("Parameters") {
+        let key = if key.is_empty() {
+            String::new()
+        } else {
+            format!("{key}\\")
+        };
+        return format!("\\{key}{value}");
+    }
+    match key.split_once('\\') {
+        Some((_, below)) => format!("{below}\\{value}"),
+        None => value.to_owned(),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let path = name.strip_prefix('\\').unwrap_or(name);
+    let parts: Vec<&str> = path.split('\\').collect();
+    let lengths = |part: &str| part.encode_utf16().count();
+    let (value, keys) = parts.split_last().unwrap_or((&"", &[]));
+    if parts.iter().any(|part| part.is_empty()) || name.contains('\0') {
+        return Err(format!(
+            "the name {name:?} is not one of a value; write NAME for a value of the service's Parameters key, KEY\\NAME for one of a key in it, or \\NAME for one of the service's own key"
+        ));
+    }
+    if lengths(value) > LONGEST_NAME || keys.iter().any(|key| lengths(key) > LONGEST_KEY) {
+        return Err(format!(
+            "the name {:?}... is too long; a value's name has at most {LONGEST_NAME} characters and a key's {LONGEST_KEY}",
+            name.chars().take(40).collect::<String>()
+        ));
+    }
+    Ok(())
+}
+
+/// The bytes of a value, or the end of a sentence that says what is wrong with it.
+fn data(kind: u32, value: &str) -> Result<Vec<u8>, String> {
+    if value.contains('\0') {
+        return Err("has a NUL in it, which ends a string; leave it out".to_owned());
+    }
+    match kind {
+        DWORD => {
+            number(value, u64::from(u32::MAX)).map(|number| (number as u32).to_le_bytes().to_vec())
+        }
+        QWORD => number(value, u64::MAX).map(|number| number.to_le_bytes().to_vec()),
+        BINARY => binary(value),
+        MULTI_STRING => multi_string(value),
+        _ => Ok(terminated(value)),
+    }
+}
+
+fn terminated(text: &str) -> Vec<u8> {
+    text.encode_utf16()
+        .chain([0])
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
+fn number(text: &str, most: u64) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) if digits.starts_with(|digit: char| digit.is_ascii_hexdigit()) => {
+            u64::from_str_radix(digits, 16).ok()
+        }
+        None if text.starts_with(|digit: char| digit.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    parsed.filter(|number| *number <= most).ok_or_else(|| {
+        format!("is not a number from 0 to {most}; write it in decimal, or in hexadecimal with 0x")
+    })
+}
+
+fn binary(text: &str) -> Result<Vec<u8>, String> {
+    let wrong = "is not made of bytes; write two hexadecimal digits for each, such as 01 FF, with blanks or without";
+    let mut data = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        if !word.len().is_multiple_of(2) || !word.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(wrong.to_owned());
+        }
+        let pairs = (0..word.len()).step_by(2).map(|at| &word[at..at + 2]);
+        data.extend(pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()));
+    }
+    Ok(data)
+}
+
+/// Strings with `|` between them, which no file name has.
+fn multi_string(text: &str) -> Result<Vec<u8>, String> {
+    let mut data = Vec::new();
+    if !text.is_empty() {
+        for part in text.split('|') {
+            if part.is_empty() {
+                return Err(
+                    "has an empty string in it, which would end the list; write strings with one | between two of them"
+                        .to_owned(),
+                );
+            }
+            data.extend(terminated(part));
+        }
+    }
+    data.extend([0, 0]);
+    Ok(data)
+}
+
+/// Settings, each at most once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings(Vec<Setting>);
+
+impl Settings {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[Setting] {
+        &self.0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    ///
+    /// One sentence, where the value was given before.
+    pub fn add(&mut self, setting: Setting) -> Result<(), String> {
+        if let Some(known) = self.0.iter().find(|known| known.is_same(&setting)) {
+            return Err(format!(
+                "the value {} is given twice, as {:?} and as {:?}; the registry does not tell names apart by their case, so leave one out",
+                setting.name, known.text, setting.text
+            ));
+        }
+        self.0.push(setting);
+        Ok(())
+    }
+
+    /// Adds others, which replace those of the same name.
+    pub fn replace(&mut self, others: &Settings) {
+        self.0
+            .retain(|known| !others.0.iter().any(|other| other.is_same(known)));
+        self.0.extend(others.0.iter().cloned());
+    }
+}
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for setting in &self.0 {
+            map.serialize_entry(&setting.name, &setting.text)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Table)
+    }
+}
+
+/// A table with the settings' names and their texts.
+struct Table;
+
+impl<'de> Visitor<'de> for Table {
+    type Value = Settings;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a table of values, such as Mode = \"dword:1\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Settings, A::Error> {
+        let mut settings = Settings::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let Text(text) = map.next_value()?;
+            Setting::new(&name, &text)
+                .and_then(|setting| settings.add(setting))
+                .map_err(A::Error::custom)?;
+        }
+        Ok(settings)
+    }
+}
+
+/// The text of a setting.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string such as \"dword:1\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wide(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn every_type_becomes_what_the_registry_has() {
+        for (text, kind, data) in [
+            ("dword:1", DWORD, vec![1, 0, 0, 0]),
+            ("dword:0xFFFFFFFF", DWORD, vec![0xFF; 4]),
+            ("qword:4294967296", QWORD, vec![0, 0, 0, 0, 1, 0, 0, 0]),
+            ("string:", STRING, wide("\0")),
+            ("string:a:b=c", STRING, wide("a:b=c\0")),
+            (
+                "expand-string:%SystemRoot%\\x",
+                EXPAND_STRING,
+                wide("%SystemRoot%\\x\0"),
+            ),
+            ("multi-string:", MULTI_STRING, wide("\0")),
+            ("multi-string:a,b|c", MULTI_STRING, wide("a,b\0c\0\0")),
+            ("binary:", BINARY, vec![]),
+            ("binary:01ff", BINARY, vec![1, 0xFF]),
+            ("binary: 01 FF00 ", BINARY, vec![1, 0xFF, 0]),
+        ] {
+            let setting = Setting::parse(&format!("Mode={text}")).unwrap();
+            assert_eq!((setting.kind, setting.data), (kind, data), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused_in_a_sentence() {
+        for (text, refusal) in [
+            (
+                "Mode",
+                "\"Mode\" has no \"=\"; write NAME=TYPE:VALUE, such as Mode=dword:1",
+            ),
+            (
+                "Mode=1",
+                "the value \"1\" of Mode has no type; write TYPE:VALUE, such as dword:1, with one of the types dword, qword, string, expand-string, multi-string, binary",
+            ),
+            (
+                "Mode=DWORD:1",
+                "the type \"DWORD\" of Mode does not exist; the types are dword, qword, string, expand-string, multi-string, binary",
+            ),
+            (
+                "=dword:1",
+                "the name \"\" is not one of a value; write NAME for a value of the service's Parameters key, KEY\\NAME for one of a key in it, or \\NAME for one of the service's own key",
+            ),
+            (
+                "Mode=dword:4294967296",
+                "the value \"4294967296\" of Mode is not a number from 0 to 4294967295; write it in decimal, or in hexadecimal with 0x",
+            ),
+            (
+                "Mode=dword:-1",
+                "the value \"-1\" of Mode is not a number from 0 to 4294967295; write it in decimal, or in hexadecimal with 0x",
+            ),
+            (
+                "Mode=qword:",
+                "the value \"\" of Mode is not a number from 0 to 18446744073709551615; write it in decimal, or in hexadecimal with 0x",
+            ),
+            (
+                "Mode=binary:012",
+                "the value \"012\" of Mode is not made of bytes; write two hexadecimal digits for each, such as 01 FF, with blanks or without",
+            ),
+            (
+                "Mode=binary:\u{661}\u{662}",
+                "the value \"\u{661}\u{662}\" of Mode is not made of bytes; write two hexadecimal digits for each, such as 01 FF, with blanks or without",
+            ),
+            (
+                "Mode=multi-string:a||b",
+                "the value \"a||b\" of Mode has an empty string in it, which would end the list; write strings with one | between two of them",
+            ),
+            (
+                "Mode=string:a\0b",
+                "the value \"a\\0b\" of Mode has a NUL in it, which ends a string; leave it out",
+            ),
+        ] {
+            assert_eq!(Setting::parse(text).unwrap_err(), refusal);
+        }
+        for name in ["\\", "a\\", "a\\\\b", "\\\\a", "a\0"] {
+            let refusal = Setting::new(name, "dword:1").unwrap_err();
+            assert!(
+                refusal.contains("is not one of a value"),
+                "{name:?}: {refusal}"
+            );
+        }
+        let long = "x".repeat(LONGEST_NAME + 1);
+        let refusal = Setting::new(&long, "dword:1").unwrap_err();
+        assert!(
+            refusal.contains("is too long") && refusal.len() < 300,
+            "{refusal}"
+        );
+        for number in ["0x", "0x+1", "+1", "1_000", " 1", "0b1"] {
+            assert!(
+                Setting::new("a", &format!("dword:{number}")).is_err(),
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_says_which_key_the_value_stands_in() {
+        for (name, key, value) in [
+            ("Mode", "Parameters", "Mode"),
+            ("Sub\\Deep\\Mode", "Parameters\\Sub\\Deep", "Mode"),
+            ("\\Mode", "", "Mode"),
+            ("\\Sub\\Mode", "Sub", "Mode"),
+        ] {
+            let setting = Setting::new(name, "dword:1").unwrap();
+            assert_eq!(setting.place(), (key.to_owned(), value));
+            assert_eq!(name_of(key, value), name);
+        }
+    }
+
+    #[test]
+    fn a_value_is_given_once_and_replaced_by_a_later_source() {
+        let setting = |text| Setting::parse(text).unwrap();
+        let mut settings = Settings::default();
+        settings.add(setting("Mode=dword:1")).unwrap();
+        assert_eq!(
+            settings.add(setting("MODE=dword:2")).unwrap_err(),
+            "the value MODE is given twice, as \"dword:1\" and as \"dword:2\"; the registry does not tell names apart by their case, so leave one out"
+        );
+        let mut others = Settings::default();
+        others.add(setting("mode=dword:3")).unwrap();
+        others.add(setting("Other=string:x")).unwrap();
+        settings.replace(&others);
+        let texts: Vec<_> = settings.all().iter().map(|setting| &setting.text).collect();
+        assert_eq!(texts, ["dword:3", "string:x"]);
+    }
+}
