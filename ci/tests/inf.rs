@@ -16,6 +16,7 @@ use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, skipped, xtask_new};
 use serde::Deserialize;
 use tempfile::TempDir;
+use xtask::checks::matrix::combinations::{self, Axis, Reason};
 use xtask::commands::inf::{
     self, Code,
     answers::{self, Layout},
