@@ -13,7 +13,7 @@ use std::{fs, thread};
 use emitting::windows::Windows;
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::openwdk::c::compile_c;
+use xtask::{checks::driver, openwdk::c::compile_c};
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers")
@@ -310,7 +310,7 @@ fn each_defect_is_found_by_its_rule_and_no_other_under_wine_as_well() {
                 let folder = &folder;
                 scope.spawn(move || {
                     let sys = build(folder, defect);
-                    let report = report(&sys, &[]);
+                    let report = driver::judge(&sys, None).unwrap();
                     (sys, report)
                 })
             })
@@ -450,7 +450,10 @@ fn an_address_where_no_memory_is_is_the_crash_of_the_call_that_passes_it_under_w
     let names = cases(&text);
     assert!(names.len() > 70, "{names:?}");
     let drivers = named(&folder, "arguments.c", &names);
-    let reports: Vec<Value> = drivers.iter().map(|sys| report(sys, &[])).collect();
+    let reports: Vec<Value> = drivers
+        .iter()
+        .map(|sys| driver::judge(sys, None).unwrap())
+        .collect();
     let mut wrong = Vec::new();
     for (name, report) in names.iter().zip(&reports) {
         let mut parts = name[1..].split('_');

@@ -8,33 +8,35 @@
 //! | [`installed`] | what an INF puts into the registry |
 //! | [`answers`] | what the answers to this template's options call for |
 //! | [`promises`] | what an emitted project's testbench.toml says of the driver |
+//! | [`finding`], [`verdict`] | what is said of an INF |
 //!
 //! `InfVerif` judges an INF too: it is a part of the Windows Driver Kit, and runs on Windows and under Wine.
 //! [`INFVERIF`] is the version of which it was seen what it says of INFs that are broken on purpose.
 
 pub mod answers;
+pub mod finding;
 pub mod groups;
 pub mod installed;
 pub mod promises;
 pub mod reader;
 pub mod rules;
 mod text;
+pub mod verdict;
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, bail, ensure};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use anyhow::{Context, bail};
 use testbench::Expectations;
 
-use self::reader::Inf;
-
-/// The version of `InfVerif` whose codes are called seen.
-pub const INFVERIF: &str = "10.0.26100.3323";
+use self::verdict::Verdict;
+pub use self::{
+    finding::{Code, Finding, INFVERIF, Level, Rule},
+    verdict::{all_rules, broken_rules, check, findings},
+};
 
 /// Judge the INX or INF of a minifilter.
 ///
@@ -81,207 +83,6 @@ reports it for such an INF, and documented where Microsoft's pages have it and t
 not seen to report it.
 
 Exit status: 0 no findings, 1 findings, 2 the file could not be read or is no INF.";
-
-/// How much a rule counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Microsoft asks for it: what breaks it is a finding.
-    Must,
-    /// Microsoft recommends it, or an INF is better so: what breaks it is advice.
-    Should,
-}
-
-/// Something that an INF must keep.
-#[derive(Debug)]
-pub struct Rule {
-    /// Its name.
-    pub name: &'static str,
-    /// How much it counts.
-    pub level: Level,
-    /// The codes under which `InfVerif` was seen to report it.
-    pub seen: &'static [u16],
-    /// The codes that the documentation has for it, and that `InfVerif` was not seen to report.
-    pub documented: &'static [u16],
-    /// What it asks.
-    pub asks: &'static str,
-    /// The title of the page that asks for it.
-    pub document: &'static str,
-}
-
-/// All rules.
-pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
-    reader::RULES
-        .iter()
-        .copied()
-        .chain(rules::RULES.iter().map(|(rule, _)| rule))
-        .chain(answers::RULES.iter().copied())
-        .chain(promises::RULES.iter().copied())
-}
-
-/// What `InfVerif` calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// [`INFVERIF`] reports it for such an INF.
-    Seen(u16),
-    /// The documentation has it, and it was not seen.
-    Documented(u16),
-}
-
-impl Code {
-    /// The code.
-    #[must_use]
-    pub fn number(self) -> u16 {
-        match self {
-            Self::Seen(code) | Self::Documented(code) => code,
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Seen(code) => write!(f, "{code}, seen"),
-            Self::Documented(code) => write!(f, "{code}, documented and not seen"),
-        }
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Code", 2)?;
-        fields.serialize_field("number", &self.number())?;
-        fields.serialize_field("seen", &matches!(self, Self::Seen(_)))?;
-        fields.end()
-    }
-}
-
-/// What is wrong with an INF.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// The rule that is broken.
-    pub rule: &'static Rule,
-    /// The line, from 1; `None` where something is missing from the file.
-    pub line: Option<usize>,
-    /// What `InfVerif` calls it.
-    pub code: Option<Code>,
-    /// What is wrong, and what would be right.
-    pub text: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            rule,
-            line,
-            code,
-            text,
-        } = self;
-        if let Some(line) = line {
-            write!(f, "line {line}: ")?;
-        }
-        write!(f, "{text} ({}", rule.name)?;
-        if let Some(code) = code {
-            write!(f, "; InfVerif {code}")?;
-        }
-        write!(f, "; \"{}\")", rule.document)
-    }
-}
-
-impl Serialize for Finding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Finding", 6)?;
-        fields.serialize_field("rule", self.rule.name)?;
-        fields.serialize_field("line", &self.line)?;
-        fields.serialize_field("text", &self.text)?;
-        fields.serialize_field("asks", self.rule.asks)?;
-        fields.serialize_field("infverif", &self.code)?;
-        fields.serialize_field("document", self.rule.document)?;
-        fields.end()
-    }
-}
-
-/// All that breaks a rule, in the order of the lines.
-#[must_use]
-pub fn broken_rules(inf: &Inf) -> Vec<Finding> {
-    let mut findings = inf.findings.clone();
-    findings.extend(rules::findings(inf));
-    findings.sort_by_key(|finding| finding.line);
-    findings
-}
-
-/// All that is wrong with an emitted INX. What it means is compared with the answers once it keeps the rules: before
-/// that, it may mean anything.
-///
-/// # Errors
-///
-/// Where an answer is missing or has no meaning.
-pub fn findings(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<Vec<Finding>> {
-    let inf = Inf::read(inx);
-    let broken = broken_rules(&inf);
-    if broken.is_empty() {
-        answers::findings(&inf, answers)
-    } else {
-        Ok(broken)
-    }
-}
-
-/// Holds an emitted INX against the rules and against the answers that it was emitted with: those to all options,
-/// and the project's name as `project-name`. What is advice for others counts, and lines end as Windows ends them.
-///
-/// # Errors
-///
-/// All that is wrong, a line each.
-pub fn check(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<()> {
-    let findings = findings(inx, answers)?;
-    let lines: Vec<_> = findings.iter().map(Finding::to_string).collect();
-    ensure!(lines.is_empty(), "the INF:\n{}", lines.join("\n"));
-    let mut ends = inx.split_inclusive('\n');
-    if let Some(at) = ends.position(|line| !line.ends_with("\r\n")) {
-        bail!(
-            "the INF: line {} does not end with carriage return and line feed",
-            at + 1
-        );
-    }
-    Ok(())
-}
-
-/// What is to be said of a file.
-#[derive(Debug, Serialize)]
-struct Verdict {
-    file: PathBuf,
-    /// The file with what the driver promises.
-    answers: Option<PathBuf>,
-    findings: Vec<Finding>,
-    advice: Vec<Finding>,
-}
-
-impl Verdict {
-    /// Judges a file by the rules, and by what the driver promises.
-    fn of(
-        file: &Path,
-        bytes: &[u8],
-        promised: Option<(PathBuf, Expectations)>,
-    ) -> anyhow::Result<Self> {
-        let inf = Inf::decode(bytes)
-            .with_context(|| format!("{} cannot be read as an INF", file.display()))?;
-        let mut said = broken_rules(&inf);
-        let mut answers = None;
-        if let Some((file, promised)) = promised {
-            said.extend(promises::findings(&inf, &promised));
-            said.sort_by_key(|finding| finding.line);
-            answers = Some(file);
-        }
-        let (findings, advice) = said
-            .into_iter()
-            .partition(|finding| finding.rule.level == Level::Must);
-        Ok(Self {
-            file: file.to_owned(),
-            answers,
-            findings,
-            advice,
-        })
-    }
-}
 
 /// Runs the verb.
 ///

@@ -31,6 +31,8 @@ pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyho
         "/dynamicbase",
         "/nxcompat",
         "/integritycheck",
+        // The same sources give the same file, at any time.
+        "/Brepro",
     ]);
     let mut output = OsString::from("/out:");
     output.push(out);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 
 use super::{
-    Finding, Level, Rule,
+    finding::{Finding, Level, Rule},
     groups::{GROUPS, Group},
     installed::{self, Registry, Value},
     reader::Inf,

@@ -3,7 +3,8 @@
 use testbench::{Expectations, expect::ErrorLog};
 
 use super::{
-    Finding, Level, Rule, answers,
+    answers,
+    finding::{Finding, Level, Rule},
     installed::number,
     reader::{Entry, Inf},
     rules::{Install, Package},

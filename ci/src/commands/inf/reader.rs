@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{Code, Finding, Level, Rule};
+use super::finding::{Code, Finding, Level, Rule};
 
 const GENERAL: &str = "General Syntax Rules for INF Files";
 const CODES: &str = "INF Validation Errors and Warnings";

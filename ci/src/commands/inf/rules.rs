@@ -3,6 +3,7 @@
 //! A rule knows nothing of this template: what it asks of an INF, it asks of any minifilter's. What is the driver's own
 //! choice is compared elsewhere, with [the answers](super::answers) or [the test bench's file](super::promises).
 
+mod breach;
 mod files;
 mod package;
 mod registry;
@@ -10,61 +11,18 @@ mod sections;
 mod service;
 mod version;
 
+use self::breach::Said;
 pub(super) use self::package::{Install, Package};
 use super::{
-    Code, Finding,
-    Level::{self, Must, Should},
-    Rule,
+    finding::{
+        Finding,
+        Level::{self, Must, Should},
+        Rule,
+    },
     reader::Inf,
 };
 
-/// What a rule says of a package: each time it is broken.
-type Said = Vec<Breach>;
-
 type Check = fn(&Package) -> Said;
-
-/// Once that a rule is broken.
-pub struct Breach {
-    line: Option<usize>,
-    code: Option<Code>,
-    text: String,
-}
-
-/// A breach in a line.
-fn at(line: usize, text: String) -> Breach {
-    Breach {
-        line: Some(line),
-        code: None,
-        text,
-    }
-}
-
-/// A breach by something that is not there.
-fn nowhere(text: String) -> Breach {
-    Breach {
-        line: None,
-        code: None,
-        text,
-    }
-}
-
-impl Breach {
-    /// With a code that `InfVerif` was seen to report.
-    fn seen(self, code: u16) -> Self {
-        Self {
-            code: Some(Code::Seen(code)),
-            ..self
-        }
-    }
-
-    /// With a code that the documentation has.
-    fn documented(self, code: u16) -> Self {
-        Self {
-            code: Some(Code::Documented(code)),
-            ..self
-        }
-    }
-}
 
 const CODES: &str = "INF Validation Errors and Warnings";
 const MINIFILTER: &str = "Creating an INF File for a Minifilter Driver";

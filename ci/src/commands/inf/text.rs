@@ -2,7 +2,10 @@
 
 use console::style;
 
-use super::{Finding, INFVERIF, Level, Verdict, all_rules};
+use super::{
+    finding::{Finding, INFVERIF, Level},
+    verdict::{Verdict, all_rules},
+};
 use crate::visible;
 
 /// Prints the verdict: the file, what is wrong, the sum.

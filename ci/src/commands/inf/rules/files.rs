@@ -1,7 +1,7 @@
 //! Which files are copied, where from and where to.
 
 use super::{
-    Said, at,
+    breach::{Said, at},
     package::{DRIVER_STORE, Kind, Package},
 };
 use crate::commands::inf::reader::Section;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Said, at,
+    breach::{Said, at},
     package::{Install, Kind, Package},
 };
 use crate::commands::inf::{

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Said, at, nowhere,
+    breach::{Said, at, nowhere},
     package::{
         Decoration, Install, Kind, PARAMETERS_BUILD, Package, Systems, Unreadable, target_build,
         without_services,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Said, at,
+    breach::{Said, at},
     package::{Added, Install, Kind, Package},
 };
 use crate::commands::inf::{
@@ -141,11 +141,9 @@ pub fn load_order_group(package: &Package) -> Said {
 
 /// Values as they are compared: numbers by what they are, however they are written.
 fn comparable<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
-    let values = values.into_iter().map(|value| match number(value) {
-        Some(number) => number.to_string(),
-        None => value.clone(),
-    });
-    Vec::from_iter(values).join(",")
+    let value = |value: &String| number(value).map_or_else(|| value.clone(), |it| it.to_string());
+    let values: Vec<String> = values.into_iter().map(value).collect();
+    values.join(",")
 }
 
 /// The values at a key, by lower-case key and name, with their lines. The two layouts differ in the filter manager's

@@ -1,7 +1,7 @@
 //! What `[Version]` says.
 
 use super::{
-    Said, at,
+    breach::{Said, at},
     package::{Kind, Package},
 };
 use crate::commands::inf::{groups::GROUPS, reader::Section};
