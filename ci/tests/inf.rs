@@ -16,7 +16,11 @@ use emitting::wine::Wine;
 use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, skipped, xtask_new};
 use serde::Deserialize;
 use tempfile::TempDir;
-use xtask::checks::matrix::combinations::{self, Axis, Reason};
+use xtask::checks::{
+    cache::Inputs,
+    driver,
+    matrix::combinations::{self, Axis, Reason},
+};
 use xtask::commands::inf::{
     self, Code,
     answers::{self, Layout},
@@ -24,6 +28,7 @@ use xtask::commands::inf::{
     installed::{self, Registry, Value},
     reader::Inf,
 };
+use xtask::openwdk::target::{Arch, Profile};
 
 /// These answers, and the defaults of all others.
 fn complete(answers: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -474,50 +479,33 @@ fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
 #[test]
 fn wine_installs_each_kind_as_the_answers_call_for() {
     let kinds = kinds();
-    let folder = folder();
-    let path = |name: &str| Wine::path(&folder.path().join(name));
-    let mut script = String::from("@echo off\r\n");
-    for (number, (inx, _)) in kinds.iter().enumerate() {
-        let place = format!("{number}");
-        fs::create_dir(folder.path().join(&place)).unwrap();
-        fs::write(
-            folder.path().join(&place).join("my_filter.inf"),
-            stamped(inx),
-        )
-        .unwrap();
-        fs::write(folder.path().join(&place).join("my_filter.sys"), "").unwrap();
-        let inf = path(&format!("{place}/my_filter.inf"));
-        for layout in Layout::ALL {
-            let by = |section: &str| {
-                format!("start /wait rundll32 setupapi,InstallHinfSection {section} 132 {inf}\r\n")
-            };
-            // Of its own, Wine takes the section without a version.
-            let install = match layout {
-                Layout::Parameters => "DefaultInstall.NTamd64.10.0...25952",
-                Layout::Downlevel => "DefaultInstall",
-            };
-            let export = |name| {
-                let file = path(&format!("{place}/{layout:?}-{name}.reg"));
-                format!("reg export {SERVICES} {file} /y\r\n")
-            };
-            script += &by(install);
-            script += &export("installed");
-            script += &by("DefaultUninstall");
-            script += &export("gone");
-        }
+    assert!(kinds.len() > 30, "{} kinds", kinds.len());
+    let wine = Wine::version();
+    let inputs = kinds.iter().map(|(inx, _)| {
+        Inputs::of("wine-inf")
+            .with("wine", &wine)
+            .with("how", include_str!("inf.rs"))
+            .with("inx", inx)
+    });
+    let inputs: Vec<Inputs> = inputs.collect();
+    let mut exports: Vec<Option<Exports>> = inputs
+        .iter()
+        .map(|inputs| Some(serde_json::from_slice(&inputs.kept()?).unwrap()))
+        .collect();
+    let missing = exports.iter().zip(&kinds);
+    let missing = missing.filter(|(known, _)| known.is_none());
+    let missing: Vec<&str> = missing.map(|(_, (inx, _))| inx.as_str()).collect();
+    let mut made = install_in_wine(&missing).into_iter();
+    for known in &mut exports {
+        *known = known.take().or_else(|| made.next());
     }
-    fs::write(folder.path().join("all.cmd"), script).unwrap();
-    let wine = Wine::new();
-    wine.run(&["cmd", "/c", &path("all.cmd")]);
 
     let mut wrong = String::new();
     let defaults = complete(&[]);
-    for (number, (inx, answers)) in kinds.iter().enumerate() {
+    for ((inx, answers), exports) in kinds.iter().zip(&exports) {
+        let exports = exports.as_ref().unwrap();
         for layout in Layout::ALL {
-            let exported = |name| {
-                let file = format!("{number}/{layout:?}-{name}.reg");
-                exported(&folder.path().join(file), "my_filter")
-            };
+            let exported = |step: &str| exported(&exports[&export_name(layout, step)], "my_filter");
             // An altitude that is a draft is in the INF alone.
             let planned = installed(inx, layout);
             let Value::Text(altitude) = value(&planned, "Altitude") else {
@@ -538,7 +526,73 @@ fn wine_installs_each_kind_as_the_answers_call_for() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(kinds.len() > 30, "{} kinds", kinds.len());
+    for (inputs, exports) in inputs.iter().zip(exports) {
+        inputs.keep(&serde_json::to_vec(&exports).unwrap()).unwrap();
+    }
+}
+
+/// The services in Wine's registry, as `reg export` writes them, by layout and step.
+type Exports = BTreeMap<String, String>;
+
+/// The steps after which the registry is exported.
+const STEPS: [&str; 2] = ["installed", "gone"];
+
+fn export_name(layout: Layout, step: &str) -> String {
+    format!("{layout:?}-{step}")
+}
+
+/// Installs and uninstalls INXs in both layouts, one after the other.
+fn install_in_wine(kinds: &[&str]) -> Vec<Exports> {
+    if kinds.is_empty() {
+        return Vec::new();
+    }
+    let folder = folder();
+    let path = |name: &str| Wine::path(&folder.path().join(name));
+    let mut script = String::from("@echo off\r\n");
+    for (number, inx) in kinds.iter().enumerate() {
+        let place = folder.path().join(number.to_string());
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("my_filter.inf"), stamped(inx)).unwrap();
+        fs::write(place.join("my_filter.sys"), "").unwrap();
+        let inf = path(&format!("{number}/my_filter.inf"));
+        for layout in Layout::ALL {
+            // Of its own, Wine takes the section without a version.
+            let install = match layout {
+                Layout::Parameters => "DefaultInstall.NTamd64.10.0...25952",
+                Layout::Downlevel => "DefaultInstall",
+            };
+            for (section, step) in [install, "DefaultUninstall"].into_iter().zip(STEPS) {
+                let export = path(&format!("{number}/{}.reg", export_name(layout, step)));
+                script += &format!(
+                    "start /wait rundll32 setupapi,InstallHinfSection {section} 132 {inf}\r\n\
+                     reg export {SERVICES} {export} /y\r\n"
+                );
+            }
+        }
+    }
+    fs::write(folder.path().join("all.cmd"), script).unwrap();
+    Wine::new().run(&["cmd", "/c", &path("all.cmd")]);
+    let exports = (0..kinds.len()).map(|number| {
+        let names = Layout::ALL
+            .into_iter()
+            .flat_map(|layout| STEPS.map(|step| export_name(layout, step)));
+        let read = |name: String| {
+            let file = folder.path().join(format!("{number}/{name}.reg"));
+            let text = utf16(&file);
+            (name, text)
+        };
+        names.map(read).collect()
+    });
+    exports.collect()
+}
+
+/// The text of a file in UTF-16.
+fn utf16(file: &Path) -> String {
+    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let units = bytes
+        .chunks(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    char::decode_utf16(units).map(Result::unwrap).collect()
 }
 
 /// In what Wine 8 is not Windows: the driver store is a folder that it does not know, it expands the path to the
@@ -559,12 +613,7 @@ fn as_wine_has_it(mut registry: Registry) -> Registry {
 }
 
 /// What `reg export` wrote of all services, as far as a key has `part` in its name.
-fn exported(file: &Path, part: &str) -> Registry {
-    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let units = bytes
-        .chunks(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let text: String = char::decode_utf16(units).map(Result::unwrap).collect();
+fn exported(text: &str, part: &str) -> Registry {
     let unescaped = |text: &str| text.replace("\\\"", "\"").replace(r"\\", r"\");
     let mut registry = Registry::new();
     let mut key = None;
@@ -613,8 +662,7 @@ fn wine_starts_the_installed_driver() {
         "132",
     ];
     // What is no driver does not start.
-    let built =
-        xtask::commands::build::build(&project, xtask::openwdk::target::Profile::Release).unwrap();
+    let built = driver::build(&project, Profile::Release, Arch::Amd64).unwrap();
     for (bytes, state) in [
         (b"no driver".to_vec(), "STOPPED"),
         (fs::read(built).unwrap(), "RUNNING"),
