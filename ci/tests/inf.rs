@@ -702,15 +702,14 @@ impl InfVerif {
             wine.run(&["cmd", "/c", &Wine::path(&all)]);
         }
         let said = jobs.iter().enumerate().map(|(number, (_, mode))| {
-            let bytes = match &self.wine {
-                Some(_) => fs::read(file(number, "said.txt")).unwrap(),
-                None => {
-                    let mut command = Command::new(&self.program);
-                    command.arg("/v").args(*mode);
-                    let output = command.arg(file(number, "my_filter.inf")).output();
-                    let output = output.unwrap();
-                    [output.stdout, output.stderr].concat()
-                }
+            let bytes = if self.wine.is_some() {
+                fs::read(file(number, "said.txt")).unwrap()
+            } else {
+                let mut command = Command::new(&self.program);
+                command.arg("/v").args(*mode);
+                let output = command.arg(file(number, "my_filter.inf")).output();
+                let output = output.unwrap();
+                [output.stdout, output.stderr].concat()
             };
             String::from_utf8_lossy(&bytes).into_owned()
         });

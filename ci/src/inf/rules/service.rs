@@ -145,7 +145,7 @@ fn comparable<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
         Some(number) => number.to_string(),
         None => value.clone(),
     });
-    Vec::from_iter(values).join(",")
+    values.collect::<Vec<_>>().join(",")
 }
 
 /// The values at a key, by lower-case key and name, with their lines. The two layouts differ in the filter manager's
