@@ -262,8 +262,11 @@ impl Verdict {
         bytes: &[u8],
         promised: Option<(PathBuf, Expectations)>,
     ) -> anyhow::Result<Self> {
-        let inf = Inf::decode(bytes)
+        let mut inf = Inf::decode(bytes)
             .with_context(|| format!("{} cannot be read as an INF", file.display()))?;
+        inf.is_inx |= file
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("inx"));
         let mut said = broken_rules(&inf);
         let mut answers = None;
         if let Some((file, promised)) = promised {
@@ -333,7 +336,7 @@ pub fn refuse(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "no package is made of an INF that breaks the rules; cargo xtask inf {shown} says more:\n{}",
+        "no package is made, because the INF breaks these rules (cargo xtask inf {shown} shows each in full):\n{}",
         lines.join("\n")
     )
 }
