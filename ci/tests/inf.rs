@@ -13,9 +13,10 @@ use std::{
 };
 
 use emitting::wine::Wine;
-use emitting::{HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, said, skipped, xtask_new};
+use emitting::{
+    HOSTILE, HOSTILE_TEXTS, PRINTABLE, emit, folder, read, rendered, said, skipped, xtask_new,
+};
 use serde::Deserialize;
-use tempfile::TempDir;
 use xtask::checks::{
     cache::Inputs,
     driver,
@@ -55,8 +56,8 @@ fn borrowed(answers: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 
 /// The INX of a project with these answers.
 fn inx(answers: &[(&str, &str)]) -> String {
-    let (_place, project) = emit(answers);
-    read(&project, "my_filter.inx")
+    let inx = rendered(answers).remove("my_filter.inx").unwrap();
+    String::from_utf8(inx).unwrap()
 }
 
 /// What an INX installs, in one of its layouts.
@@ -694,19 +695,18 @@ fn stamped_for(inx: &str, architecture: &str) -> String {
 struct InfVerif {
     program: PathBuf,
     wine: Option<Wine>,
-    place: TempDir,
 }
+
+/// An INF, and the mode in which it is judged.
+type Job = (String, &'static [&'static str]);
 
 impl InfVerif {
     /// The modes, and what is given with them: a Windows Driver's rules are for the systems that the first install
     /// section is for.
-    const MODES: [&[&str]; 4] = [&["/u"], &["/h"], &["/k"], &["/w", "/wbuild", "10.0.25952"]];
-    /// A file that stampinf has still to go through is judged in these.
-    const MODES_OF_INX: [&[&str]; 3] = [
-        &["/stampinf", "/u"],
-        &["/stampinf", "/h"],
-        &["/stampinf", "/w", "/wbuild", "10.0.25952"],
-    ];
+    const MODES: [&'static [&'static str]; 4] =
+        [&["/u"], &["/h"], &["/k"], &["/w", "/wbuild", "10.0.25952"]];
+    /// The mode for a file that stampinf has still to go through.
+    const MODE_OF_INX: &'static [&'static str] = &["/stampinf", "/h"];
 
     fn named() -> Option<Self> {
         let program = PathBuf::from(env::var_os("INFVERIF")?);
@@ -722,35 +722,47 @@ impl InfVerif {
         Some(Self {
             program: program.canonicalize().unwrap(),
             wine: needs_wine.then(Wine::new),
-            place: folder(),
         })
     }
 
-    /// All that it says of an INF.
-    fn says(&self, inf: &str, mode: &[&str]) -> String {
-        let file = self.place.path().join("my_filter.inf");
-        fs::write(&file, inf).unwrap();
-        match &self.wine {
-            Some(wine) => {
-                let mut command = wine.command(wine.program());
-                command.arg(&self.program).arg("/v").args(mode);
-                Wine::said(command.arg(Wine::path(&file))).1
-            }
-            None => {
-                let mut command = Command::new(&self.program);
-                let output = command.arg("/v").args(mode).arg(&file).output().unwrap();
-                let both = [output.stdout, output.stderr].concat();
-                String::from_utf8_lossy(&both).into_owned()
-            }
+    /// All that it says of each.
+    fn says(&self, jobs: &[Job]) -> Vec<String> {
+        let place = folder();
+        let file = |number: usize, name: &str| place.path().join(number.to_string()).join(name);
+        for (number, (inf, _)) in jobs.iter().enumerate() {
+            fs::create_dir(place.path().join(number.to_string())).unwrap();
+            fs::write(file(number, "my_filter.inf"), inf).unwrap();
         }
-    }
-
-    /// The codes that it reports in some of these modes.
-    fn codes(&self, inf: &str, modes: &[&[&str]]) -> BTreeSet<u16> {
-        modes
-            .iter()
-            .flat_map(|mode| codes(&self.says(inf, mode)))
-            .collect()
+        if let Some(wine) = &self.wine {
+            // One program there that starts all: to start each from here takes far longer.
+            let mut script = String::from("@echo off\r\n");
+            for (number, (_, mode)) in jobs.iter().enumerate() {
+                let _ = write!(
+                    script,
+                    "\"{}\" /v {} {} > {} 2>&1\r\n",
+                    Wine::path(&self.program),
+                    mode.join(" "),
+                    Wine::path(&file(number, "my_filter.inf")),
+                    Wine::path(&file(number, "said.txt"))
+                );
+            }
+            let all = place.path().join("all.cmd");
+            fs::write(&all, script).unwrap();
+            wine.run(&["cmd", "/c", &Wine::path(&all)]);
+        }
+        let said = jobs.iter().enumerate().map(|(number, (_, mode))| {
+            let bytes = if self.wine.is_some() {
+                fs::read(file(number, "said.txt")).unwrap()
+            } else {
+                let mut command = Command::new(&self.program);
+                command.arg("/v").args(*mode);
+                let output = command.arg(file(number, "my_filter.inf")).output();
+                let output = output.unwrap();
+                [output.stdout, output.stderr].concat()
+            };
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        said.collect()
     }
 }
 
@@ -777,14 +789,23 @@ fn the_codes_of_infverif_are_read() {
 fn infverif_says_what_was_seen() {
     const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
     let table = Table::read();
-    let (tried, untried): (Vec<_>, Vec<_>) = table
-        .broken()
-        .into_iter()
-        .partition(|(broken, _)| broken.seen.is_some());
+    let broken = table.broken();
     let kinds = kinds();
-    let modes = [InfVerif::MODES.as_slice(), &InfVerif::MODES_OF_INX].concat();
-    let cases = kinds.len() * ARCHITECTURES.len() * InfVerif::MODES.len()
-        + (tried.len() + untried.len()) * modes.len();
+    let mut good: Vec<Job> = vec![];
+    for (inx, _) in &kinds {
+        for architecture in ARCHITECTURES {
+            let inf = stamped_for(inx, architecture);
+            good.extend(InfVerif::MODES.map(|mode| (inf.clone(), mode)));
+        }
+    }
+    let jobs = |inx: &str| -> Vec<Job> {
+        let inf = stamped(inx);
+        let stamped = InfVerif::MODES.map(|mode| (inf.clone(), mode));
+        let inx = (inx.to_owned(), InfVerif::MODE_OF_INX);
+        stamped.into_iter().chain([inx]).collect()
+    };
+    let of_broken: Vec<Job> = broken.iter().flat_map(|(_, inx)| jobs(inx)).collect();
+    let cases = good.len() + of_broken.len();
     let Some(infverif) = InfVerif::named() else {
         let why = "set INFVERIF to the path of an InfVerif.exe, which is in the Windows Driver Kit";
         skipped(cases, why);
@@ -792,35 +813,26 @@ fn infverif_says_what_was_seen() {
     };
 
     let mut wrong = String::new();
-    for (inx, answers) in &kinds {
-        for architecture in ARCHITECTURES {
-            let inf = stamped_for(inx, architecture);
-            for mode in InfVerif::MODES {
-                let said = infverif.says(&inf, mode);
-                // It must have said something.
-                if said.trim().is_empty() || !codes(&said).is_empty() {
-                    let _ = writeln!(wrong, "{answers:?}, {architecture}, {mode:?}: {said}");
-                }
+    let per_kind = ARCHITECTURES.len() * InfVerif::MODES.len();
+    for (number, said) in infverif.says(&good).iter().enumerate() {
+        // It must have said something.
+        if said.trim().is_empty() || !codes(said).is_empty() {
+            let (answers, mode) = (&kinds[number / per_kind].1, good[number].1);
+            let _ = writeln!(wrong, "{answers:?}, {mode:?}: {said}");
+        }
+    }
+    let said = infverif.says(&of_broken);
+    let per_broken = of_broken.len() / broken.len();
+    for ((broken, _), said) in broken.iter().zip(said.chunks(per_broken)) {
+        let found: BTreeSet<u16> = said.iter().flat_map(|said| codes(said)).collect();
+        let name = &broken.name;
+        match &broken.seen {
+            Some(seen) if *seen != found => {
+                let _ = writeln!(wrong, "{name}: reports {found:?}, and {seen:?} were seen");
             }
+            Some(_) => {}
+            None => eprintln!("{name}: not yet tried, reports {found:?}"),
         }
-    }
-    let reported = |inx: &str| {
-        let of_inx = infverif.codes(inx, &InfVerif::MODES_OF_INX);
-        &infverif.codes(&stamped(inx), &InfVerif::MODES) | &of_inx
-    };
-    for (broken, inx) in &tried {
-        let (found, seen) = (reported(inx), broken.seen.clone().unwrap_or_default());
-        if found != seen {
-            let _ = writeln!(
-                wrong,
-                "{}: InfVerif reports {found:?}, and {seen:?} were seen",
-                broken.name
-            );
-        }
-    }
-    for (broken, inx) in &untried {
-        let found = reported(inx);
-        eprintln!("{}: not yet tried, InfVerif reports {found:?}", broken.name);
     }
     eprintln!("{cases} cases with {}", infverif.program.display());
     assert!(

@@ -436,6 +436,19 @@ fn somebody_elses_inf_is_read_and_is_right() {
     }
 }
 
+/// stampinf fills in the version, also of an INX that is for one architecture.
+#[test]
+fn an_inx_may_leave_its_version_to_stampinf() {
+    let text = FOREIGN.replace("06/16/2025,1.0.0.0", "");
+    let place = folder();
+    for (name, status) in [("watcher.inx", 0), ("watcher.INX", 0), ("watcher.inf", 1)] {
+        let file = place.path().join(name);
+        fs::write(&file, &text).unwrap();
+        let (verdict, found_status) = verdict(&[file.as_os_str(), OsStr::new("--no-answers")]);
+        assert_eq!(found_status, status, "{name}: {verdict:#}");
+    }
+}
+
 #[test]
 fn what_is_wrong_in_somebody_elses_inf_is_found_where_it_is() {
     for (from, to, rule, part) in [
@@ -735,7 +748,7 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
             "{}: instances: DefaultInstance is written to Parameters\\Instances: the filter manager of the systems of [DefaultInstall.NT$ARCH$] looks for it in Instances\n",
             at("DefaultInstance", 1)
         ),
-        format!("cargo xtask inf {} says more", inx.display()),
+        format!("cargo xtask inf {} shows each in full", inx.display()),
     ] {
         assert!(said.contains(&sentence), "{sentence}\n{said}");
     }
@@ -805,7 +818,10 @@ fn numbers_of_a_version_are_below_65535() {
         with_version(&project, version);
         let (output, _) = packaged(&project);
         assert_eq!(output.status.code(), Some(2));
-        assert!(said(&output).contains(&sentence), "{}", said(&output));
+        let said = said(&output);
+        assert!(said.contains(&sentence), "{said}");
+        let from = format!("the version {version} of Cargo.toml makes no valid DriverVer");
+        assert!(said.contains(&from), "{said}");
         let left = names(&packages);
         assert_eq!(left, ["my-filter-1.65534.3-amd64-release"], "{version}");
     }

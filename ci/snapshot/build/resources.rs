@@ -11,15 +11,10 @@ pub fn compile(out_dir: &Path, more: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The version resource. The numbers are those of winver.h, so that no header is needed.
+/// The version resource. Its constants are those of winver.h, so that no header is needed.
 fn version() -> Result<String, Box<dyn Error>> {
     let version = env::var("CARGO_PKG_VERSION")?;
-    let numbers = format!(
-        "{},{},{},0",
-        env::var("CARGO_PKG_VERSION_MAJOR")?,
-        env::var("CARGO_PKG_VERSION_MINOR")?,
-        env::var("CARGO_PKG_VERSION_PATCH")?
-    );
+    let numbers = numbers(&version)?;
     let company = quoted(&env::var("CARGO_PKG_AUTHORS")?);
     let description = quoted(&env::var("CARGO_PKG_DESCRIPTION")?);
     let file = env::var("CARGO_PKG_NAME")?.replace('-', "_") + ".sys";
@@ -54,6 +49,23 @@ BEGIN
 END
 "#
     ))
+}
+
+/// The four numbers of `version`, with commas.
+fn numbers(version: &str) -> Result<String, Box<dyn Error>> {
+    let mut numbers = Vec::new();
+    for part in ["MAJOR", "MINOR", "PATCH"] {
+        let number = env::var(format!("CARGO_PKG_VERSION_{part}"))?;
+        // DriverVer in the INF, which gets the same version, has this limit.
+        if number.parse::<u64>()? >= 65535 {
+            return Err(format!(
+                "{number} in the version {version} is too large: each number of a driver's version must be below 65535. Write a smaller one in Cargo.toml."
+            )
+            .into());
+        }
+        numbers.push(number);
+    }
+    Ok(numbers.join(",") + ",0")
 }
 
 /// `text` as a string of a resource script: a backslash and a quote are doubled.

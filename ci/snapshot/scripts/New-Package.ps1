@@ -48,6 +48,15 @@ try {
     $driver = $name -replace '-', '_'
     # What comes after a hyphen or a plus sign has no place in four numbers: build/resources.rs leaves it out too.
     $version = ($package.version -replace '[-+].*$', '') + '.0'
+    foreach ($number in $version.Split('.')) {
+        # DriverVer has this limit.
+        if ([uint64] $number -ge 65535) {
+            throw "$number in the version $($package.version) is too large: each number of a driver's version must be below 65535. Write a smaller one in Cargo.toml."
+        }
+    }
+    if ($version -eq '0.0.0.0') {
+        throw "0.0.0 cannot be a driver's version: DriverVer takes any but 0.0.0.0. Write another one in Cargo.toml."
+    }
 
     # stampinf reads it, where it is given no version.
     $env:STAMPINF_VERSION = $version

@@ -134,7 +134,7 @@ pub fn refuse(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "no package is made of an INF that breaks the rules; cargo xtask inf {shown} says more:\n{}",
+        "no package is made, because the INF breaks these rules (cargo xtask inf {shown} shows each in full):\n{}",
         lines.join("\n")
     )
 }

@@ -80,8 +80,10 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
     let stamped = stamp(&text, &package.numbers(), today, arch.name(), &krate)
         .with_context(|| format!("{} cannot be stamped", inx.display()))?;
     let stamped = reader::encode(&stamped, encoding);
-    // The version is judged with it.
-    inf::refuse(&inx, &stamped)?;
+    inf::refuse(&inx, &stamped).with_context(|| {
+        let version = &package.version;
+        format!("the version {version} of Cargo.toml makes no valid DriverVer")
+    })?;
 
     let above = result.parent().context("the folder has a parent")?;
     fs::create_dir_all(above)?;

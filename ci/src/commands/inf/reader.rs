@@ -121,6 +121,8 @@ pub struct Inf {
     pub text: String,
     /// How it is encoded.
     pub encoding: Encoding,
+    /// Whether stampinf has still to go through it.
+    pub is_inx: bool,
     /// The sections, in their order.
     pub sections: Vec<Section>,
     /// The names of the strings that are used somewhere, in lower case.
@@ -275,6 +277,7 @@ impl Inf {
         Self {
             text: text.to_owned(),
             encoding: Encoding::Ansi,
+            is_inx: text.contains("$ARCH$"),
             sections,
             used_strings: tokens.used,
             findings,

@@ -96,8 +96,11 @@ impl Verdict {
         bytes: &[u8],
         promised: Option<(PathBuf, Expectations)>,
     ) -> anyhow::Result<Self> {
-        let inf = Inf::decode(bytes)
+        let mut inf = Inf::decode(bytes)
             .with_context(|| format!("{} cannot be read as an INF", file.display()))?;
+        inf.is_inx |= file
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("inx"));
         let mut said = broken_rules(&inf);
         let mut answers = None;
         if let Some((file, promised)) = promised {

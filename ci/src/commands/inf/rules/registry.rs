@@ -86,7 +86,6 @@ pub fn types(package: &Package) -> Said {
         let data = entry.values.get(4..).unwrap_or_default();
         if let Some(right) = known.filter(|right| *right != kind) {
             let text = format!("{name} has the type 0x{kind:08x}: it is 0x{right:08x}");
-            // Where the data do not fit the type either, that is what InfVerif reports.
             said.push(at(line, text).documented(1431));
         } else if ![TEXT, BYTES, EXPANDED, LIST, NUMBER, NONE, LARGE_NUMBER].contains(&kind) {
             let text = format!("{name} has the type 0x{kind:08x}, which does not exist");

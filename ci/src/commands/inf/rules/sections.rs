@@ -307,8 +307,6 @@ fn of_kind<'a>(package: &Package<'a>, kind: Kind) -> Vec<&'a Section> {
 }
 
 pub fn directives_required(package: &Package) -> Said {
-    // stampinf fills in DriverVer, and a file that it has still to go through may have it empty.
-    let is_inx = package.inf.text.contains("$ARCH$");
     let mut said = vec![];
     for (kind, required) in [
         // The others have rules of their own.
@@ -331,7 +329,8 @@ pub fn directives_required(package: &Package) -> Said {
     ] {
         for section in of_kind(package, kind) {
             for directive in required {
-                let may_be_empty = *directive == "DriverVer" && is_inx;
+                // stampinf fills it in.
+                let may_be_empty = *directive == "DriverVer" && package.inf.is_inx;
                 if has(section, directive) || may_be_empty && section.entry(directive).is_some() {
                     continue;
                 }
