@@ -572,13 +572,11 @@ fn a_driver_finds_the_settings_that_are_given() {
 fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let sys = build_of(&folder, "settings.c", "GOOD");
-    let table: String = SETTINGS
-        .iter()
-        .map(|setting| {
-            let (name, value) = setting.split_once('=').unwrap();
-            format!("'{name}' = '{value}'\n")
-        })
-        .collect();
+    let lines = SETTINGS.map(|setting| {
+        let (name, value) = setting.split_once('=').unwrap();
+        format!("'{name}' = '{value}'\n")
+    });
+    let table = lines.concat();
     let file = folder.path().join("testbench.toml");
     let write = |table: &str| fs::write(&file, format!("[registry]\n{table}")).unwrap();
     let judge = |arguments: &[&str]| -> Value {

@@ -69,6 +69,11 @@ fn element(address: u64, at: usize, size: usize) -> u64 {
     address.wrapping_add((at as u64).wrapping_mul(size as u64))
 }
 
+/// Reads what a function of the system would: nothing comes of it but the fault, where there is no memory.
+pub fn touch(address: u64, length: usize) {
+    let _ = read_until(address, length, |_: u8| false);
+}
+
 /// Reads values up to one that ends them, at most `limit`.
 fn read_until<T: Plain>(address: u64, limit: usize, is_end: impl Fn(T) -> bool) -> Vec<T> {
     // Not collected from the range: the driver chooses the limit, and no vector may be as large.

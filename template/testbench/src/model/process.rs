@@ -132,7 +132,8 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
     /// Asks to hear of the registry.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn CmRegisterCallbackEx(routine: u64, _altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
+    fn CmRegisterCallbackEx(routine: u64, altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
+        let _ = guest::unicode_units(altitude);
         acquire(Kind::NotifyRoutine, routine, "CmRegisterCallbackEx");
         guest::write(cookie, routine);
         status::SUCCESS
