@@ -358,7 +358,7 @@ fn each_defect_is_found_by_its_rule_and_no_other_under_wine_as_well() {
 }
 
 #[test]
-fn what_the_system_hands_out_is_as_documented() {
+fn notifications_and_system_structures_are_as_documented() {
     let folder = tempfile::tempdir().unwrap();
     judged(&folder, "system.c", SYSTEM_DEFECTS);
 }
@@ -442,7 +442,7 @@ fn a_policy_that_is_not_kept_is_a_finding() {
     }
 }
 
-/// Builds a driver and copies it under names that it acts by.
+/// Builds a driver and copies it under several names: it does what its name says.
 fn named(folder: &TempDir, file: &str, names: &[&str]) -> Vec<PathBuf> {
     let built = folder.path().join("built.sys");
     compile_c(&[sources().join(file)], &[], &built).unwrap_or_else(|error| panic!("{error:#}"));
@@ -454,7 +454,7 @@ fn named(folder: &TempDir, file: &str, names: &[&str]) -> Vec<PathBuf> {
     copies.collect()
 }
 
-/// The cases of `arguments.c`: what stands behind `X(`, and what is done in another way.
+/// The cases of `arguments.c`: those in the list, and the one that the driver makes elsewhere.
 fn cases(text: &str) -> Vec<&str> {
     let listed = text
         .lines()
@@ -463,7 +463,7 @@ fn cases(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn an_address_where_no_memory_is_is_the_crash_of_the_call_that_passes_it_under_wine_as_well() {
+fn a_bad_pointer_is_a_crash_of_the_call_that_passes_it_under_wine_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let text = fs::read_to_string(sources().join("arguments.c")).unwrap();
     let names = cases(&text);
@@ -479,7 +479,7 @@ fn an_address_where_no_memory_is_is_the_crash_of_the_call_that_passes_it_under_w
             .next()
             .map(|member| format!("the member {member} of "));
         let says = format!(
-            "calls {function}, which by {}argument {argument} ",
+            "calls {function}, which through {}argument {argument} ",
             member.unwrap_or_default()
         );
         let seen = report["findings"][0]["seen"].as_str().unwrap_or_default();
@@ -562,7 +562,7 @@ fn a_driver_finds_the_settings_that_are_given() {
         );
         assert!(seen.contains(&hint), "{name}: {seen}");
     }
-    // What a driver does behind its settings is judged.
+    // What the driver does after it has read them is judged.
     let broken = build_of(&folder, "settings.c", "CRASHES_LATER");
     let broken = report(&broken, &reg(&SETTINGS));
     assert_eq!(rules(&broken, "findings"), ["crash"], "{broken:#}");
@@ -596,7 +596,7 @@ fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well(
     assert_eq!(right["observed"]["loads"], true, "{right:#}");
     write(&table);
     let right = judge(&[]);
-    // Only its message, which no file of its own has.
+    // Nothing but its message code, which is not in its own message table.
     assert_eq!(rules(&right, "findings"), ["error-packet"], "{right:#}");
     Windows::new().assert_agrees([(sys.as_path(), &right)]);
     write("Mode = 'dword:x'\n");
@@ -610,7 +610,7 @@ fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well(
 }
 
 #[test]
-fn a_setting_that_is_none_is_refused() {
+fn an_invalid_setting_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let sys = build_of(&folder, "settings.c", "GOOD");
     for (arguments, says) in [
@@ -636,7 +636,7 @@ fn a_setting_that_is_none_is_refused() {
 }
 
 #[test]
-fn what_may_have_its_messages_in_another_file_is_advised() {
+fn a_message_code_of_another_file_is_advice() {
     let folder = tempfile::tempdir().unwrap();
     let report = report(&build_of(&folder, "settings.c", "GOOD"), &reg(&SETTINGS));
     assert_eq!(rules(&report, "advice"), ["error-packet"], "{report:#}");

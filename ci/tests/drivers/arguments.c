@@ -1,5 +1,5 @@
 /*
- * A minifilter in C that gives a function of the system an address where there is no memory.
+ * A minifilter in C that passes a bad pointer to a function of the system.
  *
  * Which one, the driver's own name says: FUNCTION_ARGUMENT, or FUNCTION_ARGUMENT_MEMBER where the address stands in the
  * structure that the argument points to.
@@ -22,7 +22,7 @@ __declspec(dllimport) int _wcsnicmp(const WCHAR *, const WCHAR *, size_t);
 __declspec(dllimport) int _snwprintf(WCHAR *, size_t, const WCHAR *, ...);
 __declspec(dllimport) int _snprintf(char *, size_t, const char *, ...);
 
-/* NULL, an address in the middle of nowhere, one of the kernel's half, one that is not canonical, the last of all. */
+/* NULL, an address that is not mapped, one in the kernel's half, one that is not canonical, the last one. */
 #define NOTHING NULL
 #define NOWHERE ((PVOID)0x0000123456780000)
 #define KERNEL ((PVOID)0xFFFF900000001000)

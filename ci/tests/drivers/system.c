@@ -84,7 +84,7 @@ static NTSTATUS NTAPI RegistryNotify(PVOID Context, PVOID Kind, PVOID Data)
     return STATUS_SUCCESS;
 }
 
-/* Gives back so many of the routines, the last first. */
+/* Removes the first Count routines, in reverse order. */
 static void StopListening(ULONG Count)
 {
     if (Count > 4) {

@@ -109,13 +109,13 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         status::SUCCESS
     }
 
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::INVALID_PARAMETER]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
     /// Asks to hear of threads.

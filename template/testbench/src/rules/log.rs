@@ -82,7 +82,7 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
         Some(call) if !logged => vec![
             Seen::new(
                 "silent",
-                "the registry has invalid values, and DriverEntry logs nothing of it",
+                "the registry has invalid values, and DriverEntry logs nothing about them",
             )
             .called(call.function, call.site),
         ],
