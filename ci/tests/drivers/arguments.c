@@ -1,5 +1,5 @@
 /*
- * A minifilter in C that gives a function of the system an address where there is no memory.
+ * A minifilter in C that passes a bad pointer to a function of the system.
  *
  * Which one, the driver's own name says: FUNCTION_ARGUMENT, or FUNCTION_ARGUMENT_MEMBER where the address stands in the
  * structure that the argument points to.
@@ -22,7 +22,7 @@ __declspec(dllimport) int _wcsnicmp(const WCHAR *, const WCHAR *, size_t);
 __declspec(dllimport) int _snwprintf(WCHAR *, size_t, const WCHAR *, ...);
 __declspec(dllimport) int _snprintf(char *, size_t, const char *, ...);
 
-/* NULL, an address in the middle of nowhere, one of the kernel's half, one that is not canonical, the last of all. */
+/* NULL, an address that is not mapped, one in the kernel's half, one that is not canonical, the last one. */
 #define NOTHING NULL
 #define NOWHERE ((PVOID)0x0000123456780000)
 #define KERNEL ((PVOID)0xFFFF900000001000)
@@ -35,7 +35,7 @@ static UCHAR Buffer[256];
 static ULONG Number;
 static PVOID Out;
 static HANDLE Handle;
-static BOOLEAN Flag;
+static LARGE_INTEGER Now;
 static IO_STATUS_BLOCK Io;
 static UNICODE_STRING Text = RTL_CONSTANT_STRING(L"text");
 static UNICODE_STRING NoText = { 8, 8, NULL };
@@ -95,11 +95,18 @@ static VOID FLTAPI Disconnect(PVOID Cookie)
     X(KeSetEvent_1, KeSetEvent(NOTHING, 0, FALSE)) \
     X(KeWaitForSingleObject_1, KeWaitForSingleObject(NOTHING, Executive, KernelMode, FALSE, NULL)) \
     X(KeWaitForSingleObject_5, KeWaitForSingleObject((KeRaiseIrqlToDpcLevel(), Buffer), Executive, KernelMode, FALSE, NOWHERE)) \
+    X(KeDelayExecutionThread_3, KeDelayExecutionThread(KernelMode, FALSE, NOTHING)) \
+    X(KeAcquireSpinLockRaiseToDpc_1, KeAcquireSpinLockRaiseToDpc(NOTHING)) \
+    X(ExAcquireFastMutex_1, ExAcquireFastMutex(NOTHING)) \
     X(KeInitializeTimer_1, KeInitializeTimer(NOTHING)) \
+    X(KeSetTimer_1, KeSetTimer(NOTHING, Now, NULL)) \
+    X(KeCancelTimer_1, KeCancelTimer(NOTHING)) \
     X(KeInsertQueueDpc_1, KeInsertQueueDpc(NOTHING, (PVOID)5, NULL)) \
     X(ExInitializeResourceLite_1, ExInitializeResourceLite(NOTHING)) \
     X(ExInitializeNPagedLookasideList_1, ExInitializeNPagedLookasideList(NOTHING, NULL, NULL, 0, 8, TAG, 0)) \
     X(ExQueueWorkItem_1, ExQueueWorkItem(NOTHING, DelayedWorkQueue)) \
+    X(DbgPrint_1, DbgPrint(NOTHING)) \
+    X(DbgPrintEx_3, DbgPrintEx(DPFLTR_IHVDRIVER_ID, DPFLTR_ERROR_LEVEL, NOTHING)) \
     X(ZwCreateKey_1, ZwCreateKey(NOTHING, KEY_READ, &Named, 0, NULL, 0, NULL)) \
     X(ZwOpenKey_3, ZwOpenKey(&Handle, KEY_READ, NOTHING)) \
     X(ZwOpenKey_3_ObjectName, ZwOpenKey(&Handle, KEY_READ, &NamedByNothing)) \
@@ -107,9 +114,12 @@ static VOID FLTAPI Disconnect(PVOID Cookie)
     X(ZwCreateFile_4, ZwCreateFile(&Handle, GENERIC_READ, &Named, NOTHING, NULL, 0, 7, FILE_OPEN, 0, NULL, 0)) \
     X(IoOpenDriverRegistryKey_5, IoOpenDriverRegistryKey(Driver, 0, KEY_READ, 0, NOTHING)) \
     X(IoCreateSymbolicLink_1_Buffer, IoCreateSymbolicLink(&NoText, &Text)) \
+    X(IoCreateSymbolicLink_2, IoCreateSymbolicLink(&Text, NOTHING)) \
+    X(CmRegisterCallbackEx_2, CmRegisterCallbackEx((PVOID)Connect, NOTHING, Driver, NULL, &Now, NULL)) \
     X(IoCreateDevice_7, IoCreateDevice(Driver, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, NOTHING)) \
     X(MmGetSystemRoutineAddress_1_Buffer, MmGetSystemRoutineAddress(&NoText)) \
     X(MmBuildMdlForNonPagedPool_1, MmBuildMdlForNonPagedPool(NOTHING)) \
+    X(MmUnlockPages_1, MmUnlockPages(NOTHING)) \
     X(RtlCreateSecurityDescriptor_1, RtlCreateSecurityDescriptor(NOTHING, SECURITY_DESCRIPTOR_REVISION)) \
     X(RtlSetDaclSecurityDescriptor_1, RtlSetDaclSecurityDescriptor(NOTHING, TRUE, NULL, FALSE)) \
     X(RtlLengthSid_1, RtlLengthSid(NOTHING)) \
@@ -126,6 +136,10 @@ static VOID FLTAPI Disconnect(PVOID Cookie)
     X(FltCreateFile_3, FltCreateFile(Filter, NULL, NOTHING, GENERIC_READ, &Named, &Io, NULL, 0, 7, FILE_OPEN, 0, NULL, 0, 0)) \
     X(FltReadFile_5, FltReadFile(Objects->Instance, Objects->FileObject, NULL, 512, NOTHING, 0, NULL, NULL, NULL)) \
     X(FltReadFile_7, FltReadFile(Objects->Instance, Objects->FileObject, NULL, 8, Buffer, 0, NOWHERE, NULL, NULL)) \
+    X(FltCreateFile_5, FltCreateFile(Filter, NULL, &Handle, GENERIC_READ, NOTHING, &Io, NULL, 0, 7, FILE_OPEN, 0, NULL, 0, 0)) \
+    X(FltWriteFile_5, FltWriteFile(Objects->Instance, Objects->FileObject, NULL, 8, NOTHING, 0, NULL, NULL, NULL)) \
+    X(FltSetInformationFile_3, FltSetInformationFile(Objects->Instance, Objects->FileObject, NOTHING, 8, FileBasicInformation)) \
+    X(FltFsControlFile_4, FltFsControlFile(Objects->Instance, Objects->FileObject, 0x90028, NOTHING, 8, NULL, 0, NULL)) \
     X(FltQueryInformationFile_3, FltQueryInformationFile(Objects->Instance, Objects->FileObject, NOTHING, 40, 4, NULL)) \
     X(FltBuildDefaultSecurityDescriptor_1, FltBuildDefaultSecurityDescriptor(NOTHING, FLT_PORT_ALL_ACCESS)) \
     X(FltCreateCommunicationPort_2, FltCreateCommunicationPort(Filter, NOTHING, &Named, NULL, Connect, Disconnect, NULL, 1)) \

@@ -25,7 +25,6 @@ static ERESOURCE Lock;
 static KSPIN_LOCK Counting;
 static volatile LONG Reads;
 static PULONG Settings;
-static LARGE_INTEGER RegistryCookie;
 
 DRIVER_INITIALIZE DriverEntry;
 
@@ -98,126 +97,6 @@ static void Stumble(void)
 #endif
 }
 
-/* --- Structures of the system ---------------------------------------------------------------- */
-
-/* Reads what the documents of DEVICE_OBJECT, DRIVER_OBJECT and FILE_OBJECT do not call opaque. */
-static BOOLEAN IsADiskWithAName(PDEVICE_OBJECT Disk)
-{
-#ifdef LOOKS_INTO_A_DEVICE
-    Reads = *(volatile LONG *)Disk->DeviceObjectExtension;
-#elif defined(LOOKS_INTO_THE_LOADER)
-    Reads = *(volatile LONG *)Disk->DriverObject->DriverSection;
-#endif
-    return Disk->DeviceType == FILE_DEVICE_DISK && !FlagOn(Disk->Characteristics, FILE_REMOTE_DEVICE)
-        && Disk->SectorSize == 512 && Disk->DriverObject->DriverName.Length != 0
-        && Disk->DriverObject->DeviceObject != NULL && Disk->StackSize != 0 && Disk->Size >= sizeof(DEVICE_OBJECT);
-}
-
-static BOOLEAN IsAFile(PFILE_OBJECT File)
-{
-    PFSRTL_ADVANCED_FCB_HEADER Header = File->FsContext;
-
-#ifdef LOOKS_INTO_A_FILE_SYSTEM
-    Reads = *(volatile LONG *)File->FsContext2;
-#elif defined(LOOKS_BEHIND_A_FILE)
-    Reads = *(volatile LONG *)File->FileObjectExtension;
-#endif
-    return File->Type == 5 && File->Size == sizeof(FILE_OBJECT) && File->FileName.Length != 0
-        && IsADiskWithAName(File->Vpb->RealDevice) && File->Vpb->DeviceObject == File->DeviceObject
-        && File->SectionObjectPointer->ImageSectionObject == NULL && Header->FileSize.QuadPart != 0
-        && File->RelatedFileObject == NULL;
-}
-
-/* --- Notifications --------------------------------------------------------------------------- */
-
-static VOID NTAPI ProcessNotify(PEPROCESS Process, HANDLE Id, PPS_CREATE_NOTIFY_INFO Info)
-{
-    UNREFERENCED_PARAMETER(Process);
-    UNREFERENCED_PARAMETER(Id);
-    UNREFERENCED_PARAMETER(Info);
-}
-
-static VOID NTAPI ParentNotify(HANDLE Parent, HANDLE Id, BOOLEAN Create)
-{
-    UNREFERENCED_PARAMETER(Parent);
-    UNREFERENCED_PARAMETER(Id);
-    UNREFERENCED_PARAMETER(Create);
-}
-
-static VOID NTAPI ThreadNotify(HANDLE Process, HANDLE Id, BOOLEAN Create)
-{
-    UNREFERENCED_PARAMETER(Process);
-    UNREFERENCED_PARAMETER(Id);
-    UNREFERENCED_PARAMETER(Create);
-}
-
-static VOID NTAPI ImageNotify(PUNICODE_STRING Name, HANDLE Process, PIMAGE_INFO Info)
-{
-    UNREFERENCED_PARAMETER(Name);
-    UNREFERENCED_PARAMETER(Process);
-    UNREFERENCED_PARAMETER(Info);
-}
-
-static NTSTATUS NTAPI RegistryNotify(PVOID Context, PVOID Kind, PVOID Data)
-{
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(Kind);
-    UNREFERENCED_PARAMETER(Data);
-    return STATUS_SUCCESS;
-}
-
-/* Gives back so many of the routines, the last first. */
-static void StopListening(ULONG Count)
-{
-    if (Count > 4) {
-        CmUnRegisterCallback(RegistryCookie);
-    }
-    if (Count > 3) {
-        PsRemoveLoadImageNotifyRoutine(ImageNotify);
-    }
-    if (Count > 2) {
-        PsRemoveCreateThreadNotifyRoutine(ThreadNotify);
-    }
-#ifndef KEEPS_A_NOTIFY_ROUTINE
-    if (Count > 1) {
-        PsSetCreateProcessNotifyRoutine(ParentNotify, TRUE);
-    }
-#endif
-    if (Count > 0) {
-        PsSetCreateProcessNotifyRoutineEx(ProcessNotify, TRUE);
-    }
-}
-
-static NTSTATUS Listen(PDRIVER_OBJECT Driver)
-{
-    UNICODE_STRING Altitude = RTL_CONSTANT_STRING(L"370030");
-    NTSTATUS Status = PsSetCreateProcessNotifyRoutineEx(ProcessNotify, FALSE);
-
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = PsSetCreateProcessNotifyRoutine(ParentNotify, FALSE);
-    if (!NT_SUCCESS(Status)) {
-        StopListening(1);
-        return Status;
-    }
-    Status = PsSetCreateThreadNotifyRoutine(ThreadNotify);
-    if (!NT_SUCCESS(Status)) {
-        StopListening(2);
-        return Status;
-    }
-    Status = PsSetLoadImageNotifyRoutine(ImageNotify);
-    if (!NT_SUCCESS(Status)) {
-        StopListening(3);
-        return Status;
-    }
-    Status = CmRegisterCallbackEx(RegistryNotify, &Altitude, Driver, NULL, &RegistryCookie, NULL);
-    if (!NT_SUCCESS(Status)) {
-        StopListening(4);
-    }
-    return Status;
-}
-
 /* --- Operations ---------------------------------------------------------------------------- */
 
 #ifdef PAGEABLE_CODE_AT_DISPATCH
@@ -239,10 +118,6 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
         return 99;
     }
     Stumble();
-    if (Data->Iopb->TargetFileObject->FileName.Length != 0 && Data->Iopb->TargetFileObject->Vpb != NULL
-        && !IsAFile(Data->Iopb->TargetFileObject)) {
-        return 99;
-    }
     KeEnterCriticalRegion();
     ExAcquireResourceSharedLite(&Lock, TRUE);
     Entry = *Settings == 1 ? ExAllocateFromNPagedLookasideList(&Entries) : NULL;
@@ -378,24 +253,12 @@ static NTSTATUS FLTAPI InstanceSetup(
     PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_SETUP_FLAGS Flags, DEVICE_TYPE Type, FLT_FILESYSTEM_TYPE FileSystem)
 {
     PINSTANCE_CONTEXT Context;
-    PDEVICE_OBJECT Disk;
     NTSTATUS Status;
 
     UNREFERENCED_PARAMETER(Flags);
     UNREFERENCED_PARAMETER(FileSystem);
     if (Type == FILE_DEVICE_NETWORK_FILE_SYSTEM) {
         return STATUS_FLT_DO_NOT_ATTACH;
-    }
-    Status = FltGetDiskDeviceObject(Objects->Volume, &Disk);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    if (!IsADiskWithAName(Disk)) {
-        Status = STATUS_FLT_DO_NOT_ATTACH;
-    }
-    ObDereferenceObject(Disk);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
     }
     Status = FltAllocateContext(Filter, FLT_INSTANCE_CONTEXT, sizeof(*Context), NonPagedPool, (PFLT_CONTEXT *)&Context);
     if (!NT_SUCCESS(Status)) {
@@ -405,17 +268,6 @@ static NTSTATUS FLTAPI InstanceSetup(
     Status = FltSetInstanceContext(Objects->Instance, FLT_SET_CONTEXT_KEEP_IF_EXISTS, Context, NULL);
     FltReleaseContext(Context);
     return Status;
-}
-
-/* Takes the context from the instance: what a callback got stays valid until it is released. */
-static VOID FLTAPI TeardownStart(PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_TEARDOWN_FLAGS Reason)
-{
-    PINSTANCE_CONTEXT Context;
-
-    UNREFERENCED_PARAMETER(Reason);
-    if (NT_SUCCESS(FltDeleteInstanceContext(Objects->Instance, (PFLT_CONTEXT *)&Context))) {
-        FltReleaseContext(Context);
-    }
 }
 
 static NTSTATUS FLTAPI InstanceQueryTeardown(PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_QUERY_TEARDOWN_FLAGS Flags)
@@ -585,40 +437,28 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 #ifdef FREES_GLOBALS_FIRST
     ExFreePoolWithTag(Settings, TAG);
     FltUnregisterFilter(Filter);
-    StopListening(5);
 #elif defined(DELETES_A_LOCK_FIRST)
     ExDeleteResourceLite(&Lock);
     FltUnregisterFilter(Filter);
-    StopListening(5);
     ExFreePoolWithTag(Settings, TAG);
 #elif defined(HOLDS_A_LOCK_WHILE_UNREGISTERING)
     ExAcquireResourceExclusiveLite(&Lock, TRUE);
     FltUnregisterFilter(Filter);
     ExReleaseResourceLite(&Lock);
-    StopListening(5);
     ExFreePoolWithTag(Settings, TAG);
 #else
     FltUnregisterFilter(Filter);
-    StopListening(5);
     ExFreePoolWithTag(Settings, TAG);
 #endif
 #ifndef DELETES_A_LOCK_FIRST
     ExDeleteResourceLite(&Lock);
 #endif
+    ExDeleteNPagedLookasideList(&Entries);
 #ifdef QUEUES_WORK_AND_GOES
     ExInitializeWorkItem(&Item, Work, NULL);
     ExQueueWorkItem(&Item, DelayedWorkQueue);
 #endif
     return STATUS_SUCCESS;
-}
-
-/* FltMgr keeps this when the filter is registered, and calls it after the FilterUnloadCallback. */
-static VOID NTAPI DriverUnload(PDRIVER_OBJECT Driver)
-{
-    UNREFERENCED_PARAMETER(Driver);
-#ifndef FORGETS_A_LIST_WHEN_UNLOADED
-    ExDeleteNPagedLookasideList(&Entries);
-#endif
 }
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
@@ -632,7 +472,6 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
         Unload,
         InstanceSetup,
         InstanceQueryTeardown,
-        TeardownStart,
     };
     ULONG Step = 1;
     NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
@@ -665,27 +504,21 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
     }
     *Settings = 1;
     Step = 2;
-    Status = Listen(Driver);
+    Status = FltRegisterFilter(Driver, &Registration, &Filter);
     if (!NT_SUCCESS(Status)) {
         goto FreeSettings;
     }
-    Driver->DriverUnload = DriverUnload;
     Step = 3;
-    Status = FltRegisterFilter(Driver, &Registration, &Filter);
-    if (!NT_SUCCESS(Status)) {
-        goto StopListening;
-    }
-    Step = 4;
     Status = OpenPort();
     if (!NT_SUCCESS(Status)) {
         goto Unregister;
     }
-    Step = 5;
+    Step = 4;
     Status = MakeDevice(Driver);
     if (!NT_SUCCESS(Status)) {
         goto ClosePort;
     }
-    Step = 6;
+    Step = 5;
     Status = FltStartFiltering(Filter);
     if (!NT_SUCCESS(Status)) {
         goto DeleteDevice;
@@ -698,15 +531,11 @@ ClosePort:
     FltCloseCommunicationPort(ServerPort);
 Unregister:
     FltUnregisterFilter(Filter);
-StopListening:
-    StopListening(5);
 FreeSettings:
     ExFreePoolWithTag(Settings, TAG);
 FreeLists:
     ExDeleteResourceLite(&Lock);
-#ifndef FORGETS_A_LIST_WHEN_A_START_FAILS
     ExDeleteNPagedLookasideList(&Entries);
-#endif
     Log(Driver, Step, Status);
     return Status;
 }

@@ -1,4 +1,5 @@
-//! What a driver is expected to do: the file `testbench.toml` of an emitted project.
+//! What a driver is expected to do, and which values it finds in the registry: the file `testbench.toml` of an emitted
+//! project.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};

@@ -22,13 +22,13 @@ impl Plain for u64 {}
 impl Plain for i64 {}
 impl Plain for [u16; 8] {}
 
-/// Where the lowest address of a process lies on Windows, and on Linux as it is set up.
+/// The lowest address that memory of a process can have: both systems keep the first 64 KiB free.
 pub const LOWEST: u64 = 0x1_0000;
-/// Where the kernel's half of the address space begins, with addresses that are not canonical before it.
+/// The end of the user half of the address space. Above it are addresses that are not canonical, then the kernel's.
 const END: u64 = 0x8000_0000_0000;
 
-/// The address to touch for one that the driver passed. Ends the scenario where no memory can be: NULL and its
-/// neighbours, the kernel's half, a range that runs past the end. Whatever else is not there faults.
+/// The address to access for one that the driver passed. Ends the scenario for a range that no memory can have: near NULL,
+/// outside the user half, or past its end. An access to any other memory that is not there faults.
 fn resolve(address: u64, length: usize, how: Use) -> u64 {
     if length == 0 || (LOWEST..END).contains(&address) && length as u64 <= END - address {
         return address;
@@ -67,6 +67,11 @@ pub fn write_if<T: Plain>(address: u64, value: T) {
 /// The address of an element of an array.
 fn element(address: u64, at: usize, size: usize) -> u64 {
     address.wrapping_add((at as u64).wrapping_mul(size as u64))
+}
+
+/// Reads bytes that a function of the system reads, for the fault where they are not there.
+pub fn touch(address: u64, length: usize) {
+    let _ = read_until(address, length, |_: u8| false);
 }
 
 /// Reads values up to one that ends them, at most `limit`.

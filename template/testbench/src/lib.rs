@@ -30,7 +30,8 @@
 //! - Use of freed memory, of the registry path after `DriverEntry`, of the bytes behind a block.
 //! - Use of code that is gone: the INIT section after `DriverEntry`, the image after the unload.
 //! - Pageable sections and paged pool touched at `DISPATCH_LEVEL`.
-//! - A look behind an opaque handle; a privileged instruction; `int 29h` with its code.
+//! - A bad pointer that a function was passed, with the number of the argument.
+//! - A look behind an opaque handle or member; a privileged instruction; `int 29h` with its code; a failed assertion.
 //!
 //! What the WDK's headers inline is carried out: the IRQL in CR8, reads of the page that kernel and
 //! user mode share, the current thread. The security cookie is seeded, so a driver that the WDK built

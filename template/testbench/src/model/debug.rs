@@ -10,17 +10,18 @@ use crate::{guest, memory};
 functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     /// Prints for the debugger.
     [ANY, Fails::Never]
-    fn DbgPrint(_format: u64) -> Status { status::SUCCESS }
+    fn DbgPrint(format: u64) -> Status { print(format) }
     /// Prints for the debugger, by component and level.
     [ANY, Fails::Never]
-    fn DbgPrintEx(_component: u32, _level: u32, _format: u64) -> Status { status::SUCCESS }
+    fn DbgPrintEx(_component: u32, _level: u32, format: u64) -> Status { print(format) }
     /// Prints for the debugger.
     [ANY, Fails::Never]
-    fn vDbgPrintEx(_component: u32, _level: u32, _format: u64, _arguments: u64) -> Status { status::SUCCESS }
+    fn vDbgPrintEx(_component: u32, _level: u32, format: u64, _arguments: u64) -> Status { print(format) }
     /// Prints for the debugger, with a prefix.
     [ANY, Fails::Never]
-    fn vDbgPrintExWithPrefix(_prefix: u64, _component: u32, _level: u32, _format: u64, _arguments: u64) -> Status {
-        status::SUCCESS
+    fn vDbgPrintExWithPrefix(prefix: u64, _component: u32, _level: u32, format: u64, _arguments: u64) -> Status {
+        let _ = print(prefix);
+        print(format)
     }
     /// Stops the system.
     [ANY, Fails::Never]
@@ -47,6 +48,12 @@ functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     fn DbgBreakPointWithStatus(_status: u32) {
         stop(Fault::Breakpoint { what: "calls DbgBreakPointWithStatus".to_owned() });
     }
+}
+
+/// Nobody sees the text, but the kernel reads its format.
+fn print(format: u64) -> Status {
+    let _ = guest::narrow(format, 512);
+    status::SUCCESS
 }
 
 fn stop(fault: Fault) -> ! {

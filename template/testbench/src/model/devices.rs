@@ -43,8 +43,9 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     }
     /// Makes a link for programs.
     [PASSIVE, Fails::With(&[status::OBJECT_NAME_COLLISION])]
-    fn IoCreateSymbolicLink(link: u64, _name: u64) -> Status {
-        let name = guest::unicode(link);
+    fn IoCreateSymbolicLink(link: u64, target: u64) -> Status {
+        let name = String::from_utf16_lossy(&guest::unicode_units(link));
+        let _ = guest::unicode_units(target);
         let key = with(|state| {
             state.devices.count += 1;
             let key = u64::from(state.devices.count);
@@ -57,7 +58,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     /// Deletes it.
     [PASSIVE, Fails::Never]
     fn IoDeleteSymbolicLink(link: u64) -> Status {
-        let name = guest::unicode(link);
+        let name = String::from_utf16_lossy(&guest::unicode_units(link));
         let found = with(|state| {
             let links = &mut state.devices.links;
             let at = links.iter().position(|(known, _)| *known == name)?;
@@ -99,20 +100,28 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     /// Adds a reference to an object.
     [DISPATCH, Fails::Never]
     fn ObfReferenceObject(object: u64) -> i64 {
-        let known = memory::handle_name(object).or_else(|| memory::block_at(object).map(|block| block.what));
-        acquire(Kind::Reference, object, known.unwrap_or_else(|| "an object".to_owned()));
+        acquire(Kind::Reference, object, object_name(object));
         0
     }
     /// A handle to an object.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
     fn ObOpenObjectByPointer(object: u64, _attributes: u32, _state: u64, _access: u32, _kind: u64, _mode: u8, out: u64) -> Status {
-        let what = if holds(Kind::Device, object) { "to the device" } else { "to an object" };
-        guest::write(out, super::registry::new_handle(Kind::Handle, what));
+        let what = if holds(Kind::Device, object) {
+            "to the device".to_owned()
+        } else {
+            format!("to {}", object_name(object))
+        };
+        guest::write(out, super::registry::new_handle(Kind::Handle, &what));
         status::SUCCESS
     }
     /// The object behind a handle; referenced.
     [PASSIVE, Fails::With(&[status::INVALID_HANDLE])]
     fn ObReferenceObjectByHandle(handle: u64, _access: u32, _kind: u64, _mode: u8, out: u64, _information: u64) -> Status {
+        // NtCurrentProcess, NtCurrentThread
+        let pseudo = handle == u64::MAX || handle == u64::MAX - 1;
+        if !pseudo && !holds(Kind::Handle, handle) {
+            return status::INVALID_HANDLE;
+        }
         guest::write(out, match super::io::file_of(handle) {
             Some(file) => {
                 acquire(Kind::Reference, file, "the file object behind a handle");
@@ -181,6 +190,14 @@ fn is_dacl(sddl: &str) -> bool {
             matches!(fields[..], ["A" | "D", _, rights, "", "", sid] if !rights.is_empty() && !sid.is_empty())
         })
     })
+}
+
+/// What an object is called; the scenario ends where there is none.
+fn object_name(object: u64) -> String {
+    let block = || memory::block_at(object).filter(|block| !block.freed);
+    memory::handle_name(object)
+        .or_else(|| block().map(|block| block.what))
+        .unwrap_or_else(|| bad_handle("object", object))
 }
 
 /// A handle to an object that the driver now has a reference to.

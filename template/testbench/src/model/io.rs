@@ -24,25 +24,28 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
-        filter: u64, _instance: u64, handle: u64, _access: u32, _attributes: u64, io_status: u64,
+        filter: u64, _instance: u64, handle: u64, _access: u32, attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
+        let _ = guest::object_name(attributes);
         open(handle, 0, io_status, &volume(0))
     }
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
-        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, _attributes: u64, io_status: u64,
+        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
+        let _ = guest::object_name(attributes);
         open(handle, file, io_status, &volume(instance))
     }
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
-        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, _attributes: u64, io_status: u64,
+        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
     ) -> Status {
         filter::check(filter);
+        let _ = guest::object_name(attributes);
         open(handle, file, io_status, &volume(instance))
     }
     /// Closes its handle.
@@ -64,9 +67,10 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Writes below the filter.
     [PASSIVE, IO_FAILS]
     fn FltWriteFile(
-        instance: u64, file: u64, _offset: u64, length: u32, _buffer: u64, _flags: u32, written: Optional,
+        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, written: Optional,
     ) -> Status {
         check(instance, file);
+        guest::touch(buffer, length as usize);
         guest::write_if(written, length);
         status::SUCCESS
     }
@@ -82,8 +86,9 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     }
     /// Sets a file's information.
     [PASSIVE, IO_FAILS]
-    fn FltSetInformationFile(instance: u64, file: u64, _buffer: u64, _length: u32, _class: u32) -> Status {
+    fn FltSetInformationFile(instance: u64, file: u64, buffer: u64, length: u32, _class: u32) -> Status {
         check(instance, file);
+        guest::touch(buffer, length as usize);
         status::SUCCESS
     }
     /// Asks for the volume's information.
@@ -107,18 +112,20 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Sends a control code to the file system, which does not know it.
     [PASSIVE, IO_FAILS]
     fn FltFsControlFile(
-        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: Optional,
+        instance: u64, file: u64, _code: u32, input: u64, length: u32, _output: u64, _output_length: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
+        guest::touch(input, length as usize);
         guest::write_if(returned, 0_u32);
         status::INVALID_DEVICE_REQUEST
     }
     /// Sends a control code to the device, which does not know it.
     [PASSIVE, IO_FAILS]
     fn FltDeviceIoControlFile(
-        instance: u64, file: u64, _code: u32, _input: u64, _input_length: u32, _output: u64, _output_length: u32, returned: Optional,
+        instance: u64, file: u64, _code: u32, input: u64, length: u32, _output: u64, _output_length: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
+        guest::touch(input, length as usize);
         guest::write_if(returned, 0_u32);
         status::INVALID_DEVICE_REQUEST
     }

@@ -178,7 +178,8 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     }
     /// Waits for time to pass.
     [APC, Fails::Never]
-    fn KeDelayExecutionThread(_mode: u8, _alertable: u8, _interval: u64) -> Status {
+    fn KeDelayExecutionThread(_mode: u8, _alertable: u8, interval: u64) -> Status {
+        guest::touch(interval, 8);
         work::run_all();
         status::SUCCESS
     }
@@ -228,7 +229,7 @@ functions! { pub FLT_LOCKS = "FLTMGR.SYS", "fltkernel.h";
     fn FltInitializePushLock(lock: u64) { guest::write(lock, 0_u64); }
     /// Deletes it.
     [APC, Fails::Never]
-    fn FltDeletePushLock(_lock: u64) {}
+    fn FltDeletePushLock(lock: u64) { guest::touch(lock, 8); }
     /// Acquires it for writing.
     [APC, Fails::Never]
     fn FltAcquirePushLockExclusive(lock: u64) { lock_it(lock, true, "push lock"); }
@@ -313,6 +314,7 @@ fn spin(lock: u64) -> u8 {
 
 /// Acquires a lock for the current thread, or names the wait that would never end.
 fn lock_it(address: u64, exclusive: bool, kind: &str) {
+    guest::touch(address, 8);
     let blocked = with(|state| {
         let thread = state.thread;
         let recursive = kind == "ERESOURCE";
@@ -342,6 +344,7 @@ fn lock_it(address: u64, exclusive: bool, kind: &str) {
 
 /// Releases a lock; the IRQL at which it was acquired.
 fn unlock(address: u64, kind: &str) -> u8 {
+    guest::touch(address, 8);
     let lock = with(|state| {
         let held = &mut state.locks.held;
         let at = held.iter().rposition(|lock| lock.address == address)?;

@@ -144,7 +144,7 @@ functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
     fn MmProbeAndLockPages(mdl: u64, _mode: u8, _access: u32) { map(mdl, 0x2); }
     /// Unlocks them.
     [DISPATCH, Fails::Never]
-    fn MmUnlockPages(_mdl: u64) {}
+    fn MmUnlockPages(mdl: u64) { guest::touch(mdl, MDL_SIZE); }
     /// The buffer's address in system space.
     [DISPATCH, Fails::Null]
     fn MmMapLockedPagesSpecifyCache(
@@ -155,8 +155,11 @@ functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
     }
     /// Takes the mapping back.
     [DISPATCH, Fails::Never]
-    fn MmUnmapLockedPages(_address: u64, _mdl: u64) {}
+    fn MmUnmapLockedPages(_address: u64, mdl: u64) { guest::touch(mdl, MDL_SIZE); }
 }
+
+/// The size of `MDL` without its pages.
+const MDL_SIZE: usize = 0x30;
 
 fn map(mdl: u64, flag: u16) {
     let address = guest::read::<u64>(mdl + 0x20) + u64::from(guest::read::<u32>(mdl + 0x2C));

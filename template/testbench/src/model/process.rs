@@ -109,13 +109,13 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         status::SUCCESS
     }
 
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::INVALID_PARAMETER]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Registers or removes a routine that hears of processes.
+    /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
     /// Asks to hear of threads.
@@ -132,7 +132,8 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
     /// Asks to hear of the registry.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn CmRegisterCallbackEx(routine: u64, _altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
+    fn CmRegisterCallbackEx(routine: u64, altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
+        let _ = guest::unicode_units(altitude);
         acquire(Kind::NotifyRoutine, routine, "CmRegisterCallbackEx");
         guest::write(cookie, routine);
         status::SUCCESS

@@ -346,7 +346,7 @@ fn sid((authority, rest): Sid) -> Vec<u8> {
     sid
 }
 
-/// A list that allows administrators and the system something, and nobody else anything.
+/// A DACL that grants an access mask to administrators and SYSTEM only.
 fn default_dacl(mask: u32) -> Vec<u8> {
     let mut acl = vec![ACL_REVISION, 0, 0, 0, 2, 0, 0, 0];
     for allowed in [ADMINISTRATORS, SYSTEM] {
@@ -367,7 +367,8 @@ pub fn default_size() -> usize {
     DESCRIPTOR_SIZE + default_dacl(0).len()
 }
 
-/// Writes an absolute descriptor that allows administrators and the system something. It names no owner and no group.
+/// Writes an absolute descriptor without owner and group, whose DACL grants an access mask to administrators and SYSTEM
+/// only.
 pub fn put_default(address: u64, mask: u32) {
     let dacl = address + DESCRIPTOR_SIZE as u64;
     guest::fill(address, 0, DESCRIPTOR_SIZE);

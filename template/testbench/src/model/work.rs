@@ -6,7 +6,7 @@
 //! nothing back, and run after the unload if the driver does not wait for them.
 
 use super::{
-    DISPATCH, Fails, Optional, PASSIVE, acquire, bad_handle, enter, functions, memory,
+    DISPATCH, Fails, Optional, PASSIVE, acquire, bad_handle, enter, functions, holds, memory,
     must_release, new_thread, with,
 };
 use crate::guest;
@@ -58,6 +58,7 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
     /// Queues it.
     [DISPATCH, Fails::Never]
     fn IoQueueWorkItem(item: u64, routine: u64, _queue: u32, context: u64) {
+        check(item);
         queue("IO_WORKITEM_ROUTINE", routine, [0, context, 0, 0], PASSIVE, true, item);
     }
     /// Gives it back.
@@ -90,7 +91,10 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
     fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: Optional) -> u8 { set_timer(timer, dpc) }
     /// Stops a timer.
     [DISPATCH, Fails::Never]
-    fn KeCancelTimer(timer: u64) -> u8 { u8::from(remove(timer)) }
+    fn KeCancelTimer(timer: u64) -> u8 {
+        guest::touch(timer, TIMER_SIZE);
+        u8::from(remove(timer))
+    }
     /// Waits for deferred procedure calls.
     [PASSIVE, Fails::Never]
     fn KeFlushQueuedDpcs() { run_all(); }
@@ -113,6 +117,7 @@ functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
     /// Queues it.
     [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltQueueGenericWorkItem(item: u64, object: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        check(item);
         queue("PFLT_GENERIC_WORKITEM_ROUTINE", routine, [item, object, context, 0], PASSIVE, true, item);
         status::SUCCESS
     }
@@ -125,6 +130,7 @@ functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
     /// Queues it.
     [DISPATCH, Fails::With(&[status::FLT_NOT_SAFE_TO_POST_OPERATION])]
     fn FltQueueDeferredIoWorkItem(item: u64, data: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        check(item);
         queue("PFLT_DEFERRED_IO_WORKITEM_ROUTINE", routine, [item, data, context, 0], PASSIVE, true, item);
         status::SUCCESS
     }
@@ -218,6 +224,12 @@ fn locked<T>(queue: Queue, action: impl FnOnce() -> T) -> T {
     result
 }
 
+fn check(item: u64) {
+    if !holds(Kind::WorkItem, item) {
+        bad_handle("work item", item);
+    }
+}
+
 fn new_item(by: &str) -> u64 {
     let item = memory::handle("a work item".to_owned());
     acquire(Kind::WorkItem, item, by);
@@ -253,7 +265,11 @@ fn remove(key: u64) -> bool {
     })
 }
 
+/// The size of `KTIMER`.
+const TIMER_SIZE: usize = 0x40;
+
 fn set_timer(timer: u64, dpc: u64) -> u8 {
+    guest::touch(timer, TIMER_SIZE);
     let was_set = remove(timer);
     if dpc != 0 {
         let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));

@@ -19,7 +19,7 @@ fn who(case: &Case, at: &Place) -> String {
         Some(Ending::Fault {
             argument: Some(argument),
             ..
-        }) => format!("{routine} calls {function}, which by {argument}"),
+        }) => format!("{routine} calls {function}, which through {argument}"),
         _ => format!("{routine} calls {function}, which"),
     }
 }
@@ -466,11 +466,11 @@ mod tests {
             ),
             (
                 Some(argument(None)),
-                "DriverEntry calls memmove, which by argument 2 reads address 0x8, a NULL pointer",
+                "DriverEntry calls memmove, which through argument 2 reads address 0x8, a NULL pointer",
             ),
             (
                 Some(argument(Some("Buffer"))),
-                "DriverEntry calls memmove, which by the member Buffer of argument 2 reads address 0x8, a NULL pointer",
+                "DriverEntry calls memmove, which through the member Buffer of argument 2 reads address 0x8, a NULL pointer",
             ),
         ] {
             let trace = Story::new()

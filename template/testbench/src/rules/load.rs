@@ -53,7 +53,8 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     }
 }
 
-/// What `DriverEntry` asked the registry for in vain, and how to give it, for the end of a sentence.
+/// The keys and values that `DriverEntry` asked for and the registry does not have, and how to give them, for the end of
+/// a sentence.
 fn not_in_registry(case: &Case) -> String {
     let events = case.trace.events.iter().enumerate();
     let mut asked: Vec<String> = events
@@ -516,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_asked_for_in_vain_is_named_with_what_gives_it() {
+    fn a_missing_registry_value_is_named_with_what_gives_it() {
         let scenario = clean();
         let absent = |value: Option<&str>, setting: Option<&str>| Event::NotInRegistry {
             key: "\\REGISTRY\\K".to_owned(),

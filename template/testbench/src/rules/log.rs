@@ -82,7 +82,7 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
         Some(call) if !logged => vec![
             Seen::new(
                 "silent",
-                "the registry has invalid values, and DriverEntry logs nothing of it",
+                "the registry has invalid values, and DriverEntry logs nothing about them",
             )
             .called(call.function, call.site),
         ],
@@ -147,9 +147,9 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
     seen
 }
 
-/// `IO_ERR_` and its kin: the facility of `IoLogMsg.dll`.
+/// `IO_ERR_` and its kin: the facility of `IoLogMsg.dll`, without the bit of codes that are not Microsoft's.
 fn is_in_iologmsg(code: u32) -> bool {
-    code & 0x0FFF_0000 == 0x0004_0000 && matches!(code & 0xFFFF, 1..=0x100)
+    code & 0x3FFF_0000 == 0x0004_0000 && matches!(code & 0xFFFF, 1..=0x100)
 }
 
 #[cfg(test)]
@@ -218,8 +218,10 @@ mod tests {
             seen.first().map(|seen| (seen.advice, seen.seen.clone()))
         };
         let strict = Expectations::default();
-        let (advice, says) = seen(0xE005_0001, None).unwrap();
-        assert!(advice && says.contains("EventMessageFile"), "{says}");
+        for own in [0xE005_0001, 0xE004_0008, 0x6004_0001] {
+            let (advice, says) = seen(own, None).unwrap();
+            assert!(advice && says.contains("EventMessageFile"), "{says}");
+        }
         assert!(!seen(0xE005_0001, Some(&strict)).unwrap().0);
         assert_eq!(seen(0xC004_0004, None), None);
         let (advice, says) = seen(0xC004_0004, Some(&strict)).unwrap();
