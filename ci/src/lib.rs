@@ -8,6 +8,7 @@
 //! | how is a `.sys` put through the bench, and how is the verdict shown? | [`verify`] |
 //! | what does CI run? | [`test`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
+//! | what do the template and its tools cost, beside a peer? | [`measure`] |
 //! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
 //! | what would be emitted, judged strictly? | [`render`] |
 //! | do nasty answers break anything? | [`hostile`] |
@@ -19,6 +20,7 @@ pub mod inf;
 mod interruption;
 pub mod lock;
 pub mod matrix;
+pub mod measure;
 pub mod new;
 pub mod openwdk;
 pub mod options;

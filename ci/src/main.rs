@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, lock, matrix, new, openwdk, setup, test, verify};
+use xtask::{build, lock, matrix, measure, new, openwdk, setup, test, verify};
 
 /// Emit, build and prove Windows minifilter drivers in Rust.
 #[derive(Parser)]
@@ -24,6 +24,7 @@ enum Verb {
     Build(build::Args),
     Verify(verify::Args),
     Matrix(matrix::Args),
+    Measure(measure::Args),
     Test(test::Args),
     Setup(setup::Args),
     Lock(lock::Args),
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => build::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
+        Verb::Measure(args) => measure::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Setup(args) => setup::run(&args),
         Verb::Lock(args) => lock::run(&args),

@@ -285,9 +285,9 @@ impl Metadata {
             "u8" | "i8" | "bool" => 1,
             "u16" | "i16" => 2,
             "u32" | "i32" | "f32" | "BOOL" => 4,
-            "u64" | "i64" | "f64" | "usize" | "isize" => 8,
-            // Pointers to a function, and to text.
-            "Option" | "PSTR" | "PWSTR" | "PCSTR" | "PCWSTR" => 8,
+            // With pointers to a function, and to text.
+            "u64" | "i64" | "f64" | "usize" | "isize" | "Option" | "PSTR" | "PWSTR" | "PCSTR"
+            | "PCWSTR" => 8,
             "GUID" => return (16, 4),
             _ if self.records.contains_key(name) => return self.size_and_alignment_of(name),
             _ => {
