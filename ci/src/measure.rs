@@ -319,6 +319,7 @@ struct Measured {
 
 /// One row that was measured.
 #[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 struct Measurement {
     name: &'static str,
     unit: &'static str,
@@ -531,7 +532,7 @@ mod tests {
             first["runs"][1],
             serde_json::json!({"value": 10.0, "peer": 20.0})
         );
-        assert!(first["how"].is_string() && first["peer_is"].is_string());
+        assert!(first["how"].is_string() && first["peer-is"].is_string());
     }
 
     #[test]

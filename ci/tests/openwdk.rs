@@ -303,6 +303,36 @@ fn structures_are_laid_out_as_in_the_metadata() {
 }
 
 #[test]
+fn numbers_are_those_of_the_metadata() {
+    let metadata = Metadata::read();
+    let body = metadata
+        .numbers
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            // Codes of operations are bytes, which the metadata has as 16 bits.
+            let width = if name.starts_with("IRP_MJ_") || name.starts_with("FS_FILTER_") {
+                "UCHAR"
+            } else {
+                "ULONG"
+            };
+            writeln!(
+                text,
+                "_Static_assert(({width})({name}) == ({width}){value}, \"{name} is not {value}\");"
+            )
+            .unwrap();
+            text
+        });
+    // What only the metadata has is no mistake.
+    let errors = errors_in(&body);
+    let (unknown, wrong): (Vec<_>, Vec<_>) = errors
+        .lines()
+        .partition(|line| line.contains("use of undeclared identifier"));
+    assert_eq!(wrong, Vec::<&str>::new());
+    let compared = metadata.numbers.len() - unknown.len();
+    assert!(compared > 1000, "{compared}");
+}
+
+#[test]
 fn every_function_of_the_headers_can_be_linked() {
     // A pointer to each: none is declared and then not found, and none is in the list and not declared.
     let list = fs::read_to_string(xtask::repository().join("ci/openwdk/lib/fltMgr.txt")).unwrap();
