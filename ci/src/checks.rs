@@ -6,6 +6,7 @@
 //! | what takes longer than CI has? | [`nightly`], in parts of [`shard`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | how are drivers built and judged there, each once? | [`driver`], [`cache`] |
+//! | what do the template and its tools cost, beside a peer? | [`measure`] |
 //! | what would be emitted, judged strictly? | [`render`] |
 //! | do nasty answers break anything? | [`hostile`] |
 //! | which versions does a fresh project lock? | [`lock`] |
@@ -16,6 +17,7 @@ pub mod driver;
 pub mod hostile;
 pub mod lock;
 pub mod matrix;
+pub mod measure;
 pub mod nightly;
 pub mod render;
 pub mod shard;

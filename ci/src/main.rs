@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    checks::{lock, matrix, nightly, test},
+    checks::{lock, matrix, measure, nightly, test},
     commands::{build, inf, new, setup, verify},
     openwdk,
 };
@@ -29,6 +29,7 @@ enum Verb {
     Verify(verify::Args),
     Inf(inf::Args),
     Matrix(matrix::Args),
+    Measure(measure::Args),
     Test(test::Args),
     Nightly(nightly::Args),
     Setup(setup::Args),
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(&args),
         Verb::Inf(args) => inf::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
+        Verb::Measure(args) => measure::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Nightly(args) => nightly::run(&args),
         Verb::Setup(args) => setup::run(&args),

@@ -116,13 +116,14 @@ fn layout_is(name: &str, size: u64, fields: &BTreeMap<String, u64>) -> String {
 
 /// Assertions in C that a structure has some members.
 fn has_members<'a>(name: &str, members: impl Iterator<Item = &'a String>) -> String {
-    members
-        .map(|member| {
-            format!(
-                "_Static_assert(__builtin_offsetof({name}, {member}) < sizeof({name}), \"{member}\");\n"
-            )
-        })
-        .collect()
+    members.fold(String::new(), |mut text, member| {
+        writeln!(
+            text,
+            "_Static_assert(__builtin_offsetof({name}, {member}) < sizeof({name}), \"{member}\");"
+        )
+        .unwrap();
+        text
+    })
 }
 
 #[test]
@@ -274,10 +275,10 @@ fn structures_are_laid_out_as_in_the_metadata() {
     let metadata = Metadata::read();
     // Which of them the headers have, the compiler knows.
     let names = metadata.names();
-    let probe: String = names
-        .iter()
-        .map(|name| format!("typedef {name} *Probe_{name};\n"))
-        .collect();
+    let probe = names.iter().fold(String::new(), |mut text, name| {
+        writeln!(text, "typedef {name} *Probe_{name};").unwrap();
+        text
+    });
     // `FILE:LINE:COLUMN: error: …`, where the first line includes the headers.
     let unknown: BTreeSet<&str> = errors_in(&probe)
         .lines()
@@ -299,6 +300,36 @@ fn structures_are_laid_out_as_in_the_metadata() {
     }
     assert!(compared > 400, "{compared}");
     assert_eq!(errors_in(&body), "");
+}
+
+#[test]
+fn numbers_are_those_of_the_metadata() {
+    let metadata = Metadata::read();
+    let body = metadata
+        .numbers
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            // Codes of operations are bytes, which the metadata has as 16 bits.
+            let width = if name.starts_with("IRP_MJ_") || name.starts_with("FS_FILTER_") {
+                "UCHAR"
+            } else {
+                "ULONG"
+            };
+            writeln!(
+                text,
+                "_Static_assert(({width})({name}) == ({width}){value}, \"{name} is not {value}\");"
+            )
+            .unwrap();
+            text
+        });
+    // What only the metadata has is no mistake.
+    let errors = errors_in(&body);
+    let (unknown, wrong): (Vec<_>, Vec<_>) = errors
+        .lines()
+        .partition(|line| line.contains("use of undeclared identifier"));
+    assert_eq!(wrong, Vec::<&str>::new());
+    let compared = metadata.numbers.len() - unknown.len();
+    assert!(compared > 1000, "{compared}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use std::{
 
 use serde_json::Value;
 use syn::{
-    Attribute, Fields, File, FnArg, GenericArgument, Item, ItemType, LitStr, Meta, PathArguments,
-    ReturnType, Signature, Token, Type,
+    Attribute, Expr, ExprLit, ExprUnary, Fields, File, FnArg, GenericArgument, Item, ItemType, Lit,
+    LitStr, Meta, PathArguments, ReturnType, Signature, Token, Type, UnOp,
     parse::{Parse, ParseStream},
 };
 
@@ -56,6 +56,9 @@ pub struct Metadata {
     pub functions: Vec<Function>,
     /// The types of a minifilter's callbacks.
     pub callbacks: Vec<Function>,
+    /// The numbers of the modules whose structures are compared, by name. Not those of the system services, many of which
+    /// are other ones on each processor.
+    pub numbers: BTreeMap<String, i64>,
 }
 
 /// A function, or the type of one.
@@ -113,6 +116,7 @@ impl Metadata {
             aliases: HashMap::new(),
             functions: Vec::new(),
             callbacks: Vec::new(),
+            numbers: BTreeMap::new(),
         };
         for module in MODULES.iter().chain(&REFERRED_TO) {
             let file = source.join(module).join("mod.rs");
@@ -145,6 +149,13 @@ impl Metadata {
                     self.aliases
                         .entry(item.ident.to_string())
                         .or_insert(*item.ty);
+                }
+                Item::Const(item)
+                    if MODULES.contains(&module) && !module.ends_with("SystemServices") =>
+                {
+                    if let Some(number) = number(&item.expr) {
+                        self.numbers.insert(item.ident.to_string(), number);
+                    }
                 }
                 Item::Macro(item) if module.ends_with("Minifilters") => {
                     let link: Link = syn::parse2(item.mac.tokens).unwrap();
@@ -274,7 +285,10 @@ impl Metadata {
             Type::Ptr(_) => (8, 8),
             Type::Array(array) => {
                 let (size, alignment) = self.measure(&array.elem);
-                (size * length(&array.len), alignment)
+                (
+                    size * u64::try_from(number(&array.len).unwrap()).unwrap(),
+                    alignment,
+                )
             }
             _ => self.measure_named(&name_of(kind).unwrap()),
         }
@@ -285,9 +299,9 @@ impl Metadata {
             "u8" | "i8" | "bool" => 1,
             "u16" | "i16" => 2,
             "u32" | "i32" | "f32" | "BOOL" => 4,
-            "u64" | "i64" | "f64" | "usize" | "isize" => 8,
-            // Pointers to a function, and to text.
-            "Option" | "PSTR" | "PWSTR" | "PCSTR" | "PCWSTR" => 8,
+            // With pointers to a function, and to text.
+            "u64" | "i64" | "f64" | "usize" | "isize" | "Option" | "PSTR" | "PWSTR" | "PCSTR"
+            | "PCWSTR" => 8,
             "GUID" => return (16, 4),
             _ if self.records.contains_key(name) => return self.size_and_alignment_of(name),
             _ => {
@@ -448,15 +462,21 @@ fn packed(attributes: &[Attribute]) -> Option<u64> {
     packed
 }
 
-fn length(expression: &syn::Expr) -> u64 {
-    let syn::Expr::Lit(syn::ExprLit {
-        lit: syn::Lit::Int(number),
-        ..
-    }) = expression
-    else {
-        panic!("an array's length is a number");
-    };
-    number.base10_parse().unwrap()
+/// A number as it is written, with or without a sign. Other constants are texts and GUIDs.
+fn number(expression: &Expr) -> Option<i64> {
+    match expression {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse().ok(),
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(_),
+            expr,
+            ..
+        }) => number(expr).map(i64::wrapping_neg),
+        Expr::Cast(cast) => number(&cast.expr),
+        _ => None,
+    }
 }
 
 /// The last word of a path.

@@ -1,0 +1,86 @@
+//! How many combinations of answers the matrix emits, looks through, lints, builds and verifies in a minute.
+
+use anyhow::ensure;
+
+use super::{Experiment, Needs, Progress, Row, cost::Cost, statistics::Pair};
+use crate::checks::matrix;
+
+/// The part of the matrix that is tried: one of this many.
+const PARTS: usize = 64;
+
+pub static EXPERIMENT: Experiment = Experiment {
+    name: "combinations",
+    how: "cargo xtask matrix --shard 1/64, after the first combination of another part, which compiles the wdk crates \
+          where that was not done and is not counted",
+    peer: None,
+    runs: 1,
+    needs: Needs::Both,
+    rows: &[
+        Row {
+            name: "combinations-per-minute",
+            unit: "1/min",
+            what: "combinations that differ in code: linted, built and verified",
+        },
+        Row {
+            name: "combinations-cpu",
+            unit: "s",
+            what: "processor time of such a combination",
+        },
+    ],
+    run,
+};
+
+fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
+    progress.say(0, "one combination, not counted");
+    // The matrix has a bar of its own.
+    progress.clear();
+    try_part(2, Some(1))?;
+    let mut samples = Vec::new();
+    for run in 0..runs {
+        progress.say(run, "combinations");
+        progress.clear();
+        let (cost, built) = Cost::of(|| try_part(1, None))?;
+        samples.push(pairs(cost, built));
+    }
+    Ok(samples)
+}
+
+/// Tries a part of the matrix, or only the first few combinations of it, and returns how many were built.
+fn try_part(number: usize, at_most: Option<usize>) -> anyhow::Result<usize> {
+    let part = matrix::try_part(number, PARTS, at_most)?;
+    ensure!(
+        part.failed == 0,
+        "{} of {} combinations failed: run cargo xtask matrix --shard {number}/{PARTS}",
+        part.failed,
+        part.tried
+    );
+    ensure!(part.built > 0, "no combination of the part was built");
+    Ok(part.built)
+}
+
+/// The numbers of one repetition, in the order of the rows.
+fn pairs(cost: Cost, built: usize) -> Vec<Pair> {
+    let built = f64::from(u32::try_from(built).unwrap_or(u32::MAX));
+    vec![
+        Pair::alone(built * 60.0 / cost.wall.as_secs_f64()),
+        Pair::alone(cost.cpu.as_secs_f64() / built),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_row_has_its_number() {
+        let cost = Cost {
+            wall: Duration::from_secs(30),
+            cpu: Duration::from_secs(45),
+        };
+        let pairs = pairs(cost, 10);
+        assert_eq!(pairs.len(), EXPERIMENT.rows.len());
+        assert_eq!(pairs, [Pair::alone(20.0), Pair::alone(4.5)]);
+    }
+}

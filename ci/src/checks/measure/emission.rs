@@ -1,0 +1,223 @@
+//! How long a project takes to emit, beside the released cargo-generate on a template of aya-template's size.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::ensure;
+
+use super::{
+    Experiment, Needs, Progress, Row,
+    cost::{Cost, milliseconds},
+    peer,
+    statistics::Pair,
+};
+use crate::{checks::tools, commands::new, program, scratch_folder};
+
+const NAME: &str = "my-filter";
+
+pub static EXPERIMENT: Experiment = Experiment {
+    name: "emission",
+    how: "the xtask program's `new` and the released cargo-generate each emit this template with its defaults, into a \
+          folder in memory where there is one; cargo-generate with its own defaults, which run rustfmt and git init. \
+          Neither program is optimized: cargo xtask and ci/src/tools.rs build them so",
+    peer: Some(
+        "the same cargo-generate, emitting a template of the size of aya-template (ci/src/measure/peer.rs)",
+    ),
+    runs: 5,
+    needs: Needs::Generator,
+    rows: &[
+        Row {
+            name: "emission-new-cpu",
+            unit: "ms",
+            what: "processor time of cargo xtask new, a project",
+        },
+        Row {
+            name: "emission-new-wall",
+            unit: "ms",
+            what: "time of cargo xtask new, a project",
+        },
+        Row {
+            name: "emission-new-cpu-file",
+            unit: "ms",
+            what: "processor time of cargo xtask new, an emitted file",
+        },
+        Row {
+            name: "emission-new-wall-file",
+            unit: "ms",
+            what: "time of cargo xtask new, an emitted file",
+        },
+        Row {
+            name: "emission-generate-cpu",
+            unit: "ms",
+            what: "processor time of cargo generate, a project",
+        },
+        Row {
+            name: "emission-generate-wall",
+            unit: "ms",
+            what: "time of cargo generate, a project",
+        },
+        Row {
+            name: "emission-generate-cpu-file",
+            unit: "ms",
+            what: "processor time of cargo generate, an emitted file",
+        },
+        Row {
+            name: "emission-generate-wall-file",
+            unit: "ms",
+            what: "time of cargo generate, an emitted file",
+        },
+    ],
+    run,
+};
+
+/// What one emission took, and how many files it made.
+#[derive(Clone, Copy)]
+struct Emission {
+    cost: Cost,
+    files: usize,
+}
+
+fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
+    let ours = new::staged()?;
+    let theirs = tempfile::tempdir()?;
+    peer::write(theirs.path())?;
+    let (ours, theirs) = (ours.path(), theirs.path());
+    let mut samples = Vec::new();
+    // What is read for the first time is not in memory yet.
+    for run in 0..=runs {
+        progress.say(
+            run.saturating_sub(1),
+            if run == 0 {
+                "once, not counted"
+            } else {
+                "emitting"
+            },
+        );
+        // In turn, and each is the first and the last equally often.
+        let mut emissions = [None; 3];
+        for turn in 0..3 {
+            let which = (turn + usize::from(run)) % 3;
+            let folder = scratch_folder()?;
+            let mut command = match which {
+                0 => by_new(folder.path())?,
+                1 => by_generate(ours, folder.path())?,
+                _ => by_generate(theirs, folder.path())?,
+            };
+            let (cost, _) = Cost::of_program(&mut command)?;
+            let files = files_below(&folder.path().join(NAME))?;
+            emissions[which] = Some(Emission { cost, files });
+        }
+        if let [Some(new), Some(generate), Some(peer)] = emissions
+            && run > 0
+        {
+            samples.push(pairs(new, generate, peer));
+        }
+    }
+    Ok(samples)
+}
+
+/// The numbers of one repetition, in the order of the rows.
+fn pairs(new: Emission, generate: Emission, peer: Emission) -> Vec<Pair> {
+    [new, generate]
+        .into_iter()
+        .flat_map(|ours| {
+            [(1, 1), (ours.files, peer.files)]
+                .map(|(files, peers)| {
+                    let each = |cost: fn(&Cost) -> f64| {
+                        Pair::beside(
+                            share(cost(&ours.cost), files),
+                            share(cost(&peer.cost), peers),
+                        )
+                    };
+                    [
+                        each(|cost| milliseconds(cost.cpu)),
+                        each(|cost| milliseconds(cost.wall)),
+                    ]
+                })
+                .concat()
+        })
+        .collect()
+}
+
+fn share(number: f64, count: usize) -> f64 {
+    number / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn by_new(destination: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(program()?);
+    command
+        .args(["new", NAME, "--silent", "--destination"])
+        .arg(destination);
+    Ok(command)
+}
+
+fn by_generate(template: &Path, destination: &Path) -> anyhow::Result<Command> {
+    tools::cargo_generate(["--path", &template.to_string_lossy()], NAME, destination)
+}
+
+/// How many files there are, but for those of git.
+fn files_below(folder: &Path) -> anyhow::Result<usize> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                files += 1;
+            } else if entry.file_name() != ".git" {
+                folders.push(entry.path());
+            }
+        }
+    }
+    ensure!(files > 0, "nothing was emitted");
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_row_has_its_pair() {
+        let emission = |cpu, wall, files| Emission {
+            cost: Cost {
+                cpu: Duration::from_millis(cpu),
+                wall: Duration::from_millis(wall),
+            },
+            files,
+        };
+        let pairs = pairs(
+            emission(100, 200, 50),
+            emission(300, 400, 50),
+            emission(20, 40, 10),
+        );
+        assert_eq!(pairs.len(), EXPERIMENT.rows.len());
+        let expected = [
+            ("emission-new-cpu", 100.0, 20.0),
+            ("emission-new-wall", 200.0, 40.0),
+            ("emission-new-cpu-file", 2.0, 2.0),
+            ("emission-new-wall-file", 4.0, 4.0),
+            ("emission-generate-cpu", 300.0, 20.0),
+            ("emission-generate-wall", 400.0, 40.0),
+            ("emission-generate-cpu-file", 6.0, 2.0),
+            ("emission-generate-wall-file", 8.0, 4.0),
+        ];
+        for ((row, pair), (name, value, peer)) in EXPERIMENT.rows.iter().zip(pairs).zip(expected) {
+            assert_eq!(row.name, name);
+            assert_eq!(pair, Pair::beside(value, peer), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_are_counted_without_those_of_git() {
+        let place = tempfile::tempdir().unwrap();
+        for path in ["a", "b/c", "b/d/e", ".git/HEAD", ".github/ci.yml"] {
+            let file = place.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        assert_eq!(files_below(place.path()).unwrap(), 4);
+        assert!(files_below(&place.path().join("b/nothing")).is_err());
+    }
+}
