@@ -564,7 +564,9 @@ fn install_in_wine(kinds: &[&str]) -> Vec<Exports> {
             };
             for (section, step) in [install, "DefaultUninstall"].into_iter().zip(STEPS) {
                 let export = path(&format!("{number}/{}.reg", export_name(layout, step)));
-                script += &format!(
+                // Writing to a string does not fail.
+                let _ = write!(
+                    script,
                     "start /wait rundll32 setupapi,InstallHinfSection {section} 132 {inf}\r\n\
                      reg export {SERVICES} {export} /y\r\n"
                 );

@@ -10,7 +10,10 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
-    sync::LazyLock,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -21,6 +24,13 @@ use sha2::{Digest, Sha256};
 pub const FRESH: &str = "XTASK_FRESH";
 
 const DAYS: u64 = 14;
+
+static IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// From here on this process reads nothing from the cache.
+pub fn ignore() {
+    IGNORED.store(true, Ordering::Relaxed);
+}
 
 /// Everything that a result depends on.
 #[derive(Clone)]
@@ -119,7 +129,7 @@ impl Inputs {
     /// The result that is kept of these inputs.
     #[must_use]
     pub fn kept(&self) -> Option<Vec<u8>> {
-        if env::var_os(FRESH).is_some() {
+        if env::var_os(FRESH).is_some() || IGNORED.load(Ordering::Relaxed) {
             return None;
         }
         let path = self.path();

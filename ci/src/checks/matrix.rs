@@ -271,33 +271,6 @@ pub fn try_all(
     Ok(outcome)
 }
 
-/// What came of a part of the combinations, for [`crate::checks::measure`].
-pub(crate) struct Part {
-    /// How many were tried.
-    pub(crate) tried: usize,
-    /// How many of them differ in code: these were linted, built and verified.
-    pub(crate) built: usize,
-    /// How many failed.
-    pub(crate) failed: usize,
-}
-
-/// Tries one of several equal parts of the combinations, or only the first few of it.
-///
-/// # Errors
-///
-/// Where the options cannot be read, or somebody pressed Ctrl-C.
-pub(crate) fn try_part(number: usize, of: usize, at_most: Option<usize>) -> anyhow::Result<Part> {
-    let axes: Vec<Axis> = options::declared()?.iter().map(Axis::of).collect();
-    let mut combinations = Shard { number, of }.keep(combinations::chosen(&axes));
-    combinations.truncate(at_most.unwrap_or(usize::MAX));
-    let outcome = try_all(&axes, &combinations)?;
-    Ok(Part {
-        tried: combinations.len(),
-        built: outcome.built,
-        failed: outcome.failures.len(),
-    })
-}
-
 /// A combination's project, if it is as the answers call for.
 fn look_through(combination: &Combination) -> anyhow::Result<Emitted> {
     let emitted = Emitted::new(combination)?;
@@ -368,6 +341,12 @@ impl Outcome {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.failures.is_empty()
+    }
+
+    /// How many of them differed in code, and were linted, built and verified.
+    #[must_use]
+    pub fn built(&self) -> usize {
+        self.built
     }
 
     /// How many were tried.

@@ -3,7 +3,11 @@
 use anyhow::ensure;
 
 use super::{Experiment, Needs, Progress, Row, cost::Cost, statistics::Pair};
-use crate::checks::matrix;
+use crate::checks::{
+    cache,
+    matrix::{self, combinations},
+    shard::Shard,
+};
 
 /// The part of the matrix that is tried: one of this many.
 const PARTS: usize = 64;
@@ -47,15 +51,20 @@ fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
 
 /// Tries a part of the matrix, or only the first few combinations of it, and returns how many were built.
 fn try_part(number: usize, at_most: Option<usize>) -> anyhow::Result<usize> {
-    let part = matrix::try_part(number, PARTS, at_most)?;
+    let axes = matrix::axes()?;
+    let part: Shard = format!("{number}/{PARTS}")
+        .parse()
+        .map_err(anyhow::Error::msg)?;
+    let mut combinations = part.keep(combinations::chosen(&axes));
+    combinations.truncate(at_most.unwrap_or(usize::MAX));
+    cache::ignore();
+    let outcome = matrix::try_all(&axes, &combinations, None)?;
     ensure!(
-        part.failed == 0,
-        "{} of {} combinations failed: run cargo xtask matrix --shard {number}/{PARTS}",
-        part.failed,
-        part.tried
+        outcome.passed(),
+        "a combination failed: run cargo xtask matrix --shard {part}"
     );
-    ensure!(part.built > 0, "no combination of the part was built");
-    Ok(part.built)
+    ensure!(outcome.built() > 0, "no combination of the part was built");
+    Ok(outcome.built())
 }
 
 /// The numbers of one repetition, in the order of the rows.

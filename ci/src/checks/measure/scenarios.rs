@@ -16,7 +16,10 @@ use super::{
     statistics::Pair,
 };
 use crate::{
-    commands::build, commands::new, interruption, openwdk::target::Profile, program, scratch_folder,
+    commands::{build, new},
+    interruption,
+    openwdk::target::{Arch, Profile},
+    program, scratch_folder,
 };
 
 pub static EXPERIMENT: Experiment = Experiment {
@@ -47,7 +50,7 @@ fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
     progress.say(0, "building the driver");
     let folder = scratch_folder()?;
     let project = new::emit("my-filter", &[], folder.path())?;
-    let sys = build::build_quietly(&project, Profile::Release, build::Arch::Amd64)?;
+    let sys = build::build_quietly(&project, Profile::Release, Arch::Amd64)?;
     let expectations = project.join("testbench.toml");
     let mut samples = Vec::new();
     for run in 0..runs {
