@@ -6,6 +6,7 @@
 mod combinations;
 mod cost;
 mod emission;
+mod experiment;
 mod first;
 mod peer;
 mod scenarios;
@@ -14,15 +15,15 @@ mod statistics;
 use std::{
     fmt::Write as _,
     process::{Command, ExitCode},
-    thread,
-    time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use indicatif::ProgressBar;
 use serde::Serialize;
 
-use self::statistics::{Pair, Reading};
+use self::{
+    experiment::{Experiment, Needs, Progress, Row, cores},
+    statistics::{Pair, Reading},
+};
 use crate::{checks::tools, commands::setup, interruption, repository};
 
 /// Measure what the template and its tools cost.
@@ -66,40 +67,6 @@ Examples:
       one experiment, with more repetitions than by default
   cargo xtask measure scenarios-per-second --json | jq '.measurements[0].ratio'
       one number, for a script";
-
-/// What is done to measure, and the numbers that it gives.
-struct Experiment {
-    name: &'static str,
-    /// What is done in one repetition.
-    how: &'static str,
-    /// What does the same work, where there is something.
-    peer: Option<&'static str>,
-    /// How often it is repeated unless the command line says otherwise.
-    runs: u16,
-    /// What has to be installed.
-    needs: Needs,
-    rows: &'static [Row],
-    /// Repeats it. A repetition has one pair for each row, in their order.
-    run: fn(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>>,
-}
-
-/// One number.
-struct Row {
-    name: &'static str,
-    unit: &'static str,
-    what: &'static str,
-}
-
-/// What has to be installed before an experiment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    /// The released cargo-generate.
-    Generator,
-    /// What builds drivers.
-    Build,
-    /// Both.
-    Both,
-}
 
 const EXPERIMENTS: [&Experiment; 4] = [
     &emission::EXPERIMENT,
@@ -260,51 +227,6 @@ fn commit() -> Option<String> {
         .ok()
         .filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// How many processes run at the same time, where an experiment runs several.
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Says on stderr how far an experiment is.
-struct Progress {
-    name: &'static str,
-    runs: u16,
-    bar: ProgressBar,
-}
-
-impl Progress {
-    fn of(experiment: &Experiment, runs: u16) -> Self {
-        let bar = ProgressBar::new_spinner();
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self {
-            name: experiment.name,
-            runs,
-            bar,
-        }
-    }
-
-    /// `run` counts from 0.
-    fn say(&self, run: u16, what: &str) {
-        let line = format!("{} {}/{}: {what}", self.name, run + 1, self.runs);
-        if self.bar.is_hidden() {
-            eprintln!("{line}");
-        } else {
-            self.bar.set_message(line);
-        }
-    }
-
-    /// Clears the line, for what shows its own progress.
-    fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
-    }
 }
 
 /// All that was measured.

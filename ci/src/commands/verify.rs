@@ -2,6 +2,7 @@
 
 mod page;
 mod text;
+mod verdict;
 
 use std::io::{IsTerminal as _, stdout};
 use std::path::{Path, PathBuf};
@@ -10,9 +11,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
-use testbench::{Bench, Expectations, Policy, Report, Setting, Settings};
+use testbench::{Bench, Expectations, Policy, Setting, Settings};
+
+use self::verdict::Verdict;
 
 /// Put a minifilter `.sys` through the test bench.
 ///
@@ -101,19 +103,6 @@ impl From<PolicyArg> for Policy {
             PolicyArg::Never => Self::Never,
         }
     }
-}
-
-/// The report with what only the command line knows.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Verdict {
-    /// Which bytes were judged.
-    sha256: String,
-    /// The file with the expectations.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expectations_file: Option<PathBuf>,
-    #[serde(flatten)]
-    report: Report,
 }
 
 /// Where this process was started as a bench worker, serves and returns its exit code.

@@ -2,7 +2,11 @@
 
 use anyhow::ensure;
 
-use super::{Experiment, Needs, Progress, Row, cost::Cost, statistics::Pair};
+use super::{
+    cost::Cost,
+    experiment::{Experiment, Needs, Progress, Row},
+    statistics::Pair,
+};
 use crate::checks::{
     cache,
     matrix::{self, combinations},

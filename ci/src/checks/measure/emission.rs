@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Command};
 use anyhow::ensure;
 
 use super::{
-    Experiment, Needs, Progress, Row,
     cost::{Cost, milliseconds},
+    experiment::{Experiment, Needs, Progress, Row},
     peer,
     statistics::Pair,
 };

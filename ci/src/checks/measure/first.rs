@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use super::{Experiment, Needs, Progress, Row, cost::Cost, statistics::Pair};
+use super::{
+    cost::Cost,
+    experiment::{Experiment, Needs, Progress, Row},
+    statistics::Pair,
+};
 use crate::repository;
 
 pub static EXPERIMENT: Experiment = Experiment {

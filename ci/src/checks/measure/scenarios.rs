@@ -11,8 +11,8 @@ use anyhow::{Context, ensure};
 use testbench::{Bench, Expectations, worker};
 
 use super::{
-    Experiment, Needs, Progress, Row, cores,
     cost::{Cost, milliseconds},
+    experiment::{Experiment, Needs, Progress, Row, cores},
     statistics::Pair,
 };
 use crate::{

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use testbench::Finding;
 
-use super::{Verdict, text};
+use super::{text, verdict::Verdict};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8884; --bad: #c62828; --good: #2e7d32; --soft: #b26a00; }

@@ -5,7 +5,7 @@ use std::path::Path;
 use console::style;
 use testbench::{Finding, rules};
 
-use super::Verdict;
+use super::verdict::Verdict;
 
 /// Prints the verdict: the driver, what is wrong, the sum.
 pub fn print(verdict: &Verdict, page: Option<&Path>) {
