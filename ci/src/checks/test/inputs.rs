@@ -73,7 +73,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 14] = [
+const PROGRAMS: [(&str, bool, &[&str]); 15] = [
     (
         "bench_c",
         false,
@@ -83,6 +83,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 14] = [
     ("emission", true, &[]),
     ("hostile", true, &[]),
     ("inf", true, &["ci/openwdk/", "ci/tests/broken_inf.toml"]),
+    ("inf_verb", true, &["ci/tests/broken_inf.toml"]),
     ("matrix", true, &["ci/files.toml", "ci/snapshot/"]),
     ("openwdk", false, &["ci/openwdk/"]),
     (
