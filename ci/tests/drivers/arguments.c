@@ -58,7 +58,7 @@ static VOID FLTAPI Disconnect(PVOID Cookie)
 
 #define CASES(X) \
     X(memcpy_1, memcpy(NOTHING, Buffer, 8)) \
-    X(memcpy_2, memcpy(Buffer, NOTHING, 8)) \
+    X(memcpy_2, memcpy(Buffer, Buffer + 1, (SIZE_T)-1)) \
     X(memmove_1, memmove(NOWHERE, Buffer, 8)) \
     X(memmove_2, memmove(Buffer, KERNEL, 8)) \
     X(memset_1, memset(NOT_CANONICAL, 1, 8)) \

@@ -93,6 +93,22 @@ static NTSTATUS DemandByTable(PUNICODE_STRING Path)
     return Status;
 }
 
+/* A value of the service's own key, by the path that DriverEntry is given: it ends with a NUL on every Windows. */
+static NTSTATUS DemandByPath(PUNICODE_STRING Path)
+{
+    ULONG Debug = 0;
+    RTL_QUERY_REGISTRY_TABLE Table[] = {
+        { NULL, RTL_QUERY_REGISTRY_DIRECT | RTL_QUERY_REGISTRY_REQUIRED, L"Debug", &Debug },
+        { NULL },
+    };
+    NTSTATUS Status = RtlQueryRegistryValues(RTL_REGISTRY_ABSOLUTE, Path->Buffer, Table, NULL, NULL);
+
+    if (NT_SUCCESS(Status) && Debug != 1) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    return Status;
+}
+
 static NTSTATUS Read(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
 {
     static const ULONG Mode = 1;
@@ -107,6 +123,9 @@ static NTSTATUS Read(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
     }
     Status = Demand(Own, L"Debug", REG_DWORD, &Mode, sizeof(Mode));
     ZwClose(Own);
+    if (NT_SUCCESS(Status)) {
+        Status = DemandByPath(Path);
+    }
     if (!NT_SUCCESS(Status)) {
         return Status;
     }

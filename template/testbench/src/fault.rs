@@ -60,18 +60,18 @@ pub fn shared_page(address: u64, length: usize) -> Option<u64> {
     (page != 0 && length <= PAGE && offset <= (PAGE - length) as u64).then(|| page + offset)
 }
 
-/// Ends the scenario: the model was told to touch memory where there can be none.
-pub fn not_memory(address: u64, how: Use) -> ! {
+/// Ends the scenario: the model was told to access a range, at an address in which there can be no memory.
+pub fn not_memory(begin: u64, address: u64, how: Use) -> ! {
     let fault = Fault::Memory {
         how,
         address,
         target: memory::target(address, 0),
     };
-    in_model(fault, || format!("it {how} 0x{address:x}"))
+    in_model(fault, Some(begin), || format!("it {how} 0x{address:x}"))
 }
 
 /// Ends the scenario with a fault in the model: the driver's, if it called one of the model's functions.
-fn in_model(fault: Fault, what: impl FnOnce() -> String) -> ! {
+fn in_model(fault: Fault, begin: Option<u64>, what: impl FnOnce() -> String) -> ! {
     let at = model::here();
     if at.rva.is_none() && at.function.is_none() {
         model::internal(what());
@@ -79,7 +79,7 @@ fn in_model(fault: Fault, what: impl FnOnce() -> String) -> ! {
     let argument = match &fault {
         Fault::Memory {
             address, target, ..
-        } if *target != Target::Stack => model::argument(*address),
+        } if *target != Target::Stack => model::argument(begin.unwrap_or(*address)),
         _ => None,
     };
     model::end(Ending::Fault {
@@ -260,7 +260,7 @@ fn end(trap: Trap, cpu: &Cpu) -> ! {
         // Whoever called that address left the way back on the stack.
         memory::place(guest::read(rsp), None)
     } else {
-        in_model(fault, || {
+        in_model(fault, None, || {
             format!("{trap:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip)
         })
     };

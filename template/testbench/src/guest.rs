@@ -35,8 +35,8 @@ fn resolve(address: u64, length: usize, how: Use) -> u64 {
     }
     match fault::shared_page(address, length).filter(|_| how == Use::Read) {
         Some(stand_in) => stand_in,
-        None if (LOWEST..END).contains(&address) => fault::not_memory(END, how),
-        None => fault::not_memory(address, how),
+        None if (LOWEST..END).contains(&address) => fault::not_memory(address, END, how),
+        None => fault::not_memory(address, address, how),
     }
 }
 

@@ -441,7 +441,7 @@ pub fn target(address: u64, stack_pointer: u64) -> Target {
     if address < 0x1_0000 {
         return Target::Null;
     }
-    if address >= 0x8000_0000_0000 {
+    if address >= 0xFFFF_8000_0000_0000 {
         return Target::Kernel;
     }
     let guess = with(|memory| in_image(memory, address).or_else(|| in_arena(memory, address)));

@@ -839,13 +839,14 @@ pub fn system_block(size: usize, what: &str) -> u64 {
     address
 }
 
-/// A UTF-16 string with its `UNICODE_STRING`, in one block.
+/// A UTF-16 string with its `UNICODE_STRING`, in one block. Behind it stands a NUL, as behind Windows' own, which drivers
+/// take for granted.
 #[must_use]
 pub fn system_string(text: &str, purpose: Purpose, what: &str) -> u64 {
-    let units: Vec<u16> = text.encode_utf16().collect();
-    let size = 16 + units.len() * 2;
-    let address = must(memory::allocate(size, purpose, what.to_owned()));
-    guest::set_unicode(address, units.len() * 2, units.len() * 2, address + 16);
+    let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+    let size = units.len() * 2;
+    let address = must(memory::allocate(16 + size, purpose, what.to_owned()));
+    guest::set_unicode(address, size - 2, size, address + 16);
     guest::put_wide(address + 16, &units);
     address
 }

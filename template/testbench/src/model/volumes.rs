@@ -44,7 +44,13 @@ impl Volume {
     #[must_use]
     pub fn device_object(&self) -> u64 {
         let what = format!("the volume device object of {}", self.name);
-        devices::of_another(&what, self.device_type, 0, self.driver)
+        devices::of_another(&what, self.device_type, self.characteristics(), self.driver)
+    }
+
+    /// `Characteristics` of its devices: `FILE_REMOVABLE_MEDIA`, `FILE_REMOTE_DEVICE`.
+    fn characteristics(&self) -> u32 {
+        const NETWORK: u32 = 0x14;
+        u32::from(self.removable) | u32::from(self.device_type == NETWORK) << 4
     }
 
     /// The device object of the disk beneath.
@@ -52,9 +58,7 @@ impl Volume {
     pub fn disk_device_object(&self) -> u64 {
         const DISK: u32 = 0x07;
         let what = format!("the disk device object of {}", self.name);
-        // FILE_REMOVABLE_MEDIA
-        let characteristics = u32::from(self.removable);
-        let device = devices::of_another(&what, DISK, characteristics, "\\Driver\\volmgr");
+        let device = devices::of_another(&what, DISK, self.characteristics(), "\\Driver\\volmgr");
         guest::write(device + device_object::SECTOR_SIZE, 512_u16);
         device
     }
@@ -401,7 +405,7 @@ fn give_list(found: &[u64], list: u64, size: u32, returned: u64) -> Status {
 
 fn volume_properties(volume: &Volume, address: u64, length: usize, returned: u64) -> Status {
     const SIZE: usize = 0x48;
-    let strings = ["\\FileSystem\\Ntfs", "\\Ntfs", volume.device];
+    let strings = [volume.driver, "\\Ntfs", volume.device];
     let room: usize = strings.iter().map(|text| text.len() * 2).sum();
     guest::write(returned, (SIZE + room) as u32);
     if length < SIZE {
@@ -409,6 +413,7 @@ fn volume_properties(volume: &Volume, address: u64, length: usize, returned: u64
     }
     guest::fill(address, 0, SIZE);
     guest::write(address, volume.device_type);
+    guest::write(address + 0x04, volume.characteristics());
     guest::write::<u16>(address + 0x10, if volume.disk { 512 } else { 0 }); // SectorSize
     if length < SIZE + room {
         guest::write(returned, SIZE as u32);
