@@ -38,8 +38,8 @@ pub const INFVERIF: &str = "10.0.26100.3323";
 
 /// Judge the INX or INF of a minifilter.
 ///
-/// Any minifilter's will do, whoever wrote it: an INX, or the INF that stampinf makes of it; ASCII or UTF-16. What
-/// breaks a rule of Microsoft's documentation is a finding. What it recommends, and what has a better form, is advice.
+/// The file may be that of any minifilter: an INX, or the INF that stampinf makes of it, in ASCII or UTF-16. A breach
+/// of a rule of Microsoft's documentation is a finding. A breach of a recommendation is advice.
 ///
 /// Beside an emitted project's file testbench.toml, which says what that driver promises, the INF is also compared with
 /// it: the driver's name, its event source, and the features that its operations support.
@@ -85,9 +85,9 @@ Exit status: 0 no findings, 1 findings, 2 the file could not be read or is no IN
 /// How much a rule counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Microsoft asks for it: what breaks it is a finding.
+    /// Microsoft's documentation or `InfVerif` demands it: a breach is a finding.
     Must,
-    /// Microsoft recommends it, or an INF is better so: what breaks it is advice.
+    /// It is recommended: a breach is advice.
     Should,
 }
 
@@ -200,7 +200,7 @@ impl Serialize for Finding {
     }
 }
 
-/// All that breaks a rule, in the order of the lines.
+/// All breaches of rules, in the order of the lines.
 #[must_use]
 pub fn broken_rules(inf: &Inf) -> Vec<Finding> {
     let mut findings = inf.findings.clone();
