@@ -90,6 +90,19 @@ fn an_emitted_inx_has_no_findings_and_no_advice() {
     assert!(answers.ends_with("testbench.toml"), "{answers}");
 }
 
+/// The INX with the entries of the instances for later systems in another section.
+fn with_instances_in(heading: &str, inx: &str) -> String {
+    let is_moved = |line: &str| line.starts_with(r#"HKR,"Parameters\Instances"#);
+    let (moved, kept): (Vec<_>, Vec<_>) = inx.split("\r\n").partition(|line| is_moved(line));
+    let entries = format!("{heading}\r\n{}", moved.join("\r\n"));
+    // Comments keep the later lines where they are.
+    let kept = kept.join("\r\n").replace(
+        "\r\n; Windows 10 version",
+        "\r\n;\r\n;\r\n;\r\n; Windows 10 version",
+    );
+    kept.replacen(heading, &entries, 1)
+}
+
 #[test]
 fn moved_instances_and_another_group_are_found_with_their_lines() {
     let (_place, project) = emit(&[("altitude", "370030.5")]);
@@ -100,64 +113,21 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
         panic!("{good}")
     };
 
-    let in_section = |heading: &str| {
-        let is_moved = |line: &str| line.starts_with(r#"HKR,"Parameters\Instances"#);
-        let (moved, kept): (Vec<_>, Vec<_>) = good.split("\r\n").partition(|line| is_moved(line));
-        let entries = format!("{heading}\r\n{}", moved.join("\r\n"));
-        // Comments keep the later lines where they are.
-        let kept = kept.join("\r\n").replace(
-            "\r\n; Windows 10 version",
-            "\r\n;\r\n;\r\n;\r\n; Windows 10 version",
-        );
-        kept.replacen(heading, &entries, 1)
+    let default = "\"DefaultInstance\"";
+    let [later_default, earlier_default] = lines(&good, default)[..] else {
+        panic!("{good}")
     };
-
-    let [of_event_source, of_event_log] =
-        ["[EventLog.Registry]", "[Driver.EventLog]"].map(in_section);
+    let earlier_list = lines(&good, "AddReg         = ")[1];
     let of_install = good
         .replace("AddReg         = Driver.Registry\r\n", "\r\n")
         .replace(
             "25952]\r\nCopyFiles",
             "25952]\r\nAddReg = Driver.Registry\r\nCopyFiles",
         );
+    let [of_event_source, of_event_log] = ["[EventLog.Registry]", "[Driver.EventLog]"]
+        .map(|heading| with_instances_in(heading, &good));
 
     // Each: the INX, the line of the finding of `instances`, and the line of the group that is changed.
-    let default = "\"DefaultInstance\"";
-    let [later_default, earlier_default] = lines(&good, default)[..] else {
-        panic!("{good}")
-    };
-    let [_, earlier_list] = lines(&good, "AddReg         = ")[..] else {
-        panic!("{good}")
-    };
-    let in_section = |heading: &str| {
-        let is_moved = |line: &str| line.starts_with(r#"HKR,"Parameters\Instances"#);
-        let (moved, kept): (Vec<_>, Vec<_>) = good.split("\r\n").partition(|line| is_moved(line));
-        let entries = format!("{heading}\r\n{}", moved.join("\r\n"));
-        // Comments keep the later lines where they are.
-        let kept = kept.join("\r\n").replace(
-            "\r\n; Windows 10 version",
-            "\r\n;\r\n;\r\n;\r\n; Windows 10 version",
-        );
-        kept.replacen(heading, &entries, 1)
-    };
-
-    let [of_event_source, of_event_log] =
-        ["[EventLog.Registry]", "[Driver.EventLog]"].map(in_section);
-    let of_install = good
-        .replace("AddReg         = Driver.Registry\r\n", "\r\n")
-        .replace(
-            "25952]\r\nCopyFiles",
-            "25952]\r\nAddReg = Driver.Registry\r\nCopyFiles",
-        );
-
-    // Each: the INX, the line of the finding of `instances`, and the line of the group that is changed.
-    let default = "\"DefaultInstance\"";
-    let [later_default, earlier_default] = lines(&good, default)[..] else {
-        panic!("{good}")
-    };
-    let [later_list, earlier_list] = lines(&good, "AddReg         = ")[..] else {
-        panic!("{good}")
-    };
     for (moved, line, which) in [
         (
             good.replace(r#"HKR,"Parameters\Instances"#, r#"HKR,"Instances"#),
@@ -204,6 +174,14 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
         let findings = found(&verdict, "findings");
         assert!(has(&findings, "instances", line), "{line}: {verdict:#}");
         assert!(has(&findings, "load-order-group", which), "{verdict:#}");
+        if line == earlier_default {
+            for part in ["\"Altitude\"", "\"Flags\""] {
+                assert!(
+                    has(&findings, "instances", lines(&good, part)[1]),
+                    "{verdict:#}"
+                );
+            }
+        }
         for (rule, _) in &findings {
             let known = ["instances", "load-order-group", "parameters-key"];
             assert!(known.contains(&rule.as_str()), "{verdict:#}");

@@ -292,7 +292,6 @@ fn missing(
 pub fn instances(package: &Package) -> Said {
     let mut said = vec![];
     for (install, [root, other]) in with_layout(package) {
-        let here = &install.section.name;
         let prefix = format!(r"{root}\");
         let instances: BTreeSet<_> = install
             .filter_values()
@@ -318,6 +317,19 @@ pub fn instances(package: &Package) -> Said {
                     at(entry.line, text)
                 });
             }
+        }
+        // Of an instance that lies elsewhere as a whole, each value is said to. Beside Parameters, from the build on where
+        // that is wrong, `parameters-key` says so.
+        if instances.is_empty() && install.has_parameters_layout() == Some(false) {
+            let prefix = format!(r"{other}\");
+            let elsewhere = install.filter_values().filter_map(|(key, name, _)| {
+                let (start, instance) = key.split_at_checked(prefix.len())?;
+                let key = format!(r"{root}\{instance}");
+                start
+                    .eq_ignore_ascii_case(&prefix)
+                    .then(|| missing(&key, name))
+            });
+            said.extend(elsewhere);
         }
         for instance in &instances {
             let key = format!(r"{root}\{instance}");
