@@ -90,6 +90,19 @@ fn an_emitted_inx_has_no_findings_and_no_advice() {
     assert!(answers.ends_with("testbench.toml"), "{answers}");
 }
 
+/// The INX with the entries of the instances for later systems in another section.
+fn with_instances_in(heading: &str, inx: &str) -> String {
+    let is_moved = |line: &str| line.starts_with(r#"HKR,"Parameters\Instances"#);
+    let (moved, kept): (Vec<_>, Vec<_>) = inx.split("\r\n").partition(|line| is_moved(line));
+    let entries = format!("{heading}\r\n{}", moved.join("\r\n"));
+    // Comments keep the later lines where they are.
+    let kept = kept.join("\r\n").replace(
+        "\r\n; Windows 10 version",
+        "\r\n;\r\n;\r\n;\r\n; Windows 10 version",
+    );
+    kept.replacen(heading, &entries, 1)
+}
+
 #[test]
 fn moved_instances_and_another_group_are_found_with_their_lines() {
     let (_place, project) = emit(&[("altitude", "370030.5")]);
@@ -100,14 +113,21 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
         panic!("{good}")
     };
 
-    // Each: what was moved, and where instances are found to be amiss.
     let default = "\"DefaultInstance\"";
     let [later_default, earlier_default] = lines(&good, default)[..] else {
         panic!("{good}")
     };
-    let [later_list, earlier_list] = lines(&good, "AddReg         = ")[..] else {
-        panic!("{good}")
-    };
+    let earlier_list = lines(&good, "AddReg         = ")[1];
+    let of_install = good
+        .replace("AddReg         = Driver.Registry\r\n", "\r\n")
+        .replace(
+            "25952]\r\nCopyFiles",
+            "25952]\r\nAddReg = Driver.Registry\r\nCopyFiles",
+        );
+    let [of_event_source, of_event_log] = ["[EventLog.Registry]", "[Driver.EventLog]"]
+        .map(|heading| with_instances_in(heading, &good));
+
+    // Each: the INX, the line of the finding of `instances`, and the line of the group that is changed.
     for (moved, line, which) in [
         (
             good.replace(r#"HKR,"Parameters\Instances"#, r#"HKR,"Instances"#),
@@ -126,13 +146,20 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
         ),
         // The list of values is named by the install section, and no longer by the service.
         (
-            good.replace("AddReg         = Driver.Registry\r\n", "\r\n")
-                .replace(
-                    "25952]\r\nCopyFiles",
-                    "25952]\r\nAddReg = Driver.Registry\r\nCopyFiles",
-                ),
-            later_list - 9 + 1,
-            earlier + 1,
+            of_install.clone(),
+            lines(&of_install, default)[0],
+            lines(&of_install, group)[1],
+        ),
+        // The entries lie in the list of the event source, and in a section that has no such entries.
+        (
+            of_event_source.clone(),
+            lines(&of_event_source, default)[1],
+            earlier,
+        ),
+        (
+            of_event_log.clone(),
+            lines(&of_event_log, default)[1],
+            earlier,
         ),
     ] {
         assert_ne!(moved, good);
@@ -147,6 +174,14 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
         let findings = found(&verdict, "findings");
         assert!(has(&findings, "instances", line), "{line}: {verdict:#}");
         assert!(has(&findings, "load-order-group", which), "{verdict:#}");
+        if line == earlier_default {
+            for part in ["\"Altitude\"", "\"Flags\""] {
+                assert!(
+                    has(&findings, "instances", lines(&good, part)[1]),
+                    "{verdict:#}"
+                );
+            }
+        }
         for (rule, _) in &findings {
             let known = ["instances", "load-order-group", "parameters-key"];
             assert!(known.contains(&rule.as_str()), "{verdict:#}");
@@ -270,7 +305,7 @@ fn an_inf_is_compared_with_testbench_toml() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Anybody's INF
+// An INF of another project
 
 /// An INF as Microsoft's samples are built: tabs, comments, whatever case, entries that go on in the next line, strings
 /// for everything, several instances, a folder of its own for earlier systems, and a program beside the driver.
@@ -411,7 +446,7 @@ ServiceDescription = "Beobachtet"
 "#;
 
 #[test]
-fn somebody_elses_inf_is_read_and_is_right() {
+fn an_inf_of_another_project_has_no_findings() {
     let windows = FOREIGN.replace('\n', "\r\n");
     let german = windows.replace("Beobachtet", "Beobachtet – für Sie");
     let inx = windows
@@ -429,11 +464,53 @@ fn somebody_elses_inf_is_read_and_is_right() {
         let (verdict, status) = of_bytes(&reader::encode(&text, encoding));
         assert_eq!(status, 0, "{encoding:?}: {verdict:#}");
         assert!(verdict["answers"].is_null());
-        // What is for earlier systems may lie elsewhere, and better does not.
+        // The files for earlier systems are not in the driver store, which is advice.
         let advice = found(&verdict, "advice");
         let line = lines(&text, "WatcherDownlevel.CopyFiles\t=")[0];
         assert_eq!(advice, [("driver-store".to_owned(), line)], "{verdict:#}");
     }
+}
+
+/// Groups of which no class is documented have their ranges, too.
+#[test]
+fn altitudes_are_judged_in_groups_without_a_class() {
+    let of = |group: &str, altitude: &str| {
+        let text = FOREIGN
+            .replace("ContentScreener\"", "Ours\"")
+            .replace("3E3F0674", "3E3F0675")
+            .replace("FSFilter Content Screener", group)
+            .replace("265000", altitude)
+            .replace("261000.75", altitude);
+        of_text(&text)
+    };
+    for (group, inside, outside) in [
+        ("Filter", "420000", "419999"),
+        ("FSFilter Top", "409999.5", "410000"),
+        ("FSFilter Imaging", "170000", "175001"),
+        ("FSFilter Bottom", "40000", "39999"),
+        ("fsfilter hsm", "180000", "190000"),
+    ] {
+        let (verdict, status) = of(group, inside);
+        assert_eq!(status, 0, "{verdict:#}");
+        let advice = found(&verdict, "advice");
+        assert!(
+            advice.iter().any(|(rule, _)| rule == "filter-class"),
+            "{verdict:#}"
+        );
+        let (verdict, status) = of(group, outside);
+        assert_eq!(status, 1, "{verdict:#}");
+        let findings = found(&verdict, "findings");
+        assert!(
+            findings.len() == 4 && findings.iter().all(|(rule, _)| rule == "altitude"),
+            "{verdict:#}"
+        );
+    }
+    let (verdict, _) = of("FSFilter Nothing", "370000");
+    let findings = found(&verdict, "findings");
+    assert!(
+        findings.iter().all(|(rule, _)| rule == "load-order-group"),
+        "{verdict:#}"
+    );
 }
 
 /// stampinf fills in the version, also of an INX that is for one architecture.
@@ -450,7 +527,7 @@ fn an_inx_may_leave_its_version_to_stampinf() {
 }
 
 #[test]
-fn what_is_wrong_in_somebody_elses_inf_is_found_where_it_is() {
+fn a_breach_in_an_inf_of_another_project_has_its_line() {
     for (from, to, rule, part) in [
         // Of two, the second.
         (
@@ -537,7 +614,7 @@ fn what_is_wrong_in_somebody_elses_inf_is_found_where_it_is() {
     }
 }
 
-/// What is given up in a line must not hide what is wrong in another.
+/// A line that cannot be read does not hide the findings in other lines.
 #[test]
 fn all_that_is_wrong_is_found_at_once() {
     let text = FOREIGN
@@ -628,9 +705,9 @@ fn what_is_no_inf_is_refused_in_a_sentence() {
     assert!(said.contains("missing.toml cannot be read"), "{said}");
 }
 
-/// A file may have any bytes: each is judged or refused, and what it says reaches the terminal as text.
+/// A file may have any bytes: it is judged or refused, and control characters in it are escaped for the terminal.
 #[test]
-fn no_file_breaks_the_verb() {
+fn damaged_files_are_judged_or_refused() {
     let mut random = fastrand::Rng::with_seed(1);
     let bytes = FOREIGN.as_bytes();
     let mut judged_files = 0;
@@ -721,7 +798,16 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(names(&packages), ["my-filter-0.1.0-amd64-release"]);
 
-    // What is advice does not keep it from being packaged.
+    // An INX in UTF-16 makes an INF in UTF-16.
+    fs::write(&inx, reader::encode(&good, Encoding::Utf16)).unwrap();
+    let (output, _) = packaged(&project);
+    assert!(output.status.success(), "{}", said(&output));
+    let inf = packages.join("my-filter-0.1.0-amd64-release/driver/my_filter.inf");
+    let (inf, encoding) = reader::decode(&fs::read(inf).unwrap()).unwrap();
+    assert_eq!(encoding, Encoding::Utf16);
+    assert!(inf.contains("[DefaultInstall.NTamd64]\r\n"), "{inf}");
+
+    // Advice does not prevent a package.
     fs::write(
         &inx,
         good.replace("ErrorControl   = 1", "ErrorControl   = 0"),
@@ -752,7 +838,7 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
     ] {
         assert!(said.contains(&sentence), "{sentence}\n{said}");
     }
-    // Not even that of the build before, which somebody could take for this one's.
+    // The package of the earlier build is gone, too: it is not the result of this one.
     assert!(names(&packages).is_empty(), "{:?}", names(&packages));
 }
 

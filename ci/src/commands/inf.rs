@@ -40,8 +40,8 @@ pub use self::{
 
 /// Judge the INX or INF of a minifilter.
 ///
-/// Any minifilter's will do, whoever wrote it: an INX, or the INF that stampinf makes of it; ASCII or UTF-16. What
-/// breaks a rule of Microsoft's documentation is a finding. What it recommends, and what has a better form, is advice.
+/// The file may be that of any minifilter: an INX, or the INF that stampinf makes of it, in ASCII or UTF-16. A breach
+/// of a rule of Microsoft's documentation is a finding. A breach of a recommendation is advice.
 ///
 /// Beside an emitted project's file testbench.toml, which says what that driver promises, the INF is also compared with
 /// it: the driver's name, its event source, and the features that its operations support.

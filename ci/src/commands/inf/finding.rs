@@ -10,9 +10,9 @@ pub const INFVERIF: &str = "10.0.26100.3323";
 /// How much a rule counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Microsoft asks for it: what breaks it is a finding.
+    /// Microsoft's documentation or `InfVerif` demands it: a breach is a finding.
     Must,
-    /// Microsoft recommends it, or an INF is better so: what breaks it is advice.
+    /// It is recommended: a breach is advice.
     Should,
 }
 

@@ -27,7 +27,7 @@ pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
         .chain(promises::RULES.iter().copied())
 }
 
-/// All that breaks a rule, in the order of the lines.
+/// All breaches of rules, in the order of the lines.
 #[must_use]
 pub fn broken_rules(inf: &Inf) -> Vec<Finding> {
     let mut findings = inf.findings.clone();

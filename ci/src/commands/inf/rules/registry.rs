@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    breach::{Said, at},
+    breach::{Breach, Said, at},
     package::{Install, Kind, Package},
 };
 use crate::commands::inf::{
@@ -245,10 +245,53 @@ pub fn supported_features(package: &Package) -> Said {
     said
 }
 
+/// A value that an installation does not write to a key, and where in the file it is instead.
+fn missing(
+    package: &Package,
+    install: &Install,
+    [root, other]: [&str; 2],
+    key: &str,
+    name: &str,
+) -> Breach {
+    let here = &install.section.name;
+    let below = key.strip_prefix(root).unwrap_or_default();
+    if let Some(entry) = find(install, &format!("{other}{below}"), name) {
+        let text = format!(
+            "{name} is written to {}: the filter manager of the systems of [{here}] looks for it in {key}",
+            entry.value(1)
+        );
+        return at(entry.line, text);
+    }
+    let of_filters: Vec<_> = package
+        .installs()
+        .into_iter()
+        .filter_map(|install| install.filter)
+        .flat_map(|filter| filter.values)
+        .map(|list| list.line)
+        .collect();
+    let mut others = package
+        .inf
+        .sections
+        .iter()
+        .filter(|section| !of_filters.contains(&section.line))
+        .flat_map(|section| section.entries.iter().map(move |entry| (section, entry)));
+    let stray = others.find(|(_, entry)| {
+        entry.value(1).eq_ignore_ascii_case(key) && entry.value(2).eq_ignore_ascii_case(name)
+    });
+    if let Some((section, entry)) = stray {
+        let text = format!(
+            "{name} for {key} is in [{}], which no AddReg of the service of [{here}] names",
+            section.name
+        );
+        return at(entry.line, text);
+    }
+    let text = format!("[{here}] writes no {name} to {key}");
+    at(line_of_values(install), text)
+}
+
 pub fn instances(package: &Package) -> Said {
     let mut said = vec![];
     for (install, [root, other]) in with_layout(package) {
-        let here = &install.section.name;
         let prefix = format!(r"{root}\");
         let instances: BTreeSet<_> = install
             .filter_values()
@@ -257,25 +300,7 @@ pub fn instances(package: &Package) -> Said {
             .map(|(_, name)| name)
             .collect();
         let is_instance = |name: &str| instances.iter().any(|it| it.eq_ignore_ascii_case(name));
-        // Where a value that is missed was written instead.
-        let missing = |key: &str, name: &str| {
-            let elsewhere = key
-                .strip_prefix(root)
-                .and_then(|rest| find(&install, &format!("{other}{rest}"), name));
-            match elsewhere {
-                Some(entry) => at(
-                    entry.line,
-                    format!(
-                        "{name} is written to {}: the filter manager of the systems of [{here}] looks for it in {key}",
-                        entry.value(1)
-                    ),
-                ),
-                None => at(
-                    line_of_values(&install),
-                    format!("[{here}] writes no {name} to {key}"),
-                ),
-            }
-        };
+        let missing = |key: &str, name: &str| missing(package, &install, [root, other], key, name);
         match find(&install, root, "DefaultInstance") {
             None => said.push(missing(root, "DefaultInstance")),
             Some(entry) if is_instance(entry.value(4)) => {}
@@ -292,6 +317,19 @@ pub fn instances(package: &Package) -> Said {
                     at(entry.line, text)
                 });
             }
+        }
+        // Of an instance that lies elsewhere as a whole, each value is said to. Beside Parameters, from the build on where
+        // that is wrong, `parameters-key` says so.
+        if instances.is_empty() && install.has_parameters_layout() == Some(false) {
+            let prefix = format!(r"{other}\");
+            let elsewhere = install.filter_values().filter_map(|(key, name, _)| {
+                let (start, instance) = key.split_at_checked(prefix.len())?;
+                let key = format!(r"{root}\{instance}");
+                start
+                    .eq_ignore_ascii_case(&prefix)
+                    .then(|| missing(&key, name))
+            });
+            said.extend(elsewhere);
         }
         for instance in &instances {
             let key = format!(r"{root}\{instance}");
