@@ -360,6 +360,12 @@ ServiceType	= 0x10
 StartType	= 3
 ErrorControl	= 1
 RequiredPrivileges = SeChangeNotifyPrivilege
+FailureActions	= Helper.Actions
+
+[Helper.Actions]
+ResetPeriod	= 86400
+Action		= 1,60000
+Action		= 0,0
 
 [Watcher.AddRegistry]
 HKR,"Parameters"	,"DebugFlags",0x00010001 ,0x0
@@ -511,6 +517,46 @@ fn altitudes_are_judged_in_groups_without_a_class() {
         findings.iter().all(|(rule, _)| rule == "load-order-group"),
         "{verdict:#}"
     );
+}
+
+/// "Creating an INF File for a Minifilter Driver" has one section, for all systems, with the instances below Parameters.
+/// Drivers from before have one with the instances beside it.
+#[test]
+fn one_section_may_have_either_layout() {
+    let [later, earlier] = [
+        "[DefaultInstall.NTamd64.10.0...25952]",
+        "[DefaultInstall.NTamd64]",
+    ]
+    .map(|heading| FOREIGN.find(heading).unwrap());
+    let end = FOREIGN.find("[DefaultInstall.NTamd64.Events]").unwrap();
+    let below = [&FOREIGN[..earlier], &FOREIGN[end..]]
+        .concat()
+        .replace("NTamd64.10.0...25952", "NTamd64")
+        .replace("ntAMD64.10.0...25952", "NTamd64");
+    let beside = [&FOREIGN[..later], &FOREIGN[earlier..]].concat();
+    for text in [&below, &beside] {
+        let (verdict, _) = of_text(text);
+        let findings = found(&verdict, "findings");
+        // What the other section used is used by nobody now.
+        assert!(
+            findings.iter().all(|(rule, _)| rule == "sections-used"),
+            "{verdict:#}"
+        );
+        let advice = found(&verdict, "advice");
+        assert!(
+            advice.iter().any(|(rule, _)| rule == "layouts"),
+            "{verdict:#}"
+        );
+        // In neither place is another matter.
+        let moved = text.replace("Instances\"", "Elsewhere\"");
+        let (verdict, status) = of_text(&moved);
+        assert_eq!(status, 1);
+        let findings = found(&verdict, "findings");
+        assert!(
+            findings.iter().any(|(rule, _)| rule == "instances"),
+            "{verdict:#}"
+        );
+    }
 }
 
 /// stampinf fills in the version, also of an INX that is for one architecture.

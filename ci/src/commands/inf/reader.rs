@@ -53,12 +53,12 @@ static SECTION_ONCE: Rule = Rule {
     asks: "No section is there twice.",
     document: CODES,
 };
-static KEY_ONCE: Rule = Rule {
-    name: "key-once",
+static STRING_ONCE: Rule = Rule {
+    name: "string-once",
     level: Level::Must,
     seen: &[1294],
-    documented: &[1088],
-    asks: "No key is there twice in a section, but for directives that may be repeated.",
+    documented: &[],
+    asks: "No string is defined twice in a section.",
     document: CODES,
 };
 static LENGTH: Rule = Rule {
@@ -77,31 +77,12 @@ pub static RULES: [&Rule; 7] = [
     &PERCENT_SIGNS,
     &STRING_DEFINED,
     &SECTION_ONCE,
-    &KEY_ONCE,
+    &STRING_ONCE,
     &LENGTH,
 ];
 
 /// The most characters that a field has.
 const LONGEST: usize = 4095;
-
-/// Directives that a section may have more than once.
-const REPEATABLE: [&str; 15] = [
-    "addcomponent",
-    "addeventprovider",
-    "addfilter",
-    "addreg",
-    "addservice",
-    "addsoftware",
-    "addtrigger",
-    "bitreg",
-    "copyfiles",
-    "delfiles",
-    "delreg",
-    "delservice",
-    "include",
-    "needs",
-    "renfiles",
-];
 
 /// How the characters of a file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -457,16 +438,11 @@ fn section(headed: Headed, tokens: &mut Tokens, findings: &mut Vec<Finding>) -> 
             }
         };
         if let Some(key) = &entry.key
-            && !REPEATABLE.contains(&key.to_lowercase().as_str())
+            && has_strings
             && section.entry(key).is_some()
         {
-            let text = format!("[{}] has {key} a second time", section.name);
-            let code = if has_strings {
-                Code::Seen(1294)
-            } else {
-                Code::Documented(1088)
-            };
-            findings.push(broken(&KEY_ONCE, line, Some(code), text));
+            let text = format!("[{}] defines {key} a second time", section.name);
+            findings.push(broken(&STRING_ONCE, line, Some(Code::Seen(1294)), text));
         }
         section.entries.push(entry);
     }

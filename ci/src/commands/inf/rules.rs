@@ -52,6 +52,7 @@ pub static RULES: &[(Rule, Check)] = &[
     rule("sections-found", Must, &[1203, 1275, 2006], &[], CODES, "Each section that is named, and each that a driver's package needs, is there.", sections::found),
     rule("sections-used", Must, &[2083], &[], CODES, "Each section is named by a directive.", sections::used),
     rule("sections-shared", Must, &[1205], &[1206], CODES, "A section is named in one meaning.", sections::shared),
+    rule("key-once", Must, &[], &[1088], CODES, "No key is there twice in a section, but for directives that may be repeated.", sections::keys_once),
     rule("directives-allowed", Should, &[], &[1290], CODES, "A section has the entries that its page lists.", sections::directives_allowed),
     rule("directives-required", Must, &[1013, 1234], &[1234, 1289], MINIFILTER, "[Version] and the service have the entries that they must have.", sections::directives_required),
     rule("directives-recommended", Should, &[], &[1289], MINIFILTER, "The service has a name and a description, and files are copied.", sections::directives_recommended),

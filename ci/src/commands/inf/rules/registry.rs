@@ -179,10 +179,18 @@ pub fn parameters_key(package: &Package) -> Said {
 }
 
 /// The keys of the instances: the one that the filter manager of an installation's systems looks in, and the other.
-fn instances_keys(install: &Install) -> Option<[&'static str; 2]> {
+///
+/// A section that is for all systems, with no other for those from build 25952, is right for those that read the key
+/// that it writes. That it is not for the others is `layouts`' to say.
+fn instances_keys(install: &Install, installs: &[Install]) -> Option<[&'static str; 2]> {
     const BELOW: &str = r"Parameters\Instances";
     const BESIDE: &str = "Instances";
-    Some(if install.has_parameters_layout()? {
+    let is_below = install.has_parameters_layout()?;
+    let has_other = installs.iter().any(|other| {
+        other.architecture == install.architecture && other.has_parameters_layout() == Some(true)
+    });
+    let writes_below = || find(install, BELOW, "DefaultInstance").is_some();
+    Some(if is_below || !has_other && writes_below() {
         [BELOW, BESIDE]
     } else {
         [BESIDE, BELOW]
@@ -208,16 +216,18 @@ fn line_of_values(install: &Install) -> usize {
 
 /// The installations of which it is known where their systems look for instances, and which install a filter.
 fn with_layout<'a>(package: &Package<'a>) -> Vec<(Install<'a>, [&'static str; 2])> {
-    let installs = package.installs().into_iter();
-    installs
-        .filter(|install| {
+    let installs = package.installs();
+    let keys: Vec<_> = installs
+        .iter()
+        .map(|install| instances_keys(install, &installs))
+        .collect();
+    let with_keys = installs.into_iter().zip(keys);
+    with_keys
+        .filter(|(install, _)| {
             let filter = install.filter.as_ref();
             filter.is_some_and(|filter| filter.section.is_some())
         })
-        .filter_map(|install| {
-            let keys = instances_keys(&install)?;
-            Some((install, keys))
-        })
+        .filter_map(|(install, keys)| Some((install, keys?)))
         .collect()
 }
 

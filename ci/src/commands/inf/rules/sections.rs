@@ -205,6 +205,33 @@ pub fn shared(package: &Package) -> Said {
     said
 }
 
+pub fn keys_once(package: &Package) -> Said {
+    const REPEATABLE: [&str; 4] = ["addreg", "addtrigger", "bitreg", "delreg"];
+    let mut said = vec![];
+    for section in [
+        Kind::Version,
+        Kind::DiskNames,
+        Kind::DiskFiles,
+        Kind::Destinations,
+        Kind::Service,
+    ]
+    .into_iter()
+    .flat_map(|kind| package.all(kind))
+    {
+        let mut keys = BTreeSet::new();
+        for entry in &section.entries {
+            let Some(key) = entry.key.as_ref().map(|key| key.to_lowercase()) else {
+                continue;
+            };
+            if !REPEATABLE.contains(&key.as_str()) && !keys.insert(key.clone()) {
+                let text = format!("[{}] has {key} a second time", section.name);
+                said.push(at(entry.line, text).documented(1088));
+            }
+        }
+    }
+    said
+}
+
 /// The documented directives of a section that mean something to a minifilter's package; `None` where its keys are
 /// names.
 fn directives(kind: Kind) -> Option<&'static [&'static str]> {
