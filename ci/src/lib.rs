@@ -70,6 +70,11 @@ pub fn visible(text: &str) -> String {
 /// Where it is not there.
 pub fn program() -> anyhow::Result<PathBuf> {
     let current = env::current_exe().context("this program cannot find itself")?;
+    // Linux says so where cargo has built it anew meanwhile.
+    let current = current
+        .to_str()
+        .and_then(|path| path.strip_suffix(" (deleted)"))
+        .map_or(current.clone(), PathBuf::from);
     let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "xtask");
     if named(&current) {
         return Ok(current);
