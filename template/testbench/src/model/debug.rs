@@ -50,7 +50,7 @@ functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     }
 }
 
-/// Nobody sees the text, but the kernel reads its format.
+/// The text is not shown; its format is read as the kernel reads it.
 fn print(format: u64) -> Status {
     let _ = guest::narrow(format, 512);
     status::SUCCESS

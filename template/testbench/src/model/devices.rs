@@ -244,7 +244,7 @@ fn create(
 /// `DEVICE_OBJECT.Size`, which counts the extension, is 16 bits wide.
 const LARGEST_EXTENSION: u32 = (u16::MAX as usize - device_object::SIZE) as u32;
 
-/// A device object. What its document calls opaque points where nobody may look.
+/// A device object. The pointers that its document calls opaque lead to inaccessible memory.
 fn device_object(
     what: &str,
     extension: usize,

@@ -560,7 +560,7 @@ fn open_file(instance: &Instance, name: &str) -> File {
     }
 }
 
-/// A file object of a volume's. What its document calls opaque points where nobody may look.
+/// A file object on a volume. The pointers that its document calls opaque lead to inaccessible memory.
 #[must_use]
 pub fn file_on(volume: &Volume, name: &str, what: &str) -> u64 {
     const FCB_HEADER: u64 = file_object::SIZE as u64 + 0x08;

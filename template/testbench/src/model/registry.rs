@@ -31,7 +31,7 @@ struct Key {
 type Value = (String, u32, Vec<u8>);
 
 impl Registry {
-    /// The keys of a service, with values that somebody gave.
+    /// The keys of a service, with the values that were given.
     #[must_use]
     pub fn new(service: &str, settings: &Settings) -> Self {
         let root = path_of(service);

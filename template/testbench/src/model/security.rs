@@ -55,7 +55,7 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
         guest::write(acl + ACL_SIZE, size as u16);
         status::SUCCESS
     }
-    /// Allows somebody something.
+    /// Adds an entry that grants an access mask to an identifier.
     [APC, Fails::With(&[status::ALLOTTED_SPACE_EXCEEDED])]
     fn RtlAddAccessAllowedAce(acl: u64, _revision: u32, mask: u32, sid: u64) -> Status {
         add(acl, mask, sid)

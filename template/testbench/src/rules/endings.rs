@@ -254,7 +254,7 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
     ]
 }
 
-/// That an exception handler would have had its turn, for the end of a sentence.
+/// Whether the code has an exception handler, for the end of a sentence.
 fn handler(case: &Case) -> &'static str {
     match case.trace.ending() {
         Some(Ending::Fault { guarded: true, .. }) => {
