@@ -451,8 +451,8 @@ impl Shared {
     /// linted in the one while it is built in the other.
     ///
     /// To cargo, two projects of one name are the same there: it would take the driver of the one for that of the other
-    /// where its sources are older. So what it remembers of a package is forgotten when another project of that name
-    /// comes.
+    /// where its sources are older. So what it made of a package is laid aside when another project of that name comes,
+    /// and brought back with its project.
     fn take_for(&self, package: &str, project: &Path, profile: Profile) -> anyhow::Result<File> {
         let lock = File::create(self.directory.join(profile.lock()))?;
         if lock.try_lock().is_err() {
@@ -466,26 +466,99 @@ impl Shared {
         if fs::read(&owner).is_ok_and(|last| last == this) {
             return Ok(lock);
         }
-        self.forget(package, profile)?;
+        let aside = owners.join(format!("{package}.aside"));
+        fs::create_dir_all(&aside)?;
+        if let Ok(last) = fs::read(&owner) {
+            let place = aside.join(digest(&last));
+            let _ = fs::remove_dir_all(&place);
+            for made in self.made_of(package, profile)? {
+                relocate(&made, self.directory.as_path(), &place)?;
+            }
+            fs::write(place.join(OWNER), &last)?;
+        }
         fs::write(&owner, this)?;
+        let place = aside.join(digest(this));
+        if place.is_dir() {
+            fs::remove_file(place.join(OWNER))?;
+            for made in entries_below(&place)? {
+                relocate(&made, &place, &self.directory)?;
+            }
+            fs::remove_dir_all(&place)?;
+        }
+        remove_aside_of_projects_gone(&aside);
         Ok(lock)
     }
 
-    fn forget(&self, package: &str, profile: Profile) -> anyhow::Result<()> {
-        let prefix = format!("{package}-");
+    /// What cargo made of a package: its fingerprints, its build script and that one's output, the driver.
+    fn made_of(&self, package: &str, profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
+        let prefixes = [
+            format!("{package}-"),
+            package.replace('-', "_"),
+            format!("lib{}", package.replace('-', "_")),
+        ];
+        let mut made = Vec::new();
         for target in ["", TARGET, TARGET_ARM64] {
-            let fingerprints = self
-                .build_directory()
-                .join(target)
-                .join(profile.folder())
-                .join(".fingerprint");
-            for entry in fs::read_dir(fingerprints).into_iter().flatten() {
-                let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                    fs::remove_dir_all(entry.path())?;
+            let folder = self.build_directory().join(target).join(profile.folder());
+            for part in [".fingerprint", "build", "deps"] {
+                for entry in fs::read_dir(folder.join(part)).into_iter().flatten() {
+                    let entry = entry?;
+                    let name = entry.file_name();
+                    let name = name.to_string_lossy();
+                    if prefixes
+                        .iter()
+                        .any(|prefix| name.starts_with(prefix.as_str()))
+                    {
+                        made.push(entry.path());
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(made)
+    }
+}
+
+/// The file beside what was laid aside that names the project.
+const OWNER: &str = "project";
+
+fn digest(project: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    project.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Moves a file or folder from below one folder to the same place below another.
+fn relocate(path: &Path, from: &Path, to: &Path) -> anyhow::Result<()> {
+    let place = to.join(path.strip_prefix(from)?);
+    if let Some(above) = place.parent() {
+        fs::create_dir_all(above)?;
+    }
+    fs::rename(path, &place).with_context(|| format!("cannot move {}", path.display()))
+}
+
+/// What was laid aside: the entries of the folders that cargo fills.
+fn entries_below(place: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(place)? {
+        let path = entry?.path();
+        let parts = [".fingerprint", "build", "deps"].map(OsStr::new);
+        if path.file_name().is_some_and(|name| parts.contains(&name)) {
+            for entry in fs::read_dir(&path)? {
+                entries.push(entry?.path());
+            }
+        } else if path.is_dir() {
+            entries.extend(entries_below(&path)?);
+        }
+    }
+    Ok(entries)
+}
+
+/// Removes what was laid aside of projects that are not there any more. What cannot be removed stays.
+fn remove_aside_of_projects_gone(aside: &Path) {
+    for place in fs::read_dir(aside).into_iter().flatten().flatten() {
+        let project = fs::read(place.path().join(OWNER)).unwrap_or_default();
+        let project = String::from_utf8_lossy(&project).into_owned();
+        if !Path::new(&project).is_dir() {
+            let _ = fs::remove_dir_all(place.path());
+        }
     }
 }
