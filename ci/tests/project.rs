@@ -244,7 +244,7 @@ fn its_own_tests_pass_and_can_fail() {
             .current_dir(project.join("testbench"))
             .env(
                 "CARGO_TARGET_DIR",
-                xtask::repository().join("ci/target/testbench"),
+                xtask::repository().join("ci/target/emitted-testbench"),
             );
         if let Some(driver) = driver {
             cargo.env("DRIVER_SYS", driver);
@@ -275,7 +275,7 @@ fn is_judged_under_wine_as_it_is_here() {
     let (project, drivers) = &BUILT.projects[0];
     let test = |driver: &Path| {
         let mut cargo = windows.cargo();
-        let target = xtask::repository().join("ci/target/testbench");
+        let target = xtask::repository().join("ci/target/emitted-testbench");
         cargo
             .args(["test", "--locked", "--target", GNU_TARGET])
             .current_dir(project.join("testbench"))

@@ -85,6 +85,15 @@ enum Work {
 const CI: &str = "ci";
 const BENCH: &str = "template/testbench";
 
+const LINT: &[&str] = &[
+    "clippy",
+    "--locked",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
 const STAGES: &[Stage] = &[
     Stage {
         name: "format",
@@ -99,32 +108,12 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "lint",
         purpose: "clippy on the xtask program and its tests",
-        work: Work::Cargo(
-            CI,
-            &[
-                "clippy",
-                "--locked",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
+        work: Work::Cargo(CI, LINT),
     },
     Stage {
         name: "bench-lint",
         purpose: "clippy on the test bench",
-        work: Work::Cargo(
-            BENCH,
-            &[
-                "clippy",
-                "--locked",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
+        work: Work::Cargo(BENCH, LINT),
     },
     Stage {
         name: "bench-windows",

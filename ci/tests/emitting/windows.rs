@@ -149,13 +149,20 @@ impl Windows {
                 .env("CARGO_TARGET_DIR", &target),
         );
         assert!(status.success(), "{said}");
-        // Beside the libraries, in a small folder: Wine reads the whole folder of a program whenever one starts.
-        let built = target.join(GNU_TARGET).join("debug/examples/verify.exe");
-        self.put("verify.exe", &fs::read(built).unwrap());
+        // In a small folder: Wine reads the whole folder of a program whenever one starts. And in one of its own: another
+        // test program may build it anew while workers start here.
+        let folder = super::folder();
+        let program = folder.path().join("verify.exe");
+        fs::copy(
+            target.join(GNU_TARGET).join("debug/examples/verify.exe"),
+            &program,
+        )
+        .unwrap();
         let (status, said) = Wine::said(
             self.wine
                 .command(self.wine.program())
-                .arg(self.libraries.join("verify.exe"))
+                .env("WINEPATH", Wine::path(&self.libraries))
+                .arg(&program)
                 .arg("--json")
                 .args(drivers.iter().map(|driver| Wine::path(driver))),
         );
