@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what does CI run? | [`test`] |
 //! | what takes longer than CI has? | [`nightly`], in parts of [`shard`] |
+//! | which stages does a command line name? | [`stages`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | how are drivers built and judged there, each once? | [`driver`], [`cache`] |
 //! | what do the template and its tools cost, beside a peer? | [`measure`] |
@@ -21,5 +22,6 @@ pub mod measure;
 pub mod nightly;
 pub mod render;
 pub mod shard;
+pub mod stages;
 pub mod test;
 pub mod tools;

@@ -575,6 +575,17 @@ fn projects_of_one_name_do_not_get_each_others_driver() {
 }
 
 #[test]
+fn a_project_of_which_cargo_made_nothing_does_not_stop_another_of_its_name() {
+    let (_first_folder, first) = emit("early-error", "Refused by rustup");
+    let (_second_folder, second) = emit("early-error", "Built");
+    fs::write(first.join("rust-toolchain.toml"), "[[").unwrap();
+    assert!(!build(&first, &["--release"], &[]).status.success());
+    let output = build(&second, &["--release"], &[]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+}
+
+#[test]
 fn flags_of_the_callers_own_do_not_reach_the_driver() {
     let (_folder, project) = emit("own-flags", "Built with flags in the environment");
     let output = build(

@@ -1,19 +1,19 @@
-//! `cargo xtask nightly`: what takes longer than CI has.
+//! `cargo xtask nightly`: the checks that take longer than CI allows.
 
 use std::{
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::{
-    checks::{hostile, matrix, shard::Shard, tools},
+    checks::{hostile, matrix, shard::Shard, stages, tools},
     commands::setup,
     interruption,
 };
 
-/// Run what takes longer than CI has.
+/// Run the checks that take longer than CI allows.
 ///
 /// With --shard, the K-th of N equal parts of each stage, whole. Without it, a sample of each stage that follows
 /// from a seed and takes at most 90 minutes for all of them; the seed is printed, and --seed repeats the sample.
@@ -34,7 +34,7 @@ pub struct Args {
     /// Only the K-th of N equal parts, whole
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// What the sample and all chance follows from [default: by chance]
+    /// The seed of the sample and of the nasty answers [default: a random one]
     #[arg(long)]
     seed: Option<u64>,
     /// List the stages and stop
@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let stages = chosen(&args.stages)?;
+    let stages = stages::chosen(STAGES, |stage| stage.name, &args.stages)?;
     setup::ensure(&setup::Group::ALL, !args.no_setup)?;
     tools::ensure_cargo_generate()?;
     interruption::survive()?;
@@ -136,21 +136,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let failed = rows.iter().any(|(_, outcome, _)| !outcome.passed);
     Ok(ExitCode::from(u8::from(failed)))
-}
-
-/// The stages named on the command line, or all.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
-    if names.is_empty() {
-        return Ok(STAGES.iter().collect());
-    }
-    let find = |name: &String| {
-        let stage = STAGES.iter().find(|stage| stage.name == name);
-        stage.with_context(|| {
-            let known: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
-            format!("`{name}` is no stage; the stages are {}", known.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
 }
 
 fn full_matrix(work: &Work) -> anyhow::Result<Outcome> {
@@ -210,7 +195,9 @@ mod tests {
 
     #[test]
     fn an_unknown_stage_is_refused() {
-        let refused = chosen(&["mutant".to_owned()]).map(drop).unwrap_err();
+        let refused = stages::chosen(STAGES, |stage| stage.name, &["mutant".to_owned()])
+            .map(drop)
+            .unwrap_err();
         assert_eq!(
             refused.to_string(),
             "`mutant` is no stage; the stages are matrix, hostile"

@@ -21,7 +21,7 @@ use self::{
     programs::{Done, Program},
 };
 use crate::{
-    checks::{cache, tools},
+    checks::{cache, stages, tools},
     commands::setup,
     openwdk::target::TARGET,
     repository,
@@ -172,7 +172,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let changes = changes.as_ref();
         changes.is_none_or(|changes| changes.affect_stage(stage.name))
     };
-    let stages: Vec<&Stage> = chosen(&args.stages)?.into_iter().filter(affected).collect();
+    let stages: Vec<&Stage> = stages::chosen(STAGES, |stage| stage.name, &args.stages)?
+        .into_iter()
+        .filter(affected)
+        .collect();
     if args.list {
         for stage in stages {
             println!("{:<14}{}", stage.name, stage.purpose);
@@ -250,29 +253,6 @@ fn compile(
         }
     }
     Ok((results, waiting))
-}
-
-/// The stages named on the command line, or all.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
-    if names.is_empty() {
-        return Ok(STAGES.iter().collect());
-    }
-    names
-        .iter()
-        .map(|name| {
-            let known = || {
-                STAGES
-                    .iter()
-                    .map(|stage| stage.name)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            STAGES
-                .iter()
-                .find(|stage| stage.name == name)
-                .with_context(|| format!("`{name}` is no stage; the stages are {}", known()))
-        })
-        .collect()
 }
 
 /// cargo in a folder of the repository.

@@ -471,6 +471,8 @@ impl Shared {
         if let Ok(last) = fs::read(&owner) {
             let place = aside.join(digest(&last));
             let _ = fs::remove_dir_all(&place);
+            // Also where nothing was made of it: then nothing comes back.
+            fs::create_dir_all(&place)?;
             for made in self.made_of(package, profile)? {
                 relocate(&made, self.directory.as_path(), &place)?;
             }
@@ -491,23 +493,13 @@ impl Shared {
 
     /// What cargo made of a package: its fingerprints, its build script and that one's output, the driver.
     fn made_of(&self, package: &str, profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
-        let prefixes = [
-            format!("{package}-"),
-            package.replace('-', "_"),
-            format!("lib{}", package.replace('-', "_")),
-        ];
         let mut made = Vec::new();
         for target in ["", TARGET, TARGET_ARM64] {
             let folder = self.build_directory().join(target).join(profile.folder());
             for part in [".fingerprint", "build", "deps"] {
                 for entry in fs::read_dir(folder.join(part)).into_iter().flatten() {
                     let entry = entry?;
-                    let name = entry.file_name();
-                    let name = name.to_string_lossy();
-                    if prefixes
-                        .iter()
-                        .any(|prefix| name.starts_with(prefix.as_str()))
-                    {
+                    if is_of(package, &entry.file_name().to_string_lossy()) {
                         made.push(entry.path());
                     }
                 }
@@ -515,6 +507,23 @@ impl Shared {
         }
         Ok(made)
     }
+}
+
+/// Whether cargo gave a file or folder this name for a package, and not for another whose name only begins like it.
+fn is_of(package: &str, name: &str) -> bool {
+    let krate = package.replace('-', "_");
+    let stems = [package, &krate, &format!("lib{krate}")].map(str::to_owned);
+    stems.iter().any(|stem| {
+        let Some(rest) = name.strip_prefix(stem.as_str()) else {
+            return false;
+        };
+        let hash = rest
+            .strip_prefix('-')
+            .map(|rest| rest.split('.').next().unwrap_or(rest));
+        rest.starts_with('.')
+            || hash
+                .is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    })
 }
 
 /// The file beside what was laid aside that names the project.
@@ -559,6 +568,33 @@ fn remove_aside_of_projects_gone(aside: &Path) {
         let project = String::from_utf8_lossy(&project).into_owned();
         if !Path::new(&project).is_dir() {
             let _ = fs::remove_dir_all(place.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn what_cargo_made_of_a_package_is_told_from_that_of_another() {
+        for name in [
+            "my-filter-2122ae1839a3ba51",
+            "my_filter.dll",
+            "my_filter.dll.lib",
+            "my_filter-2122ae1839a3ba51.d",
+            "libmy_filter-2122ae1839a3ba51.rmeta",
+        ] {
+            assert!(is_of("my-filter", name), "{name}");
+        }
+        for name in [
+            "my-filter-two-2122ae1839a3ba51",
+            "my_filter_two.dll",
+            "libmy_filter_two-2122ae1839a3ba51.rmeta",
+            "my-filter",
+            "wdk-sys-2122ae1839a3ba51",
+        ] {
+            assert!(!is_of("my-filter", name), "{name}");
         }
     }
 }

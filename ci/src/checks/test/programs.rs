@@ -1,8 +1,8 @@
 //! Test programs, run side by side, with the time of each test.
 //!
-//! cargo runs one after the other, and only the unstable half of its harness tells times. A program runs its tests one at
-//! a time here, so that the time between two lines of its output is that of a test, and as many programs run at once
-//! as there are processors. The ones that took longest the last time come first.
+//! `cargo test` runs one program after the other, and libtest reports the time of a test only behind an unstable option.
+//! Here a program runs its tests one at a time, so that the time between two lines of its output is that of a test, and
+//! as many programs run at once as there are processors. Those that took longest in the last run start first.
 
 use std::{
     collections::BTreeMap,
