@@ -576,9 +576,11 @@ fn projects_of_one_name_do_not_get_each_others_driver() {
 
 #[test]
 fn a_project_of_which_cargo_made_nothing_does_not_stop_another_of_its_name() {
-    let (_first_folder, first) = emit("early-error", "Refused by rustup");
+    let (_first_folder, first) = emit("early-error", "Refused by cargo");
     let (_second_folder, second) = emit("early-error", "Built");
-    fs::write(first.join("rust-toolchain.toml"), "[[").unwrap();
+    let manifest = first.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text + "\n[features]\ndefault = [\"missing\"]\n").unwrap();
     assert!(!build(&first, &["--release"], &[]).status.success());
     let output = build(&second, &["--release"], &[]);
     let error = String::from_utf8_lossy(&output.stderr);
