@@ -69,6 +69,8 @@ impl Wine {
     /// A program of Wine's, for this prefix.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
+        #[cfg(unix)]
+        fix_addresses(&mut command);
         command
             .env("WINEPREFIX", self.prefix.path())
             .env("WINEARCH", "win64")
@@ -84,6 +86,23 @@ impl Wine {
     pub fn path(path: &Path) -> String {
         format!("Z:{}", path.display()).replace('/', r"\")
     }
+}
+
+/// Gives a program's heap no random address, where a container does not forbid that.
+///
+/// Wine maps the data that a process shares with the kernel at `0x7ffe0000`, and fails where the heap is there already: at
+/// random, about one start in a thousand.
+#[cfg(unix)]
+fn fix_addresses(command: &mut Command) {
+    use nix::sys::personality::{self, Persona};
+    use std::os::unix::process::CommandExt as _;
+
+    let fix = || {
+        let _forbidden = personality::set(Persona::ADDR_NO_RANDOMIZE);
+        Ok(())
+    };
+    // SAFETY: between fork and exec, `fix` makes one system call, and neither allocates nor locks.
+    unsafe { command.pre_exec(fix) };
 }
 
 /// What was written to a file.
