@@ -86,18 +86,19 @@ impl Inputs {
         }
     }
 
+    /// Their digest, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let bytes = self.digest.clone().finalize();
+        bytes.iter().fold(String::new(), |mut digest, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(digest, "{byte:02x}");
+            digest
+        })
+    }
+
     fn path(&self) -> PathBuf {
-        let name = self
-            .digest
-            .clone()
-            .finalize()
-            .iter()
-            .fold(String::new(), |mut name, byte| {
-                // Writing to a string does not fail.
-                let _ = write!(name, "{byte:02x}");
-                name
-            });
-        folder().join(self.kind).join(name)
+        folder().join(self.kind).join(self.digest())
     }
 
     /// The result of these inputs: the one that is kept, or what `make` returns, which is kept then.

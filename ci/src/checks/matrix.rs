@@ -18,16 +18,33 @@ use std::{
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use time::OffsetDateTime;
 
 use self::{
-    checks::{Code, Emitted, Proof, Workshop},
+    checks::{Emitted, Proof, Workshop},
     combinations::{Axis, Combination, Reason},
 };
 use crate::{
-    checks::{hostile, shard::Shard, tools},
+    checks::{
+        cache::{self, Inputs},
+        hostile,
+        shard::Shard,
+        tools,
+    },
     commands::{options, setup},
-    interruption,
+    interruption, repository,
 };
+
+/// What decides whether a project is as its answers call for, beside the answers.
+const EMITTERS: [&str; 7] = [
+    "cargo-generate.toml",
+    "ci/Cargo.lock",
+    "ci/Cargo.toml",
+    "ci/files.toml",
+    "ci/src",
+    "hooks",
+    "template",
+];
 
 /// Try combinations of answers: emit, check, build, verify.
 ///
@@ -249,17 +266,20 @@ pub fn try_all(
         "{bar:30} {pos}/{len}, {eta} left  {wide_msg}",
     )?);
     let mut outcome = Outcome::default();
+    let emitters = emitters()?;
     thread::scope(|scope| {
         // While cargo builds one, the next are emitted and looked through.
         let (send, looked_through) = sync_channel(4);
         scope.spawn(move || {
+            let mut known = BTreeSet::new();
             for combination in combinations {
                 if limit.is_some_and(|limit| start.elapsed() > limit) {
                     break;
                 }
-                let emitted = look_through(combination).map_err(|error| format!("{error:#}"));
+                let project = look_through(combination, emitters.clone(), &mut known);
+                let project = project.map_err(|error| format!("{error:#}"));
                 // Nobody listens any more after Ctrl-C.
-                if send.send((combination, emitted)).is_err() {
+                if send.send((combination, project)).is_err() {
                     break;
                 }
             }
@@ -271,14 +291,56 @@ pub fn try_all(
     Ok(outcome)
 }
 
-/// A combination's project, if it is as the answers call for.
-fn look_through(combination: &Combination) -> anyhow::Result<Emitted> {
-    let emitted = Emitted::new(combination)?;
-    emitted.check(combination)?;
-    if combination.reason.is_looked_at_closely() {
-        emitted.compare_with_released(combination)?;
+/// A project that is as its answers call for.
+struct LookedThrough {
+    /// What decides what its driver does and what is expected of that.
+    code: String,
+    /// Where this code is new.
+    emitted: Option<Emitted>,
+}
+
+/// Looks a combination's project through, unless that was done before.
+fn look_through(
+    combination: &Combination,
+    emitters: Inputs,
+    known: &mut BTreeSet<String>,
+) -> anyhow::Result<LookedThrough> {
+    let mut inputs = emitters;
+    for (name, value) in &combination.answers {
+        inputs = inputs.with(name, value);
     }
-    Ok(emitted)
+    let closely = combination.reason.is_looked_at_closely();
+    inputs = inputs.with("closely", [u8::from(closely)]);
+    let mut emitted = None;
+    let code = inputs.result(|| {
+        let project = Emitted::new(combination)?;
+        project.check(combination)?;
+        if closely {
+            project.compare_with_released(combination)?;
+        }
+        let code = format!("{} {:?}", project.code()?, project.expectations()?);
+        emitted = Some(project);
+        Ok(code.into_bytes())
+    })?;
+    let code = String::from_utf8(code).context("the kept result is not text")?;
+    if !known.insert(code.clone()) {
+        emitted = None;
+    } else if emitted.is_none() {
+        emitted = Some(Emitted::new(combination)?);
+    }
+    Ok(LookedThrough { code, emitted })
+}
+
+/// What emits a project, and what looks it through.
+fn emitters() -> anyhow::Result<Inputs> {
+    let mut inputs = Inputs::of("looked-through")
+        .with("rustc", cache::compiler()?)
+        // It is in the licence.
+        .with("year", OffsetDateTime::now_utc().year().to_string());
+    for place in EMITTERS {
+        inputs = inputs.with_files(&repository(), place)?;
+    }
+    Ok(inputs)
 }
 
 impl Outcome {
@@ -287,29 +349,25 @@ impl Outcome {
         &mut self,
         axes: &[Axis],
         workshop: &Workshop,
-        looked_through: Receiver<(&Combination, Result<Emitted, String>)>,
+        looked_through: Receiver<(&Combination, Result<LookedThrough, String>)>,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let mut proofs: BTreeMap<(Code, Option<String>), Result<(), String>> = BTreeMap::new();
+        let mut proofs: BTreeMap<String, Result<(), String>> = BTreeMap::new();
         let mut told = Instant::now();
-        for (combination, emitted) in looked_through {
+        for (combination, project) in looked_through {
             bar.set_message(command(axes, combination));
             *self.tried.entry(combination.reason).or_default() += 1;
-            let verdict = emitted.and_then(|emitted| {
-                let what = emitted
-                    .code()
-                    .and_then(|code| Ok((code, emitted.expectations()?)))
-                    .map_err(|error| format!("{error:#}"))?;
-                if let Some(known) = proofs.get(&what) {
-                    return known.clone();
-                }
+            let verdict = project.and_then(|project| {
+                let Some(emitted) = project.emitted else {
+                    return proofs[&project.code].clone();
+                };
                 let closely = combination.reason.is_looked_at_closely();
                 let proof = workshop
                     .prove(&emitted, closely)
                     .map_err(|error| format!("{error:#}"));
                 self.count(&proof);
                 let verdict = proof.map(|_| ());
-                proofs.insert(what, verdict.clone());
+                proofs.insert(project.code, verdict.clone());
                 verdict
             });
             // What Ctrl-C ended is no failure.

@@ -19,7 +19,7 @@ use testbench::{Expectations, expect::ErrorLog};
 
 use super::combinations::Combination;
 use crate::{
-    checks::{driver, render, tools},
+    checks::{cache::Inputs, driver, render, tools},
     commands::{inf, new},
     openwdk::target::{Arch, Profile},
     repository,
@@ -68,10 +68,6 @@ impl Files {
         files
     }
 }
-
-/// What of a project decides what its driver does.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Code(BTreeMap<PathBuf, Vec<u8>>);
 
 /// An emitted project, in a folder that goes when this is dropped.
 pub struct Emitted {
@@ -125,21 +121,24 @@ impl Emitted {
             .context("the released cargo-generate")
     }
 
-    /// What of it decides what the driver does.
+    /// A digest of what decides what the driver does.
     ///
     /// # Errors
     ///
     /// Where a file cannot be read.
-    pub fn code(&self) -> anyhow::Result<Code> {
-        let mut code = self.files()?;
-        code.retain(|name, _| name.starts_with("src") || name.starts_with("build"));
+    pub fn code(&self) -> anyhow::Result<String> {
+        let mut inputs = Inputs::of("code");
+        for (name, bytes) in self.files()? {
+            if name.starts_with("src") || name.starts_with("build") {
+                inputs = inputs.with(&name.to_string_lossy(), bytes);
+            }
+        }
         let manifest = fs::read_to_string(self.project.join("Cargo.toml"))?;
         let mut manifest: toml::Table = toml::from_str(&manifest)?;
         // Who made it and on which terms, and what lies beside it.
         manifest.remove("package");
         manifest.remove("workspace");
-        code.insert("Cargo.toml".into(), manifest.to_string().into_bytes());
-        Ok(Code(code))
+        Ok(inputs.with("Cargo.toml", manifest.to_string()).digest())
     }
 
     /// What the bench is told to expect of it; nothing where there is no bench.
