@@ -1,6 +1,6 @@
 //! How long a project takes to emit, beside the released cargo-generate on a template of aya-template's size.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::ensure;
 
@@ -18,9 +18,9 @@ pub static EXPERIMENT: Experiment = Experiment {
     name: "emission",
     how: "the xtask program's `new` and the released cargo-generate each emit this template with its defaults, into a \
           folder in memory where there is one; cargo-generate with its own defaults, which run rustfmt and git init. \
-          Neither program is optimized: cargo xtask and ci/src/tools.rs build them so",
+          Neither program is optimized: cargo xtask and ci/src/checks/tools.rs build them so",
     peer: Some(
-        "the same cargo-generate, emitting a template of the size of aya-template (ci/src/measure/peer.rs)",
+        "the same cargo-generate, emitting a template of the size of aya-template (ci/src/checks/measure/peer.rs)",
     ),
     runs: 5,
     needs: Needs::Generator,
@@ -31,19 +31,9 @@ pub static EXPERIMENT: Experiment = Experiment {
             what: "processor time of cargo xtask new, a project",
         },
         Row {
-            name: "emission-new-wall",
-            unit: "ms",
-            what: "time of cargo xtask new, a project",
-        },
-        Row {
             name: "emission-new-cpu-file",
             unit: "ms",
             what: "processor time of cargo xtask new, an emitted file",
-        },
-        Row {
-            name: "emission-new-wall-file",
-            unit: "ms",
-            what: "time of cargo xtask new, an emitted file",
         },
         Row {
             name: "emission-generate-cpu",
@@ -51,19 +41,9 @@ pub static EXPERIMENT: Experiment = Experiment {
             what: "processor time of cargo generate, a project",
         },
         Row {
-            name: "emission-generate-wall",
-            unit: "ms",
-            what: "time of cargo generate, a project",
-        },
-        Row {
             name: "emission-generate-cpu-file",
             unit: "ms",
             what: "processor time of cargo generate, an emitted file",
-        },
-        Row {
-            name: "emission-generate-wall-file",
-            unit: "ms",
-            what: "time of cargo generate, an emitted file",
         },
     ],
     run,
@@ -72,7 +52,8 @@ pub static EXPERIMENT: Experiment = Experiment {
 /// What one emission took, and how many files it made.
 #[derive(Clone, Copy)]
 struct Emission {
-    cost: Cost,
+    /// Processor time.
+    cpu: Duration,
     files: usize,
 }
 
@@ -104,7 +85,10 @@ fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
             };
             let (cost, _) = Cost::of_program(&mut command)?;
             let files = files_below(&folder.path().join(NAME))?;
-            emissions[which] = Some(Emission { cost, files });
+            emissions[which] = Some(Emission {
+                cpu: cost.cpu,
+                files,
+            });
         }
         if let [Some(new), Some(generate), Some(peer)] = emissions
             && run > 0
@@ -121,25 +105,13 @@ fn pairs(new: Emission, generate: Emission, peer: Emission) -> Vec<Pair> {
         .into_iter()
         .flat_map(|ours| {
             [(1, 1), (ours.files, peer.files)]
-                .map(|(files, peers)| {
-                    let each = |cost: fn(&Cost) -> f64| {
-                        Pair::beside(
-                            share(cost(&ours.cost), files),
-                            share(cost(&peer.cost), peers),
-                        )
-                    };
-                    [
-                        each(|cost| milliseconds(cost.cpu)),
-                        each(|cost| milliseconds(cost.wall)),
-                    ]
-                })
-                .concat()
+                .map(|(files, peers)| Pair::beside(share(ours.cpu, files), share(peer.cpu, peers)))
         })
         .collect()
 }
 
-fn share(number: f64, count: usize) -> f64 {
-    number / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+fn share(time: Duration, count: usize) -> f64 {
+    milliseconds(time) / f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn by_new(destination: &Path) -> anyhow::Result<Command> {
@@ -174,34 +146,21 @@ fn files_below(folder: &Path) -> anyhow::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn each_row_has_its_pair() {
-        let emission = |cpu, wall, files| Emission {
-            cost: Cost {
-                cpu: Duration::from_millis(cpu),
-                wall: Duration::from_millis(wall),
-            },
+        let emission = |cpu, files| Emission {
+            cpu: Duration::from_millis(cpu),
             files,
         };
-        let pairs = pairs(
-            emission(100, 200, 50),
-            emission(300, 400, 50),
-            emission(20, 40, 10),
-        );
+        let pairs = pairs(emission(100, 50), emission(300, 50), emission(20, 10));
         assert_eq!(pairs.len(), EXPERIMENT.rows.len());
         let expected = [
             ("emission-new-cpu", 100.0, 20.0),
-            ("emission-new-wall", 200.0, 40.0),
             ("emission-new-cpu-file", 2.0, 2.0),
-            ("emission-new-wall-file", 4.0, 4.0),
             ("emission-generate-cpu", 300.0, 20.0),
-            ("emission-generate-wall", 400.0, 40.0),
             ("emission-generate-cpu-file", 6.0, 2.0),
-            ("emission-generate-wall-file", 8.0, 4.0),
         ];
         for ((row, pair), (name, value, peer)) in EXPERIMENT.rows.iter().zip(pairs).zip(expected) {
             assert_eq!(row.name, name);
