@@ -12,6 +12,7 @@
 //! | do nasty answers break anything? | [`hostile`] |
 //! | which versions does a fresh project lock? | [`lock`] |
 //! | which programs do the tests need? | [`tools`] |
+//! | which versions of the template are there, and what does each emit? | [`versions`] |
 
 pub mod cache;
 pub mod driver;
@@ -25,3 +26,4 @@ pub mod shard;
 pub mod stages;
 pub mod test;
 pub mod tools;
+pub mod versions;

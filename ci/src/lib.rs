@@ -1,10 +1,10 @@
-//! `cargo xtask`: everything that is done with the template.
+//! `cargo xtask`: the commands of the template.
 //!
-//! | module | what is in it |
+//! | module | content |
 //! |---|---|
-//! | [`commands`] | what a user of the template runs: emit, build, package, verify |
-//! | [`checks`] | what a maintainer runs: the tests of the template |
-//! | [`changes`] | the form of a small change to sources that are kept elsewhere |
+//! | [`commands`] | the commands for users: emit, build, package, verify |
+//! | [`checks`] | the commands for maintainers: the tests of the template |
+//! | [`changes`] | small changes to sources, as data: file, text to find, replacement |
 //! | [`openwdk`] | headers, libraries and tools that build a driver without Windows |
 
 pub mod changes;
@@ -14,7 +14,7 @@ mod interruption;
 pub mod openwdk;
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -29,22 +29,57 @@ pub fn repository() -> PathBuf {
         .map_or_else(|| PathBuf::from(".."), Path::to_path_buf)
 }
 
-/// A folder for projects that are looked at and thrown away: in memory, where there is such a place. It goes when it is
-/// dropped.
-///
-/// # Errors
-///
-/// Where it cannot be made.
-pub fn scratch_folder() -> std::io::Result<TempDir> {
+/// Where temporary files are made: where `TMPDIR` says, or else in memory if the system has such a place. On a disk, most of
+/// the time that it takes to emit a project is that of its temporary files.
+#[must_use]
+pub fn temporary_place() -> PathBuf {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        TempDir::new_in(memory)
+    if env::var_os("TMPDIR").is_none() && memory.is_dir() {
+        memory.to_owned()
     } else {
-        TempDir::new()
+        env::temp_dir()
     }
 }
 
-/// A text for a terminal: what is not printed but obeyed there is escaped, but for the ends of lines and tabs.
+/// A temporary folder for emitted projects, in [`temporary_place`].
+///
+/// # Errors
+///
+/// It cannot be made.
+pub fn scratch_folder() -> std::io::Result<TempDir> {
+    TempDir::new_in(temporary_place())
+}
+
+/// Whether a folder is a build folder of cargo. Such a folder is not copied, listed or read.
+#[must_use]
+pub fn is_build_folder(path: &Path) -> bool {
+    path.is_dir() && (path.ends_with("target") || path.join("CACHEDIR.TAG").is_file())
+}
+
+/// The relative paths of the files below a folder, in order, without those in `.git` and in build folders.
+///
+/// # Errors
+///
+/// A folder cannot be read.
+pub fn files_below(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder);
+        for entry in entries.with_context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry?.path();
+            if !path.is_dir() {
+                files.push(path.strip_prefix(root)?.to_owned());
+            } else if !path.ends_with(".git") && !is_build_folder(&path) {
+                folders.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A text for a terminal, with control and invisible characters escaped, except line ends and tabs.
 #[must_use]
 pub fn visible(text: &str) -> String {
     text.chars()
@@ -62,12 +97,12 @@ pub fn visible(text: &str) -> String {
         .collect()
 }
 
-/// The `xtask` program, which starts itself again in other roles. Its integration tests are programs of
-/// their own, beside which cargo has built it.
+/// The path of the `xtask` program, which starts itself again in other roles. Its integration tests are other programs;
+/// cargo builds the `xtask` program beside them.
 ///
 /// # Errors
 ///
-/// Where it is not there.
+/// The program is missing.
 pub fn program() -> anyhow::Result<PathBuf> {
     let current = env::current_exe().context("this program cannot find itself")?;
     // Linux says so where cargo has built it anew meanwhile.

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::{
     checks::{lock, matrix, measure, nightly, test},
-    commands::{build, inf, new, setup, verify},
+    commands::{build, inf, new, options, setup, verify},
     openwdk,
 };
 
-/// Emit, build and prove Windows minifilter drivers in Rust.
+/// Emit, build and test Windows minifilter drivers in Rust.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
@@ -25,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     New(new::Args),
+    Options(options::list::Args),
     Build(build::Args),
     Verify(verify::Args),
     Inf(inf::Args),
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     }
     let result = match Cli::parse().verb {
         Verb::New(args) => new::run(&args),
+        Verb::Options(args) => options::list::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Inf(args) => inf::run(&args),

@@ -1,5 +1,5 @@
-//! The bench on a driver in C that this project did not emit: nothing to find as it stands, and one
-//! finding for each thing that is broken in it.
+//! The bench on drivers in C, which this project did not emit: no finding for a correct driver, and
+//! one finding for each defect.
 
 #![cfg(target_os = "linux")]
 
@@ -19,12 +19,12 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers")
 }
 
-/// Builds the driver with one name defined.
+/// Builds `minifilter.c` with one macro defined.
 fn build(folder: &TempDir, defect: &str) -> PathBuf {
     build_of(folder, "minifilter.c", defect)
 }
 
-/// Builds one of the drivers with one name defined.
+/// Builds one of the drivers with one macro defined.
 fn build_of(folder: &TempDir, file: &str, defect: &str) -> PathBuf {
     let source = folder.path().join(format!("{defect}.c"));
     let text = format!("#define {defect} 1\n#include \"{file}\"\n");
@@ -67,7 +67,7 @@ fn rules(report: &Value, list: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_good_driver_is_nobodys_business() {
+fn a_correct_driver_has_no_findings() {
     let folder = tempfile::tempdir().unwrap();
     let report = report(
         &build(&folder, "GOOD"),
@@ -84,7 +84,7 @@ fn a_good_driver_is_nobodys_business() {
     assert_eq!(report["log"][0]["strings"][0], "DriverEntry");
 }
 
-/// What is broken, the rule that sees it, and a part of what it says.
+/// The defects: the macro, the rule that finds the defect, and a part of the finding.
 const DEFECTS: &[(&str, &str, &str)] = &[
     (
         "PAGEABLE_CODE_AT_DISPATCH",
@@ -92,7 +92,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "section PAGE, which is pageable, at DISPATCH_LEVEL",
     ),
     (
-        "SYNCHRONIZES_FAST_IO_ONLY",
+        "DISALLOWS_FAST_IO_FOR_AN_IRP",
         "callback-status",
         "only fast I/O can be disallowed so",
     ),
@@ -102,7 +102,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "calls FltParseFileNameInformation",
     ),
     (
-        "KEEPS_A_CONTEXT",
+        "DOES_NOT_RELEASE_A_CONTEXT",
         "context-released",
         "from FltGetInstanceContext",
     ),
@@ -112,12 +112,12 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "more often than it was referenced",
     ),
     (
-        "LOSES_AN_ENTRY",
+        "LEAKS_AN_ENTRY",
         "unload-leak",
         "pool block (of 8 bytes, tag 'Test')",
     ),
     (
-        "LOOKS_INTO_A_HANDLE",
+        "READS_BEHIND_A_HANDLE",
         "bad-handle",
         "reads memory behind the instance handle on a fixed NTFS disk, which is opaque",
     ),
@@ -127,12 +127,12 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "it waits for a spin lock that it holds itself",
     ),
     (
-        "KEEPS_A_SPIN_LOCK",
+        "DOES_NOT_RELEASE_A_SPIN_LOCK",
         "lock-balance",
         "entered at PASSIVE_LEVEL returned at DISPATCH_LEVEL",
     ),
     (
-        "FAILS_WITHOUT_A_REASON",
+        "FAILS_THOUGH_NO_CALL_FAILED",
         "clean-load",
         "DriverEntry returns STATUS_INVALID_PARAMETER (0xC000000D) although no call failed",
     ),
@@ -142,18 +142,18 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "the pre-operation callback of IRP_MJ_CLEANUP did not return within",
     ),
     (
-        "WAITS_FOR_NOBODY",
+        "WAITS_FOR_AN_EVENT_THAT_IS_NEVER_SET",
         "hang",
         "it waits for an object that nobody signals any more",
     ),
     (
-        "TRUSTS_A_MESSAGE",
+        "DOES_NOT_CHECK_A_MESSAGE",
         "crash",
         "MessageNotifyCallback writes address 0x0, a NULL pointer",
     ),
-    ("KEEPS_A_DESCRIPTOR", "unload-leak", "security descriptor"),
+    ("LEAKS_A_DESCRIPTOR", "unload-leak", "security descriptor"),
     (
-        "FORGETS_A_REQUEST",
+        "DOES_NOT_COMPLETE_A_REQUEST",
         "lock-balance",
         "without IoCompleteRequest",
     ),
@@ -164,7 +164,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
     ),
     ("LOGS_AN_ODD_OFFSET", "error-packet", "StringOffset is"),
     (
-        "QUEUES_WORK_AND_GOES",
+        "UNLOADS_WITH_QUEUED_WORK",
         "late-call",
         "WORKER_THREAD_ROUTINE runs the driver's image after it was unloaded",
     ),
@@ -189,7 +189,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "InstanceQueryTeardownCallback",
     ),
     (
-        "HAS_NO_END_OF_CONTEXTS",
+        "REGISTERS_CONTEXTS_WITHOUT_END",
         "registration-valid",
         "is FLT_CONTEXT_END missing at the end?",
     ),
@@ -211,17 +211,17 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "the assertion Reads < 0 does not hold (",
     ),
     (
-        "STOPS_THE_SYSTEM",
+        "CALLS_KE_BUG_CHECK_EX",
         "bugcheck",
         "stops the system with bug check 0xE2: MANUALLY_INITIATED_CRASH",
     ),
     (
-        "FINDS_A_LIST_CORRUPT",
+        "REPORTS_A_CORRUPT_LIST",
         "fail-fast",
         "stops with int 29h, code 3 (FAST_FAIL_CORRUPT_LIST_ENTRY)",
     ),
     (
-        "RUNS_NO_INSTRUCTION",
+        "RUNS_AN_UNDEFINED_INSTRUCTION",
         "crash",
         "runs an instruction that does not exist",
     ),
@@ -242,7 +242,7 @@ const DEFECTS: &[(&str, &str, &str)] = &[
         "reads 0xffff800000001000, kernel memory that the bench has not",
     ),
     (
-        "READS_NO_ADDRESS",
+        "READS_A_NON_CANONICAL_ADDRESS",
         "crash",
         "reads memory that is not there",
     ),
@@ -259,50 +259,50 @@ const DEFECTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The same of `system.c`.
+/// The defects of `system.c`.
 const SYSTEM_DEFECTS: &[(&str, &str, &str)] = &[
     (
-        "LOOKS_INTO_A_DEVICE",
+        "READS_BEHIND_A_DEVICE_EXTENSION",
         "bad-handle",
         "reads memory behind DeviceObjectExtension of a device object, which is opaque",
     ),
     (
-        "LOOKS_INTO_THE_LOADER",
+        "READS_BEHIND_A_DRIVER_SECTION",
         "bad-handle",
         "reads memory behind DriverSection of the driver object, which is opaque",
     ),
     (
-        "LOOKS_INTO_A_FILE_SYSTEM",
+        "READS_BEHIND_FS_CONTEXT_2",
         "bad-handle",
         "reads memory behind FsContext2 of a file object, which is opaque",
     ),
     (
-        "LOOKS_BEHIND_A_FILE",
+        "READS_BEHIND_A_FILE_EXTENSION",
         "bad-handle",
         "reads memory behind FileObjectExtension of a file object, which is opaque",
     ),
     (
-        "KEEPS_A_NOTIFY_ROUTINE",
+        "DOES_NOT_REMOVE_A_NOTIFY_ROUTINE",
         "unload-leak",
         "from PsSetCreateProcessNotifyRoutine in DriverEntry",
     ),
     (
-        "FORGETS_A_LIST_WHEN_UNLOADED",
+        "LEAKS_A_LIST_WHEN_UNLOADED",
         "unload-leak",
         "lookaside list (of entries of 64 bytes)",
     ),
     (
-        "FORGETS_A_LIST_WHEN_A_START_FAILS",
+        "LEAKS_A_LIST_WHEN_LOADING_FAILS",
         "failed-load-undone",
         "still holds: lookaside list (of entries of 64 bytes)",
     ),
 ];
 
-/// What Wine 8 does otherwise than Windows: it keeps no room for a handler where a stack ends (it commits all of it, and
-/// `SetThreadStackGuarantee` moves nothing), so it ends the thread without a word.
+/// The defect for which Wine 8 differs from Windows: Wine reserves no space for an exception handler at the end of a
+/// stack (it commits the whole stack, and `SetThreadStackGuarantee` has no effect), so it ends the thread silently.
 const UNLIKE_WINDOWS: (&str, &str) = ("RUNS_OUT_OF_STACK", "did not return within 5000 ms");
 
-/// Builds a driver as it stands and with each defect, and judges it: nothing is found, then each defect by its rule.
+/// Builds and judges a driver without a defect, which has no finding, and with each defect, which its rule finds.
 fn judged(folder: &TempDir, file: &str, defects: &[(&str, &str, &str)]) -> Vec<(PathBuf, Value)> {
     let built: Vec<(PathBuf, Value)> = thread::scope(|scope| {
         let drivers = ["GOOD"]
@@ -340,7 +340,7 @@ fn judged(folder: &TempDir, file: &str, defects: &[(&str, &str, &str)]) -> Vec<(
 }
 
 #[test]
-fn each_defect_is_found_by_its_rule_and_no_other_under_wine_as_well() {
+fn each_defect_is_found_only_by_its_rule_here_and_under_wine() {
     let folder = tempfile::tempdir().unwrap();
     let built = judged(&folder, "minifilter.c", DEFECTS);
     let windows = Windows::new();
@@ -349,7 +349,7 @@ fn each_defect_is_found_by_its_rule_and_no_other_under_wine_as_well() {
         .map(|(sys, report)| (sys.as_path(), report))
         .partition(|(sys, _)| sys.file_stem().is_some_and(|stem| stem == UNLIKE_WINDOWS.0));
     windows.assert_agrees(alike);
-    // Said differently, and so seen: the comparison can fail.
+    // The comparison detects the defect that Wine reports differently.
     let differences = windows.differences(unlike);
     let seen = |difference: &String| {
         difference.contains(": findings: ") && difference.contains(UNLIKE_WINDOWS.1)
@@ -364,7 +364,7 @@ fn notifications_and_system_structures_are_as_documented() {
 }
 
 #[test]
-fn every_defect_of_the_sources_is_tried() {
+fn every_defect_of_the_sources_is_tested() {
     for (file, defects) in [("minifilter.c", DEFECTS), ("system.c", SYSTEM_DEFECTS)] {
         let text = fs::read_to_string(sources().join(file)).unwrap();
         for line in text.lines() {
@@ -394,10 +394,10 @@ fn the_same_driver_gets_the_same_verdict() {
 }
 
 #[test]
-fn the_exit_status_tells_the_verdict() {
+fn the_exit_status_reports_the_verdict() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(verify(&build(&folder, "GOOD"), &[]).status.code(), Some(0));
-    let broken = build(&folder, "KEEPS_A_CONTEXT");
+    let broken = build(&folder, "DOES_NOT_RELEASE_A_CONTEXT");
     let output = verify(&broken, &[]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout);
@@ -419,7 +419,7 @@ fn the_exit_status_tells_the_verdict() {
 }
 
 #[test]
-fn a_policy_that_is_not_kept_is_a_finding() {
+fn an_unexpected_unload_policy_is_a_finding() {
     let folder = tempfile::tempdir().unwrap();
     let sys = build(&folder, "GOOD");
     for (arguments, says) in [
@@ -442,7 +442,7 @@ fn a_policy_that_is_not_kept_is_a_finding() {
     }
 }
 
-/// Builds a driver and copies it under several names: it does what its name says.
+/// Builds a driver and copies it under several names. The name selects what the driver does.
 fn named(folder: &TempDir, file: &str, names: &[&str]) -> Vec<PathBuf> {
     let built = folder.path().join("built.sys");
     compile_c(&[sources().join(file)], &[], &built).unwrap_or_else(|error| panic!("{error:#}"));
@@ -454,7 +454,7 @@ fn named(folder: &TempDir, file: &str, names: &[&str]) -> Vec<PathBuf> {
     copies.collect()
 }
 
-/// The cases of `arguments.c`: those in the list, and the one that the driver makes elsewhere.
+/// The cases of `arguments.c`: those in the list `CASES`, and the one in `InstanceSetup`.
 fn cases(text: &str) -> Vec<&str> {
     let listed = text
         .lines()
@@ -463,7 +463,7 @@ fn cases(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_bad_pointer_is_a_crash_of_the_call_that_passes_it_under_wine_as_well() {
+fn a_bad_pointer_is_a_crash_of_the_call_that_passes_it_here_and_under_wine() {
     let folder = tempfile::tempdir().unwrap();
     let text = fs::read_to_string(sources().join("arguments.c")).unwrap();
     let names = cases(&text);
@@ -492,7 +492,7 @@ fn a_bad_pointer_is_a_crash_of_the_call_that_passes_it_under_wine_as_well() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let jump = &reports.last().unwrap()["findings"][0]["where"]["rva"];
-    assert!(jump.is_null(), "the compiler made a call of it: {jump}");
+    assert!(jump.is_null(), "the compiler generated a call and not a jump: {jump}");
     let drivers = drivers.iter().map(PathBuf::as_path);
     Windows::new().assert_agrees(drivers.zip(&reports));
 }
@@ -520,7 +520,7 @@ fn security_descriptors_are_as_documented() {
     assert_eq!(rules(&freed, "findings"), ["use-after-free"], "{freed:#}");
 }
 
-/// The settings that `settings.c` demands.
+/// The settings that `settings.c` requires.
 const SETTINGS: [&str; 7] = [
     "\\Debug=dword:1",
     "Mode=dword:1",
@@ -531,7 +531,7 @@ const SETTINGS: [&str; 7] = [
     "Rules\\Bytes=binary:01 FF 00",
 ];
 
-/// As `--reg` arguments.
+/// The settings as `--reg` arguments.
 fn reg<'a>(settings: &[&'a str]) -> Vec<&'a str> {
     settings
         .iter()
@@ -547,7 +547,7 @@ fn a_driver_finds_the_settings_that_are_given() {
     assert_eq!(with["findings"], Value::Array(Vec::new()), "{with:#}");
     assert_eq!(with["observed"]["loads"], true);
     assert_eq!(with["registry"]["Rules\\Bytes"], "binary:01 FF 00");
-    // Each one is demanded, and the report says which is missing and how to give it.
+    // Each setting is required, and the report says which one is missing and how to pass it.
     for (number, missing) in SETTINGS.iter().enumerate() {
         let (name, _) = missing.split_once('=').unwrap();
         let mut others = SETTINGS.to_vec();
@@ -565,14 +565,14 @@ fn a_driver_finds_the_settings_that_are_given() {
         );
         assert!(seen.contains(&hint), "{name}: {seen}");
     }
-    // What the driver does after it has read them is judged.
+    // The bench also judges what the driver does after it has read the settings.
     let broken = build_of(&folder, "settings.c", "CRASHES_LATER");
     let broken = report(&broken, &reg(&SETTINGS));
     assert_eq!(rules(&broken, "findings"), ["crash"], "{broken:#}");
 }
 
 #[test]
-fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well() {
+fn the_command_line_overrides_settings_of_testbench_toml_here_and_under_wine() {
     let folder = tempfile::tempdir().unwrap();
     let sys = build_of(&folder, "settings.c", "GOOD");
     let lines = SETTINGS.map(|setting| {
@@ -599,7 +599,7 @@ fn testbench_toml_gives_settings_and_the_command_line_others_under_wine_as_well(
     assert_eq!(right["observed"]["loads"], true, "{right:#}");
     write(&table);
     let right = judge(&[]);
-    // Nothing but its message code, which is not in its own message table.
+    // The only finding is the message code, which is not in the message table of the driver.
     assert_eq!(rules(&right, "findings"), ["error-packet"], "{right:#}");
     Windows::new().assert_agrees([(sys.as_path(), &right)]);
     write("Mode = 'dword:x'\n");
@@ -674,7 +674,7 @@ fn wait_until(what: &str, done: impl Fn() -> bool) {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("{what} did not come about");
+    panic!("timed out waiting for {what}");
 }
 
 #[test]
@@ -712,10 +712,10 @@ fn a_killed_bench_leaves_no_worker_behind() {
 }
 
 #[test]
-fn the_page_stands_on_its_own() {
+fn the_html_report_loads_no_other_file() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("verdict.html");
-    let sys = build(&folder, "KEEPS_A_CONTEXT");
+    let sys = build(&folder, "DOES_NOT_RELEASE_A_CONTEXT");
     let output = verify(&sys, &["--report", page.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let text = fs::read_to_string(page).unwrap();

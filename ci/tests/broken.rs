@@ -1,5 +1,5 @@
-//! The bench can fail: drivers that are broken on purpose are found, each by its rule and no other,
-//! and drivers that do the same things right are nobody's business. They stand in `broken.toml`.
+//! Tests that the bench finds each broken driver in `broken.toml` by its rule and no other, and finds
+//! nothing in the correct drivers there.
 
 mod emitting;
 
@@ -20,7 +20,7 @@ use xtask::{
     openwdk::target::{Arch, Profile},
 };
 
-/// A project with changes, and the rule that finds them; a good driver has none.
+/// A project with changes, and the rule that finds them, or `None` for a correct driver.
 struct Case {
     changed: Changed,
     rule: Option<String>,
@@ -45,8 +45,8 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Builds all of them, in one project for each set of answers: cargo then compiles little more than
-/// the change. Each `.sys` lies beside the expectations of its project.
+/// Builds all drivers, in one project for each set of answers, so that cargo compiles little more
+/// than the change. Each `.sys` is beside the expectations of its project.
 fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
     let mut projects = BTreeMap::new();
     let mut built = Vec::new();
@@ -68,7 +68,7 @@ fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
     built
 }
 
-/// The rules that are broken, with what the report says of each.
+/// The rules of the findings, each with the finding.
 fn rules(report: &Value) -> BTreeMap<&str, String> {
     let findings = report["findings"].as_array().unwrap().iter();
     findings
@@ -77,10 +77,10 @@ fn rules(report: &Value) -> BTreeMap<&str, String> {
 }
 
 #[test]
-fn each_is_found_by_its_rule_and_no_other_under_wine_as_well() {
+fn each_driver_is_found_only_by_its_rule_here_and_under_wine() {
     let cases = cases();
     let names: BTreeSet<_> = cases.iter().map(|case| &case.changed.name).collect();
-    assert_eq!(names.len(), cases.len(), "two drivers have one name");
+    assert_eq!(names.len(), cases.len(), "two drivers have the same name");
 
     let folder = emitting::folder();
     let built = build_all(&cases, &folder);
@@ -94,7 +94,7 @@ fn each_is_found_by_its_rule_and_no_other_under_wine_as_well() {
         if !found.keys().eq(case.rule.iter()) {
             let _ = writeln!(
                 wrong,
-                "{}: to be found by {:?}, found by {:?}\n{}",
+                "{}: expected {:?}, found {:?}\n{}",
                 case.changed.name,
                 case.rule,
                 found.keys(),

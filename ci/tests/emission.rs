@@ -7,30 +7,41 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use xtask::commands::options::{self, Choice, Declared, Kind};
+
 use emitting::{
     HOSTILE, HOSTILE_TEXTS, PRINTABLE, assert_same, cargo_generate, cargo_generate_from, emit,
     folder, names, read, said, tree, xtask_new,
 };
 
-/// Answers, none of which is a default.
-const OTHERWISE: [&str; 16] = [
-    "description=Not the default",
-    "provider=A \"B\" & 100% Co; [x] {y}",
-    "license=proprietary",
-    "load_order_group=encryption",
-    "altitude=141999.25",
-    "attach=manual",
-    "start_type=boot",
-    "unload_policy=refuse-non-mandatory",
-    "service_stop=false",
-    "operations=write,query-ea,read,acquire-for-section-synchronization,network-query-open",
-    "control_device=true",
-    "reinitialize=true",
-    "parameters=true",
-    "error_log=debugger",
-    "testbench=false",
-    "pipeline=azure",
-];
+/// Answers to all options, none of which is a default.
+fn otherwise() -> Vec<String> {
+    let answer = |option: Declared| {
+        let other = |choices: &[Choice]| {
+            let mut others = choices.iter().filter(|it| it.value != option.default);
+            others.next_back().unwrap().value.clone()
+        };
+        let answer = match &option.kind {
+            Kind::Text { .. } => match option.name.as_str() {
+                "description" => "Not the default".to_owned(),
+                "provider" => HOSTILE.to_owned(),
+                "license_year" => "1999".to_owned(),
+                // In the range of the last group.
+                "altitude" => "61999.25".to_owned(),
+                name => panic!("{name} has no other answer: add one here"),
+            },
+            Kind::Choice(choices) => other(choices),
+            Kind::Flag => (option.default != "true").to_string(),
+            Kind::List(choices) => {
+                let values = choices.iter().rev().map(|choice| choice.value.as_str());
+                values.collect::<Vec<_>>().join(",")
+            }
+        };
+        format!("{}={answer}", option.name)
+    };
+    let declared = options::declared().unwrap();
+    declared.into_iter().map(answer).collect()
+}
 
 fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
@@ -87,7 +98,8 @@ fn committed() -> tempfile::TempDir {
 fn every_way_emits_the_same_bytes() {
     let committed = committed();
     let url = format!("file://{}", committed.path().display());
-    let otherwise: Vec<&str> = OTHERWISE.iter().flat_map(|answer| ["-d", answer]).collect();
+    let otherwise = otherwise();
+    let otherwise: Vec<&str> = otherwise.iter().flat_map(|answer| ["-d", answer]).collect();
 
     for answers in [&[], otherwise.as_slice()] {
         let new = folder();
@@ -391,13 +403,14 @@ fn copied(name: &str) -> bool {
 #[test]
 fn nothing_is_left_to_be_rendered() {
     let text = "no braces";
-    for answers in [
-        vec![("provider", text), ("description", text)],
-        OTHERWISE
-            .iter()
-            .filter_map(|answer| answer.split_once('='))
-            .collect(),
-    ] {
+    let otherwise = otherwise();
+    let mut others: Vec<(&str, &str)> = otherwise
+        .iter()
+        .filter_map(|answer| answer.split_once('='))
+        .collect();
+    // It has braces.
+    others.retain(|(option, _)| *option != "provider");
+    for answers in [vec![("provider", text), ("description", text)], others] {
         let (_place, project) = emit(&answers);
         for (name, bytes) in tree(&project) {
             // GitHub's own expressions have the same braces; the linters know whether they are right.
@@ -495,16 +508,16 @@ fn what_comes_next_is_said() {
         "{said}"
     );
     assert!(
-        lines[1].starts_with("That altitude is a draft for your own machines."),
+        lines[1].starts_with("That altitude is a draft for test machines."),
         "{said}"
     );
     assert_eq!(
         lines[2],
-        "With these answers neither fltmc unload nor sc stop unloads the driver: only a restart removes it."
+        "With these answers neither fltmc unload nor sc stop unloads the driver. Only a restart removes it."
     );
     assert!(
         lines[3].starts_with(&format!(
-            "Next, on Windows with the WDK: cd {}, then cargo wdk build.",
+            "The project is in {}. On Windows, cargo wdk build builds it",
             project.display()
         )),
         "{said}"
@@ -512,7 +525,7 @@ fn what_comes_next_is_said() {
     assert_eq!(
         lines[4],
         format!(
-            "Or here, without Windows: cargo xtask build {} --release",
+            "Build it here: cargo xtask build {} --release",
             project.display()
         )
     );
@@ -540,7 +553,7 @@ fn only_a_restart_removes_a_driver_that_nothing_unloads() {
         );
         assert!(output.status.success());
         assert_eq!(
-            said(&output).contains("only a restart removes it"),
+            said(&output).contains("Only a restart removes it"),
             restart_only,
             "{define:?}"
         );

@@ -1,4 +1,4 @@
-//! Nasty answers: a smaller number than `cargo xtask matrix --hostile` tries, and proof that they would find a fault.
+//! Hostile answers: fewer than `cargo xtask matrix --hostile` tries, and a test that they find faults.
 
 use std::{fs, process::Command, thread};
 
@@ -8,15 +8,15 @@ use xtask::{
     openwdk::toolchain::Llvm,
 };
 
-/// Always the same ones: a test that fails must fail again.
+/// Fixed, so that a failure can be reproduced.
 const SEED: u64 = 20_000;
 
 #[test]
-fn nasty_answers_are_refused_or_give_what_they_claim() {
+fn hostile_answers_are_refused_or_emitted_correctly() {
     let outcome = try_cases(SEED, 2_000, 80).unwrap();
     assert!(outcome.failures.is_empty(), "{outcome}");
     assert_eq!(outcome.emitted, 25);
-    // Of both there must be enough.
+    // Enough answers are accepted, and enough are refused.
     assert!(outcome.accepted > 800, "{outcome}");
     let refused: usize = outcome.refused.values().sum();
     assert!(refused > 400 && outcome.refused.len() >= 15, "{outcome}");
@@ -34,11 +34,11 @@ fn a_seed_gives_the_same_answers_again() {
     assert_ne!(one(1), one(2));
 }
 
-/// The file, what is taken out of it, what is put there, and how it is found. Cases from the last number on find it
-/// soon; that is only to save time.
+/// A file, the text to replace, the replacement, a part of the message that reports the fault, and the number of a case
+/// shortly before the first one that finds the fault. The number only saves time.
 type Fault = (&'static str, &'static str, &'static str, &'static str, u64);
 
-/// Faults that somebody could make in an afternoon.
+/// Plausible faults of the template.
 const FAULTS: [Fault; 24] = [
     (
         "hooks/escape.rhai",
@@ -175,7 +175,7 @@ const FAULTS: [Fault; 24] = [
 ];
 
 #[test]
-fn a_template_that_breaks_is_found_and_the_seed_finds_it_again() {
+fn a_fault_of_the_template_is_found_and_its_seed_finds_it_again() {
     let (one, other) = FAULTS.split_at(FAULTS.len() / 2);
     thread::scope(|scope| {
         for faults in [one, other] {
@@ -198,7 +198,7 @@ fn found((file, from, to, said, near): &Fault) {
     println!("{file} without {from}: case {}", case.seed - SEED);
 }
 
-/// A build script's part that compiles nothing: the rest of it is the emitted one.
+/// Replaces `embed_resource` with a module that compiles nothing; the rest of the build script is the emitted one.
 const MAIN: &str = r#"
 mod embed_resource {
     pub const NONE: () = ();
@@ -218,9 +218,9 @@ fn main() {
 }
 "#;
 
-/// From the answers through Cargo's variables, the emitted build script and llvm-rc.
+/// Tests the path of the answers: Cargo's environment variables, the emitted build script, llvm-rc.
 #[test]
-fn the_version_resource_holds_what_was_answered() {
+fn the_version_resource_has_the_answers() {
     let options = xtask::commands::options::declared().unwrap();
     let description = options.iter().find(|it| it.name == "description").unwrap();
     let Kind::Text { shape, .. } = &description.kind else {
@@ -286,7 +286,7 @@ fn the_version_resource_holds_what_was_answered() {
     }
 }
 
-/// The values of a key: it ends with a zero, then there may be another one, and the value ends with one.
+/// The values of a key. The key ends with a zero, padding with zeros can follow, and the value ends with a zero.
 fn values(words: &[u16], key: &str) -> Vec<String> {
     let key: Vec<u16> = key.encode_utf16().chain([0]).collect();
     let starts = words.windows(key.len()).enumerate();

@@ -1,4 +1,4 @@
-//! The INF of an emitted project, by the rules that a program can check and by Wine's own INF engine.
+//! The INFs of emitted projects, checked by the rules of `cargo xtask inf`, by Wine's INF engine and by `InfVerif`.
 
 mod emitting;
 
@@ -65,7 +65,7 @@ fn installed(inx: &str, layout: Layout) -> Registry {
     installed::registry(&Inf::read(inx), layout.section()).unwrap()
 }
 
-/// A value, wherever it is.
+/// The only value with this name, in any key.
 fn value<'a>(registry: &'a Registry, name: &str) -> &'a Value {
     let mut found = registry.iter().filter(|((_, it), _)| it == name);
     let (_, value) = found.next().unwrap_or_else(|| panic!("there is no {name}"));
@@ -74,7 +74,7 @@ fn value<'a>(registry: &'a Registry, name: &str) -> &'a Value {
 }
 
 #[test]
-fn groups_classes_and_altitudes_belong_together() {
+fn groups_classes_and_altitudes_match() {
     let options = xtask::commands::options::declared().unwrap();
     let option = options
         .into_iter()
@@ -122,7 +122,7 @@ fn groups_classes_and_altitudes_belong_together() {
     }
 }
 
-/// The hook's own function, on many names.
+/// Calls the hook's function with many names.
 #[test]
 fn draft_altitudes_do_not_collide() {
     let script = fs::read_to_string(xtask::repository().join("hooks/altitude.rhai")).unwrap();
@@ -162,7 +162,7 @@ fn draft_altitudes_do_not_collide() {
             fraction.bytes().all(|byte| byte.is_ascii_digit()) && !fraction.ends_with('0'),
             "{draft}"
         );
-        assert!(drafts.insert(draft), "the draft of {name} is another's too");
+        assert!(drafts.insert(draft), "the draft of {name} is not unique");
     }
     assert_eq!(drafts.len(), names.len());
 }
@@ -200,10 +200,10 @@ fn a_draft_depends_on_the_name_alone() {
     );
 }
 
-/// The matrix tries every choice; free text has no variants there.
+/// The matrix covers every choice, but has no variants of free text.
 #[test]
 fn free_text_arrives_unchanged() {
-    // The longest there is, each character escaped: an INF token has at most 511 characters.
+    // The longest texts, with every character escaped: an INF token has at most 511 characters.
     let longest = ["\"".repeat(255), "%".repeat(255)];
     let longest = longest.iter().map(String::as_str);
     for text in HOSTILE_TEXTS.into_iter().chain(longest) {
@@ -218,7 +218,8 @@ fn free_text_arrives_unchanged() {
     }
 }
 
-/// An offloaded copy is a pair of file-system controls: who filters reads or writes and not those does not see it.
+/// An offloaded copy is a pair of file-system controls. A filter of reads or writes that does not filter these controls
+/// does not see it.
 #[test]
 fn features_follow_from_the_operations() {
     for (operations, features) in [
@@ -238,7 +239,7 @@ fn features_follow_from_the_operations() {
 }
 
 #[test]
-fn it_is_ascii_with_the_line_ends_of_windows() {
+fn the_inx_is_ascii_with_the_line_ends_of_windows() {
     for answers in [
         vec![],
         vec![
@@ -266,7 +267,7 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
         error.to_string(),
         "the INF: line 1 does not end with carriage return and line feed"
     );
-    // Anybody's INF may end its lines so, but all of them.
+    // An INF of another project can have these line ends, if all its lines do.
     assert!(
         inf::findings(&unix, &borrowed(&answers))
             .unwrap()
@@ -285,7 +286,7 @@ fn it_is_ascii_with_the_line_ends_of_windows() {
 }
 
 #[test]
-fn an_answer_that_is_missing_is_named() {
+fn a_missing_answer_is_named() {
     let mut answers = complete(&[]);
     answers.remove("start_type");
     let error = inf::check(&inx(&[]), &borrowed(&answers)).unwrap_err();
@@ -298,7 +299,7 @@ fn an_answer_that_is_missing_is_named() {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    /// The version of `InfVerif` that was tried.
+    /// The version of `InfVerif` that reported the codes in `seen`.
     infverif: String,
     inf: Vec<Broken>,
 }
@@ -308,11 +309,11 @@ struct Table {
 #[serde(deny_unknown_fields)]
 struct Broken {
     name: String,
-    /// The rule that finds it.
+    /// The rule that finds the fault.
     rule: String,
     /// The code of `InfVerif` that the finding has.
     code: Option<u16>,
-    /// The codes that `InfVerif` reports; `None` where it was not tried.
+    /// The codes that `InfVerif` reports, or `None` if it was not run.
     seen: Option<BTreeSet<u16>>,
     #[serde(default)]
     answers: BTreeMap<String, String>,
@@ -338,7 +339,7 @@ impl Table {
         toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
     }
 
-    /// Each with the INX that is broken.
+    /// Each entry with its broken INX.
     fn broken(&self) -> Vec<(&Broken, String)> {
         let mut good = BTreeMap::new();
         let mut all = vec![];
@@ -357,7 +358,7 @@ impl Broken {
         for edit in &self.edit {
             let [find, replace] =
                 [&edit.find, &edit.replace].map(|text| text.replace('\n', "\r\n"));
-            assert!(text.contains(&find), "{}: nowhere: {find:?}", self.name);
+            assert!(text.contains(&find), "{}: not found: {find:?}", self.name);
             text = text.replace(&find, &replace.repeat(edit.times));
         }
         text
@@ -369,11 +370,11 @@ impl Broken {
 }
 
 #[test]
-fn what_is_broken_is_found_by_its_rule_and_no_other() {
+fn each_broken_inf_is_found_only_by_its_rule() {
     let table = Table::read();
     assert_eq!(table.infverif, inf::INFVERIF);
     let names: BTreeSet<_> = table.inf.iter().map(|broken| &broken.name).collect();
-    assert_eq!(names.len(), table.inf.len(), "two of them have one name");
+    assert_eq!(names.len(), table.inf.len(), "two INFs have the same name");
 
     let mut tried = BTreeSet::new();
     let mut wrong = String::new();
@@ -386,7 +387,7 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
             let found: Vec<_> = findings.iter().map(ToString::to_string).collect();
             let _ = writeln!(
                 wrong,
-                "{}: to be found by {} {:?}, found:\n    {}",
+                "{}: expected {} {:?}, found:\n    {}",
                 broken.name,
                 broken.rule,
                 broken.code,
@@ -394,7 +395,7 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
             );
         }
         for finding in findings {
-            // A line of the file, where the rule is one of the file's.
+            // The line, if the finding has one, is in the file.
             let lines = text.lines().count();
             assert!(finding.line.is_none_or(|line| (1..=lines).contains(&line)));
             let is_right = match finding.code {
@@ -416,7 +417,8 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 
-    // Every rule has one, and every code of a rule, seen or documented. What testbench.toml promises has its own test.
+    // Every rule has an entry, and so has every code of a rule, seen or documented. The rules that compare an INF with
+    // testbench.toml have their own test.
     for rule in inf::all_rules() {
         let is_promised = inf::promises::RULES
             .iter()
@@ -442,7 +444,7 @@ fn what_is_broken_is_found_by_its_rule_and_no_other() {
     assert_eq!(rules.len(), unique.len(), "two rules have one name");
 }
 
-/// Answers that make different INFs: the defaults, each option alone, everything on, everything off, and free text.
+/// Answers that emit different INFs: the defaults, each option alone, everything on, everything off, and free text.
 fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
     let options = xtask::commands::options::declared().unwrap();
     let axes: Vec<_> = options.iter().map(Axis::of).collect();
@@ -462,7 +464,7 @@ fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
     let mut kinds = Vec::new();
     for mut answers in all {
         answers.insert("project-name".to_owned(), "my-filter".to_owned());
-        // cargo-generate takes the name otherwise.
+        // The name is not given as an answer.
         let given: Vec<_> = borrowed(&answers)
             .into_iter()
             .filter(|(option, _)| *option != "project-name")
@@ -475,10 +477,10 @@ fn kinds() -> Vec<(String, BTreeMap<String, String>)> {
     kinds
 }
 
-/// Wine's INF engine takes the file in its own way and installs it into a registry of its own: each kind of INF in
-/// each layout, and all that is there then is compared.
+/// Wine's INF engine installs each kind of INF in each layout, and the test compares all registry values of the service
+/// with the expected ones.
 #[test]
-fn wine_installs_each_kind_as_the_answers_call_for() {
+fn wine_installs_what_the_answers_require() {
     let kinds = kinds();
     assert!(kinds.len() > 30, "{} kinds", kinds.len());
     let wine = Wine::version();
@@ -507,17 +509,17 @@ fn wine_installs_each_kind_as_the_answers_call_for() {
         let exports = exports.as_ref().unwrap();
         for layout in Layout::ALL {
             let exported = |step: &str| exported(&exports[&export_name(layout, step)], "my_filter");
-            // An altitude that is a draft is in the INF alone.
+            // The answers do not contain a draft altitude, so the altitude is read from the INF.
             let planned = installed(inx, layout);
             let Value::Text(altitude) = value(&planned, "Altitude") else {
-                panic!("the altitude is no text")
+                panic!("the altitude is not text")
             };
             let expected = answers::registry(&borrowed(answers), layout, altitude).unwrap();
             let mut differences =
                 answers::differences(&as_wine_has_it(expected), &exported("installed"));
             let left: Vec<_> = exported("gone").into_keys().collect();
             if !left.is_empty() {
-                differences.push(format!("{left:?} stays"));
+                differences.push(format!("{left:?} is left after the uninstallation"));
             }
             for difference in differences {
                 let mut given = answers.clone();
@@ -557,7 +559,7 @@ fn install_in_wine(kinds: &[&str]) -> Vec<Exports> {
         fs::write(place.join("my_filter.sys"), "").unwrap();
         let inf = path(&format!("{number}/my_filter.inf"));
         for layout in Layout::ALL {
-            // Of its own, Wine takes the section without a version.
+            // By default, Wine uses the section without a version.
             let install = match layout {
                 Layout::Parameters => "DefaultInstall.NTamd64.10.0...25952",
                 Layout::Downlevel => "DefaultInstall",
@@ -598,8 +600,9 @@ fn utf16(file: &Path) -> String {
     char::decode_utf16(units).map(Result::unwrap).collect()
 }
 
-/// In what Wine 8 is not Windows: the driver store is a folder that it does not know, it expands the path to the
-/// driver at once, writes neither dependencies nor event sources, and gives a driver what a program's service has.
+/// Changes the expected values where Wine 8 differs from Windows: Wine does not know the folder of the driver store,
+/// expands the path to the driver, writes neither dependencies nor event sources, and writes values for a driver that
+/// Windows writes only for the service of a program.
 fn as_wine_has_it(mut registry: Registry) -> Registry {
     registry.retain(|(key, name), _| !key.starts_with("EventLog") && name != "DependOnService");
     for (name, value) in [
@@ -615,7 +618,7 @@ fn as_wine_has_it(mut registry: Registry) -> Registry {
     registry
 }
 
-/// What `reg export` wrote of all services, as far as a key has `part` in its name.
+/// The keys with `part` in their names, from the output of `reg export` for all services.
 fn exported(text: &str, part: &str) -> Registry {
     let unescaped = |text: &str| text.replace("\\\"", "\"").replace(r"\\", r"\");
     let mut registry = Registry::new();
@@ -650,7 +653,7 @@ fn exported(text: &str, part: &str) -> Registry {
     registry
 }
 
-/// A smoke test: Wine's filter manager is a stub, where registering and starting always succeed.
+/// A smoke test: Wine's filter manager is a stub in which registering and starting always succeed.
 #[test]
 fn wine_starts_the_installed_driver() {
     let wine = Wine::new();
@@ -664,7 +667,7 @@ fn wine_starts_the_installed_driver() {
         "DefaultInstall",
         "132",
     ];
-    // What is no driver does not start.
+    // A file that is not a driver does not start.
     let built = driver::build(&project, Profile::Release, Arch::Amd64).unwrap();
     for (bytes, state) in [
         (b"no driver".to_vec(), "STOPPED"),
@@ -682,7 +685,7 @@ fn wine_starts_the_installed_driver() {
     }
 }
 
-/// What stampinf does, for x64.
+/// The INF that stampinf creates from an INX, for x64.
 fn stamped(inx: &str) -> String {
     stamped_for(inx, "amd64")
 }
@@ -692,8 +695,8 @@ fn stamped_for(inx: &str, architecture: &str) -> String {
         .replace("DriverVer   =\r\n", "DriverVer   = 11/20/2026,1.0.0.0\r\n")
 }
 
-/// Microsoft's program, where the environment variable INFVERIF names one: an `.exe`, which runs under Wine elsewhere
-/// than on Windows, or a program of one's own that starts it.
+/// The `InfVerif` that the environment variable INFVERIF names: an `.exe`, which runs under Wine on other systems than
+/// Windows, or a program that starts it.
 struct InfVerif {
     program: PathBuf,
     wine: Option<Wine>,
@@ -703,11 +706,11 @@ struct InfVerif {
 type Job = (String, &'static [&'static str]);
 
 impl InfVerif {
-    /// The modes, and what is given with them: a Windows Driver's rules are for the systems that the first install
-    /// section is for.
+    /// The modes, with their arguments. The rules for Windows Drivers (`/w`) apply to the systems of the first install
+    /// section.
     const MODES: [&'static [&'static str]; 4] =
         [&["/u"], &["/h"], &["/k"], &["/w", "/wbuild", "10.0.25952"]];
-    /// The mode for a file that stampinf has still to go through.
+    /// The mode for a file that stampinf has not processed.
     const MODE_OF_INX: &'static [&'static str] = &["/stampinf", "/h"];
 
     fn named() -> Option<Self> {
@@ -727,7 +730,7 @@ impl InfVerif {
         })
     }
 
-    /// All that it says of each.
+    /// Runs `InfVerif` on each job and returns what it prints.
     fn says(&self, jobs: &[Job]) -> Vec<String> {
         let place = folder();
         let file = |number: usize, name: &str| place.path().join(number.to_string()).join(name);
@@ -736,7 +739,7 @@ impl InfVerif {
             fs::write(file(number, "my_filter.inf"), inf).unwrap();
         }
         if let Some(wine) = &self.wine {
-            // One program there that starts all: to start each from here takes far longer.
+            // One batch file runs all jobs: to start Wine for each job takes far longer.
             let mut script = String::from("@echo off\r\n");
             for (number, (_, mode)) in jobs.iter().enumerate() {
                 let _ = write!(
@@ -768,7 +771,7 @@ impl InfVerif {
     }
 }
 
-/// The codes in what `InfVerif` says: `ERROR(1421) in ...`, `warning 1324: ...`.
+/// The codes in the output of `InfVerif`: `ERROR(1421) in ...`, `warning 1324: ...`.
 fn codes(said: &str) -> BTreeSet<u16> {
     let pattern = regex::Regex::new(r"(?i)\b(?:error|warning)\s*\(?([12]\d{3})\b").unwrap();
     let found = pattern.captures_iter(said);
@@ -785,10 +788,9 @@ fn the_codes_of_infverif_are_read() {
     assert!(codes("INF is VALID").is_empty());
 }
 
-/// Of the kinds of INF that there are, `InfVerif` reports nothing; of those that are broken, the codes that are called
-/// seen, and no other.
+/// `InfVerif` reports nothing for the emitted INFs. For the broken ones, it reports the codes in `seen` and no other.
 #[test]
-fn infverif_says_what_was_seen() {
+fn infverif_reports_the_codes_that_were_seen() {
     const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
     let table = Table::read();
     let broken = table.broken();
@@ -817,7 +819,7 @@ fn infverif_says_what_was_seen() {
     let mut wrong = String::new();
     let per_kind = ARCHITECTURES.len() * InfVerif::MODES.len();
     for (number, said) in infverif.says(&good).iter().enumerate() {
-        // It must have said something.
+        // The output is empty if InfVerif did not run.
         if said.trim().is_empty() || !codes(said).is_empty() {
             let (answers, mode) = (&kinds[number / per_kind].1, good[number].1);
             let _ = writeln!(wrong, "{answers:?}, {mode:?}: {said}");
@@ -830,7 +832,7 @@ fn infverif_says_what_was_seen() {
         let name = &broken.name;
         match &broken.seen {
             Some(seen) if *seen != found => {
-                let _ = writeln!(wrong, "{name}: reports {found:?}, and {seen:?} were seen");
+                let _ = writeln!(wrong, "{name}: reports {found:?}, but {seen:?} were seen");
             }
             Some(_) => {}
             None => eprintln!("{name}: not yet tried, reports {found:?}"),
@@ -846,7 +848,7 @@ fn infverif_says_what_was_seen() {
 
 const SERVICES: &str = r"HKLM\System\CurrentControlSet\Services";
 
-/// The registry's word on the service, as soon as it is as `settled` says, or after a time.
+/// Queries the registry key of the service until `settled` accepts the output, for one minute at most.
 fn query(wine: &Wine, settled: impl Fn(&str) -> bool) -> String {
     let start = Instant::now();
     let key = format!(r"{SERVICES}\my_filter");

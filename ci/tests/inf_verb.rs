@@ -21,7 +21,7 @@ fn xtask<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
         .unwrap()
 }
 
-/// The verb on a file, without a testbench.toml.
+/// Runs `cargo xtask inf` on a file, without a testbench.toml.
 fn judged(file: &Path) -> Output {
     xtask(&[
         OsStr::new("inf"),
@@ -30,7 +30,7 @@ fn judged(file: &Path) -> Output {
     ])
 }
 
-/// What the verb prints as JSON, and how it ends.
+/// Runs `cargo xtask inf` and returns its JSON output and its exit status.
 fn verdict(arguments: &[&OsStr]) -> (Value, i32) {
     let output = xtask(&[&[OsStr::new("inf"), OsStr::new("--json")], arguments].concat());
     let json = serde_json::from_slice(&output.stdout)
@@ -38,7 +38,7 @@ fn verdict(arguments: &[&OsStr]) -> (Value, i32) {
     (json, output.status.code().unwrap())
 }
 
-/// The rules and lines of the findings or of the advice.
+/// The rules and lines of the findings or of the advice, which `list` names.
 fn found(verdict: &Value, list: &str) -> Vec<(String, u64)> {
     let findings = verdict[list].as_array().unwrap().iter();
     let found = findings.map(|finding| {
@@ -48,18 +48,18 @@ fn found(verdict: &Value, list: &str) -> Vec<(String, u64)> {
     found.collect()
 }
 
-/// The lines that a text stands on, from 1.
+/// The numbers of the lines that contain `part`, from 1.
 fn lines(text: &str, part: &str) -> Vec<u64> {
     let lines = (1..).zip(text.lines());
     let found: Vec<_> = lines
         .filter(|(_, line)| line.contains(part))
         .map(|(number, _)| number)
         .collect();
-    assert!(!found.is_empty(), "nowhere: {part}");
+    assert!(!found.is_empty(), "not found: {part}");
     found
 }
 
-/// The verb on a text, as a file of a name.
+/// Runs `cargo xtask inf` on a file with this text.
 fn of_text(text: &str) -> (Value, i32) {
     of_bytes(text.as_bytes())
 }
@@ -85,17 +85,17 @@ fn an_emitted_inx_has_no_findings_and_no_advice() {
     assert_eq!(status, 0, "{verdict:#}");
     assert!(found(&verdict, "findings").is_empty(), "{verdict:#}");
     assert!(found(&verdict, "advice").is_empty(), "{verdict:#}");
-    // It was compared with what the project's testbench.toml says.
+    // The INX was compared with the project's testbench.toml.
     let answers = verdict["answers"].as_str().unwrap();
     assert!(answers.ends_with("testbench.toml"), "{answers}");
 }
 
-/// The INX with the entries of the instances for later systems in another section.
+/// The INX, with the instance entries for later systems moved to another section.
 fn with_instances_in(heading: &str, inx: &str) -> String {
     let is_moved = |line: &str| line.starts_with(r#"HKR,"Parameters\Instances"#);
     let (moved, kept): (Vec<_>, Vec<_>) = inx.split("\r\n").partition(|line| is_moved(line));
     let entries = format!("{heading}\r\n{}", moved.join("\r\n"));
-    // Comments keep the later lines where they are.
+    // Comments replace the moved lines, so that the numbers of later lines do not change.
     let kept = kept.join("\r\n").replace(
         "\r\n; Windows 10 version",
         "\r\n;\r\n;\r\n;\r\n; Windows 10 version",
@@ -127,7 +127,7 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
     let [of_event_source, of_event_log] = ["[EventLog.Registry]", "[Driver.EventLog]"]
         .map(|heading| with_instances_in(heading, &good));
 
-    // Each: the INX, the line of the finding of `instances`, and the line of the group that is changed.
+    // Each case: the INX, the line of the finding of `instances`, and the line of the group that is changed.
     for (moved, line, which) in [
         (
             good.replace(r#"HKR,"Parameters\Instances"#, r#"HKR,"Instances"#),
@@ -144,13 +144,13 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
             earlier_list,
             later,
         ),
-        // The list of values is named by the install section, and no longer by the service.
+        // The install section names the registry section, and the service no longer does.
         (
             of_install.clone(),
             lines(&of_install, default)[0],
             lines(&of_install, group)[1],
         ),
-        // The entries lie in the list of the event source, and in a section that has no such entries.
+        // The entries are in the registry section of the event source, and in a section that cannot have such entries.
         (
             of_event_source.clone(),
             lines(&of_event_source, default)[1],
@@ -187,7 +187,7 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
             assert!(known.contains(&rule.as_str()), "{verdict:#}");
         }
 
-        // For people: the file and the line, the rule, the sentence.
+        // The text output has the file and the line, the rule, and the sentence.
         let output = xtask(&[OsStr::new("inf"), file.as_os_str()]);
         assert_eq!(output.status.code(), Some(1));
         let said = said(&output);
@@ -205,7 +205,7 @@ fn moved_instances_and_another_group_are_found_with_their_lines() {
 }
 
 #[test]
-fn a_code_is_called_seen_or_documented() {
+fn a_code_is_reported_as_seen_or_documented() {
     let (_place, project) = emit(&[]);
     let file = project.join("my_filter.inx");
     let text = read(&project, "my_filter.inx")
@@ -232,7 +232,7 @@ fn a_code_is_called_seen_or_documented() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What testbench.toml promises
+// Comparison with testbench.toml
 
 #[test]
 fn an_inf_is_compared_with_testbench_toml() {
@@ -289,7 +289,7 @@ fn an_inf_is_compared_with_testbench_toml() {
         assert_eq!(lines, expected, "{verdict:#}");
     }
 
-    // The other way round: a driver that logs errors has an event source.
+    // Conversely, a driver that logs errors has an event source.
     let (_place, project) = emit(&[("error_log", "debugger")]);
     let answers = project.join("testbench.toml");
     let text = read(&project, "testbench.toml").replace("debugger", "event-log");
@@ -300,15 +300,15 @@ fn an_inf_is_compared_with_testbench_toml() {
     let findings = found(&verdict, "findings");
     assert_eq!(findings.len(), 2, "{verdict:#}");
     assert_eq!(findings[0].0, "expected-error-log");
-    // By the rules alone, nothing is wrong with it.
+    // Without testbench.toml, there are no findings.
     assert_eq!(judged(&inx).status.code(), Some(0));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // An INF of another project
 
-/// An INF as Microsoft's samples are built: tabs, comments, whatever case, entries that go on in the next line, strings
-/// for everything, several instances, a folder of its own for earlier systems, and a program beside the driver.
+/// An INF in the style of Microsoft's samples: tabs, comments, mixed case, entries that continue on the next line,
+/// string tokens, several instances, another destination for earlier systems, and a program besides the driver.
 const FOREIGN: &str = r#"; a filter that somebody else wrote
 [version]
 signature	= "$Windows NT$"
@@ -470,14 +470,14 @@ fn an_inf_of_another_project_has_no_findings() {
         let (verdict, status) = of_bytes(&reader::encode(&text, encoding));
         assert_eq!(status, 0, "{encoding:?}: {verdict:#}");
         assert!(verdict["answers"].is_null());
-        // The files for earlier systems are not in the driver store, which is advice.
+        // The files for earlier systems are not copied to the driver store, which is advice and not a finding.
         let advice = found(&verdict, "advice");
         let line = lines(&text, "WatcherDownlevel.CopyFiles\t=")[0];
         assert_eq!(advice, [("driver-store".to_owned(), line)], "{verdict:#}");
     }
 }
 
-/// Groups of which no class is documented have their ranges, too.
+/// Groups without a documented class have altitude ranges, too.
 #[test]
 fn altitudes_are_judged_in_groups_without_a_class() {
     let of = |group: &str, altitude: &str| {
@@ -519,8 +519,8 @@ fn altitudes_are_judged_in_groups_without_a_class() {
     );
 }
 
-/// "Creating an INF File for a Minifilter Driver" has one section, for all systems, with the instances below Parameters.
-/// Drivers from before have one with the instances beside it.
+/// "Creating an INF File for a Minifilter Driver" has one install section for all systems, with the instances below
+/// Parameters. Older drivers have one section with the instances in the key of the service.
 #[test]
 fn one_section_may_have_either_layout() {
     let [later, earlier] = [
@@ -537,7 +537,7 @@ fn one_section_may_have_either_layout() {
     for text in [&below, &beside] {
         let (verdict, _) = of_text(text);
         let findings = found(&verdict, "findings");
-        // What the other section used is used by nobody now.
+        // The sections that the removed install section named are unused.
         assert!(
             findings.iter().all(|(rule, _)| rule == "sections-used"),
             "{verdict:#}"
@@ -547,7 +547,7 @@ fn one_section_may_have_either_layout() {
             advice.iter().any(|(rule, _)| rule == "layouts"),
             "{verdict:#}"
         );
-        // In neither place is another matter.
+        // Instances in any other key are a finding.
         let moved = text.replace("Instances\"", "Elsewhere\"");
         let (verdict, status) = of_text(&moved);
         assert_eq!(status, 1);
@@ -559,7 +559,7 @@ fn one_section_may_have_either_layout() {
     }
 }
 
-/// stampinf fills in the version, also of an INX that is for one architecture.
+/// stampinf fills in the version, also in an INX for one architecture.
 #[test]
 fn an_inx_may_leave_its_version_to_stampinf() {
     let text = FOREIGN.replace("06/16/2025,1.0.0.0", "");
@@ -573,9 +573,9 @@ fn an_inx_may_leave_its_version_to_stampinf() {
 }
 
 #[test]
-fn a_breach_in_an_inf_of_another_project_has_its_line() {
+fn a_finding_in_an_inf_of_another_project_has_its_line() {
     for (from, to, rule, part) in [
-        // Of two, the second.
+        // Of two entries that do not match, the finding has the line of the second.
         (
             "Class\t\t= \"ContentScreener\"",
             "Class = \"AntiVirus\"",
@@ -662,7 +662,7 @@ fn a_breach_in_an_inf_of_another_project_has_its_line() {
 
 /// A line that cannot be read does not hide the findings in other lines.
 #[test]
-fn all_that_is_wrong_is_found_at_once() {
+fn all_findings_are_reported_at_once() {
     let text = FOREIGN
         .replace("[SourceDisksNames]", "[SourceDisksNames")
         .replace("%ProviderString%", "100% Contoso")
@@ -684,10 +684,10 @@ fn all_that_is_wrong_is_found_at_once() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is no INF
+// Files that are not an INF
 
 #[test]
-fn what_is_no_inf_is_refused_in_a_sentence() {
+fn a_file_that_is_not_an_inf_is_refused_in_a_sentence() {
     let place = folder();
     let path = |name: &str| place.path().join(name);
     let files: [(&str, &[u8], &str); 6] = [
@@ -751,7 +751,7 @@ fn what_is_no_inf_is_refused_in_a_sentence() {
     assert!(said.contains("missing.toml cannot be read"), "{said}");
 }
 
-/// A file may have any bytes: it is judged or refused, and control characters in it are escaped for the terminal.
+/// A file with any bytes is judged or refused, and control characters are escaped for the terminal.
 #[test]
 fn damaged_files_are_judged_or_refused() {
     let mut random = fastrand::Rng::with_seed(1);
@@ -844,7 +844,7 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(names(&packages), ["my-filter-0.1.0-amd64-release"]);
 
-    // An INX in UTF-16 makes an INF in UTF-16.
+    // An INX in UTF-16 gives an INF in UTF-16.
     fs::write(&inx, reader::encode(&good, Encoding::Utf16)).unwrap();
     let (output, _) = packaged(&project);
     assert!(output.status.success(), "{}", said(&output));
@@ -884,11 +884,11 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
     ] {
         assert!(said.contains(&sentence), "{sentence}\n{said}");
     }
-    // The package of the earlier build is gone, too: it is not the result of this one.
+    // The package of the earlier build is deleted, because it is not the result of this one.
     assert!(names(&packages).is_empty(), "{:?}", names(&packages));
 }
 
-/// The sentence that refuses a version, the same wherever one is refused.
+/// The sentence that refuses a version. It is the same in all places.
 fn refusal(number: &str, version: &str) -> String {
     format!(
         "{number} in the version {version} is too large: each number of a driver's version must be below 65535"
@@ -897,7 +897,7 @@ fn refusal(number: &str, version: &str) -> String {
 
 #[test]
 fn numbers_of_a_version_are_below_65535() {
-    // In any INF.
+    // In an INF of another project.
     let with =
         |version: &str| of_text(&FOREIGN.replace("2025,1.0.0.0", &format!("2025,{version}")));
     for version in ["0.0.0.1", "65534.65534.65534.65534"] {
@@ -918,7 +918,7 @@ fn numbers_of_a_version_are_below_65535() {
     }
     assert_eq!(with("0.0.0.0").1, 1);
 
-    // In a build: its resource compiler would take the lower half of a number.
+    // In a build: the resource compiler would use only the lower 16 bits of a number.
     let (_place, project) = emit(&[]);
     for (number, version) in [("65535", "1.2.65535"), ("65536", "65536.0.0-rc.1")] {
         with_version(&project, version);
@@ -938,7 +938,7 @@ fn numbers_of_a_version_are_below_65535() {
     );
     assert!(inf.contains(",1.65534.3.0\r\n"), "{inf}");
 
-    // A build script that the author changed lets it pass: the package does not.
+    // If a changed build script accepts the version, the package is still refused.
     let script = read(&project, "build/resources.rs")
         .replace("number.parse::<u64>()? >= 65535", "false")
         .replace("numbers.push(number)", "numbers.push(\"1\".to_owned())");
@@ -959,7 +959,7 @@ fn numbers_of_a_version_are_below_65535() {
     }
 }
 
-/// The emitted script, with a cargo-wdk that makes nothing but an INF with the version it is given.
+/// Runs the emitted script with a stub of cargo-wdk that only writes an INF with the given version.
 #[cfg(unix)]
 #[test]
 fn the_script_refuses_the_same_versions() {

@@ -1,4 +1,4 @@
-//! The matrix derives itself: what is declared is tried.
+//! The matrix is derived from the declared options.
 
 use std::{collections::BTreeSet, fs};
 
@@ -11,7 +11,7 @@ use xtask::{
 };
 
 #[test]
-fn an_option_that_was_just_declared_is_in_the_matrix() {
+fn a_new_option_is_in_the_matrix() {
     let declared = fs::read_to_string(xtask::repository().join("cargo-generate.toml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cargo-generate.toml");
@@ -32,7 +32,7 @@ fn an_option_that_was_just_declared_is_in_the_matrix() {
             .count()
     };
     assert!(with("true") > 0 && with("false") > 0);
-    // With every answer of every other option.
+    // The new option is combined with every answer of every other option.
     for axis in &axes {
         for value in &axis.values {
             let pair = [
@@ -61,7 +61,7 @@ fn every_combination_answers_every_option() {
     }
 }
 
-/// The snapshot is there for the reader of a change: it must be what is emitted.
+/// The snapshot shows a reviewer what a change emits, so it must match what is emitted.
 #[test]
 fn the_snapshot_is_what_is_emitted() {
     let axes: Vec<_> = options::declared().unwrap().iter().map(Axis::of).collect();
@@ -76,8 +76,8 @@ fn the_snapshot_is_what_is_emitted() {
         .collect();
     assert!(
         drifted.is_empty(),
-        "ci/snapshot has drifted from what is emitted. If the change is meant, run `cargo xtask matrix --snapshot` \
-         and commit what it writes. It differs in:\n{}",
+        "ci/snapshot differs from what is emitted. If the change is intended, run `cargo xtask matrix --snapshot` \
+         and commit the result. These files differ:\n{}",
         drifted.join("\n")
     );
 }

@@ -1,4 +1,4 @@
-//! The open WDK: are drivers built with it laid out and linked as with Microsoft's, and is what cannot be built refused?
+//! The open WDK: its drivers have the layouts and imports of Microsoft's WDK, and what cannot be built is refused.
 
 #[path = "openwdk/metadata.rs"]
 mod metadata;
@@ -47,7 +47,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The errors of clang about a C file that includes the headers of a minifilter, one a line.
+/// The errors of clang for a C file that includes the headers of a minifilter, one on each line.
 fn errors_in(body: &str) -> String {
     errors_of(&format!("#include <fltKernel.h>\n{body}"))
 }
@@ -96,7 +96,7 @@ fn layouts_and_numbers_are_the_documented_ones() {
     assert_eq!(errors_in(&body), "");
 }
 
-/// Assertions in C that a structure is laid out like that.
+/// C assertions of the size and the field offsets of a structure.
 fn layout_is(name: &str, size: u64, fields: &BTreeMap<String, u64>) -> String {
     let mut text = String::new();
     writeln!(
@@ -114,7 +114,7 @@ fn layout_is(name: &str, size: u64, fields: &BTreeMap<String, u64>) -> String {
     text
 }
 
-/// Assertions in C that a structure has some members.
+/// C assertions that a structure has these members.
 fn has_members<'a>(name: &str, members: impl Iterator<Item = &'a String>) -> String {
     members.fold(String::new(), |mut text, member| {
         writeln!(
@@ -127,7 +127,7 @@ fn has_members<'a>(name: &str, members: impl Iterator<Item = &'a String>) -> Str
 }
 
 #[test]
-fn a_wrong_layout_would_be_seen() {
+fn a_wrong_layout_is_detected() {
     let fields = |field: &str, offset| BTreeMap::from([(field.to_owned(), offset)]);
     for (wrong, mistakes) in [
         (layout_is("DEVICE_OBJECT", 328, &fields("Type", 0)), 1),
@@ -142,7 +142,7 @@ fn a_wrong_layout_would_be_seen() {
     }
 }
 
-/// An assertion in C that a function has one of some types.
+/// A C assertion that a function has one of these types.
 fn type_is(function: &str, types: &[String]) -> String {
     let alternatives: Vec<_> = types
         .iter()
@@ -165,7 +165,7 @@ fn functions_have_the_documented_types() {
 }
 
 #[test]
-fn a_wrong_type_would_be_seen() {
+fn a_wrong_type_is_detected() {
     for wrong in [
         "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PCFLT_RELATED_OBJECTS, NTSTATUS, PUNICODE_STRING)",
         "NTSTATUS FLTAPI (PFLT_CALLBACK_DATA, PFLT_RELATED_OBJECTS, NTSTATUS, PCUNICODE_STRING)",
@@ -178,13 +178,13 @@ fn a_wrong_type_would_be_seen() {
     }
 }
 
-/// All functions and callbacks, where the documented types above are a few. The metadata has no `const`, so the headers
-/// are read without it as well.
+/// Compares all functions and callbacks, whereas layouts.toml has a few types. The metadata has no `const`, so the
+/// headers are read without it, too.
 #[test]
 fn functions_have_the_types_of_the_metadata() {
     let metadata = Metadata::read();
     let list = fs::read_to_string(xtask::repository().join("ci/openwdk/lib/fltMgr.txt")).unwrap();
-    // What no page describes is not declared.
+    // The headers do not declare functions that no page describes.
     let described = |name: &str| list.lines().any(|line| line == name);
     let functions: Vec<_> = metadata
         .functions
@@ -199,7 +199,7 @@ fn functions_have_the_types_of_the_metadata() {
         .collect();
     assert!(functions.len() > 260, "{}", functions.len());
     assert!(callbacks.len() > 25, "{}", callbacks.len());
-    // But for the intrinsics, which the compiler knows.
+    // Except the intrinsics, whose types the compiler knows.
     let errors = errors_of(&format!(
         "#include <openwdk.h>\n#include <intrin.h>\n#define const\n#include <fltKernel.h>\n{}{}",
         functions.concat(),
@@ -208,8 +208,8 @@ fn functions_have_the_types_of_the_metadata() {
     assert_eq!(errors, "");
 }
 
-/// Structures of which the metadata lost an alignment or a member that there is on 64 bits alone: the members are
-/// compared by their names, and layouts.toml has their offsets.
+/// Structures for which the metadata lacks an alignment, or a member that exists only on 64-bit Windows. Their members
+/// are compared only by name; layouts.toml has the offsets.
 const MEMBERS_ALONE: [&str; 5] = [
     "DEVICE_OBJECT",
     "ERESOURCE",
@@ -221,7 +221,7 @@ const MEMBERS_ALONE: [&str; 5] = [
 /// Structures that are not compared, and why.
 const NOT_COMPARED: [(&str, &[&str]); 4] = [
     (
-        "the metadata has them as on 32 bits, without their packing or the end that has no length",
+        "the metadata has the 32-bit layout, or lacks the packing or the flexible array member",
         &[
             "KFLOATING_SAVE",
             "MSV1_0_GETUSERINFO_RESPONSE",
@@ -233,11 +233,11 @@ const NOT_COMPARED: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "the metadata gives a member a name of its own",
+        "the metadata has another name for a member",
         &["FSRTL_ADVANCED_FCB_HEADER", "NT_TIB32"],
     ),
     (
-        "mingw-w64's are older: opaque, or parts that no minifilter was seen to use",
+        "mingw-w64 has an older definition: opaque, or of parts that no known minifilter uses",
         &[
             "DISPATCHER_HEADER",
             "KUSER_SHARED_DATA",
@@ -246,7 +246,7 @@ const NOT_COMPARED: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "mingw-w64's are older: for drivers of devices",
+        "mingw-w64 has an older definition: for device drivers",
         &[
             "CM_FULL_RESOURCE_DESCRIPTOR",
             "CM_PARTIAL_RESOURCE_DESCRIPTOR",
@@ -273,7 +273,7 @@ const NOT_COMPARED: [(&str, &[&str]); 4] = [
 #[test]
 fn structures_are_laid_out_as_in_the_metadata() {
     let metadata = Metadata::read();
-    // Which of them the headers have, the compiler knows.
+    // The compiler reports the structures that the headers do not have.
     let names = metadata.names();
     let probe = names.iter().fold(String::new(), |mut text, name| {
         writeln!(text, "typedef {name} *Probe_{name};").unwrap();
@@ -309,7 +309,7 @@ fn numbers_are_those_of_the_metadata() {
         .numbers
         .iter()
         .fold(String::new(), |mut text, (name, value)| {
-            // Codes of operations are bytes, which the metadata has as 16 bits.
+            // Operation codes are bytes; the metadata has 16-bit numbers.
             let width = if name.starts_with("IRP_MJ_") || name.starts_with("FS_FILTER_") {
                 "UCHAR"
             } else {
@@ -322,7 +322,7 @@ fn numbers_are_those_of_the_metadata() {
             .unwrap();
             text
         });
-    // What only the metadata has is no mistake.
+    // Numbers that only the metadata has are not an error.
     let errors = errors_in(&body);
     let (unknown, wrong): (Vec<_>, Vec<_>) = errors
         .lines()
@@ -334,7 +334,7 @@ fn numbers_are_those_of_the_metadata() {
 
 #[test]
 fn every_function_of_the_headers_can_be_linked() {
-    // A pointer to each: none is declared and then not found, and none is in the list and not declared.
+    // A pointer to each function in the list: each is declared, and each can be linked.
     let list = fs::read_to_string(xtask::repository().join("ci/openwdk/lib/fltMgr.txt")).unwrap();
     let names: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
     assert!(names.len() > 250, "{}", names.len());
@@ -350,7 +350,7 @@ fn every_function_of_the_headers_can_be_linked() {
     assert_eq!(imports(&sys)["FLTMGR.SYS"].len(), names.len());
 }
 
-/// What a driver imports, by the image it takes it from.
+/// The functions that a driver imports, by image.
 fn imports(sys: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let bytes = fs::read(sys).unwrap();
     let file = PeFile64::parse(&*bytes).unwrap();
@@ -410,7 +410,7 @@ fn a_minifilter_in_c_is_built() {
 }
 
 #[test]
-fn what_does_not_compile_is_shown() {
+fn compiler_errors_are_shown() {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("broken.c");
     fs::write(
@@ -438,7 +438,7 @@ fn build(project: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ou
         .unwrap()
 }
 
-/// What `xtask build` says of a folder that it refuses.
+/// The message of `xtask build` for a folder that it refuses.
 fn refusal(project: &Path) -> String {
     let output = build(project, &[], &[]);
     assert_eq!(output.status.code(), Some(2));
@@ -471,7 +471,7 @@ fn emit(name: &str, description: &str) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn a_folder_that_is_no_driver_is_refused() {
+fn a_folder_that_is_not_a_driver_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let shown = folder.path().display();
     let missing = folder.path().join("nowhere");
@@ -520,7 +520,7 @@ fn a_folder_that_is_no_driver_is_refused() {
 }
 
 #[test]
-fn a_new_version_of_the_wdk_crates_is_one_sentence() {
+fn an_unknown_version_of_the_wdk_crates_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
         folder.path().join("Cargo.toml"),
@@ -539,7 +539,7 @@ fn a_new_version_of_the_wdk_crates_is_one_sentence() {
     );
 }
 
-/// Whether a driver's version resource says that.
+/// Whether a driver's version resource has this description.
 fn says(sys: &Path, description: &str) -> bool {
     let text: Vec<u8> = description
         .encode_utf16()
@@ -552,8 +552,8 @@ fn says(sys: &Path, description: &str) -> bool {
 }
 
 #[test]
-fn projects_of_one_name_do_not_get_each_others_driver() {
-    // Both are there before either is built: to cargo, whose memory of them is shared, the second looks built already.
+fn projects_with_the_same_name_get_their_own_drivers() {
+    // Both exist before either is built: because they share cargo's build folder, cargo takes the second for built.
     let (_first_folder, first) = emit("one-name", "The first of two");
     let (_second_folder, second) = emit("one-name", "The second of two");
     for (project, description) in [
@@ -575,7 +575,7 @@ fn projects_of_one_name_do_not_get_each_others_driver() {
 }
 
 #[test]
-fn a_project_of_which_cargo_made_nothing_does_not_stop_another_of_its_name() {
+fn a_project_that_cargo_refuses_does_not_affect_another_with_the_same_name() {
     let (_first_folder, first) = emit("early-error", "Refused by cargo");
     let (_second_folder, second) = emit("early-error", "Built");
     let manifest = first.join("Cargo.toml");
@@ -588,7 +588,7 @@ fn a_project_of_which_cargo_made_nothing_does_not_stop_another_of_its_name() {
 }
 
 #[test]
-fn flags_of_the_callers_own_do_not_reach_the_driver() {
+fn rustflags_of_the_caller_are_not_passed_on() {
     let (_folder, project) = emit("own-flags", "Built with flags in the environment");
     let output = build(
         &project,
@@ -606,7 +606,7 @@ fn flags_of_the_callers_own_do_not_reach_the_driver() {
 }
 
 #[test]
-fn a_driver_that_does_not_compile_is_no_driver() {
+fn a_driver_that_does_not_compile_is_an_error() {
     let (_folder, project) = emit("no-driver", "Does not compile");
     let root = project.join("src/lib.rs");
     let text = fs::read_to_string(&root).unwrap();

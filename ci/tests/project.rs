@@ -1,4 +1,4 @@
-//! The emitted project as its owner gets it: formatted, linted, built, and looked into.
+//! Emitted projects: format, lints, and the drivers that they build.
 
 mod emitting;
 
@@ -27,7 +27,7 @@ use xtask::{
     },
 };
 
-/// Every unload policy with and without `sc stop`, and in between the other answers that choose code.
+/// Every unload policy with and without `sc stop`, combined with the other answers that choose code.
 const PROJECTS: &[&[(&str, &str)]] = &[
     &[],
     &[
@@ -69,7 +69,7 @@ const PROJECTS: &[&[(&str, &str)]] = &[
     ],
 ];
 
-/// Stands for every value that the option has.
+/// Stands for all operations.
 const ALL_OPERATIONS: &str = "*";
 
 /// The projects, emitted and built once for all tests here.
@@ -79,7 +79,7 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
         let parent = folder.join(number.to_string());
         fs::create_dir(&parent).unwrap();
         let project = emit(answers, &parent);
-        // The debug profile has no code of its own: it is built for each policy, and release for all.
+        // No code depends on the profile: release is built for all projects, debug once for each policy or more.
         let profiles: &[Profile] = if number % 2 == 0 {
             &[Profile::Release, Profile::Dev]
         } else {
@@ -135,12 +135,12 @@ fn is_formatted_and_passes_clippy_with_warnings_denied() {
     }
 }
 
-/// What an import's confirmation may be.
+/// The content of `ci/imports.toml`: the imports, by the source that documents them.
 #[derive(Deserialize)]
 struct Imports {
-    /// Functions declared in windows-sys, which is made from Microsoft's metadata.
+    /// Functions declared in windows-sys, which is generated from Microsoft's metadata.
     windows_sys: BTreeSet<String>,
-    /// Functions with a page of their own: its title.
+    /// Functions with a documentation page, each with the title of the page.
     page: toml::Table,
 }
 
@@ -196,7 +196,7 @@ fn imports_documented_functions_only() {
 #[test]
 fn has_no_panic_path() {
     for (profile, sys) in BUILT.drivers() {
-        // The panic handler is all that calls it; where nothing can panic, the linker drops both.
+        // Only the panic handler calls it. If nothing can panic, the linker removes both.
         let can_panic = imports(sys).contains("KeBugCheckEx");
         assert!(
             *profile == Profile::Dev || !can_panic,
@@ -207,9 +207,9 @@ fn has_no_panic_path() {
 }
 
 #[test]
-fn is_proven_in_both_profiles() {
+fn has_no_findings_in_both_profiles() {
     for (project, drivers) in &BUILT.projects {
-        // A project without a bench keeps the rules all the same.
+        // A project without a test bench is judged by the default expectations.
         let expectations = project.join("testbench.toml");
         let expectations = if expectations.is_file() {
             Expectations::read(&expectations).unwrap()
@@ -219,7 +219,7 @@ fn is_proven_in_both_profiles() {
         for (profile, sys) in drivers {
             let report = driver::judge(sys, Some(expectations.clone())).unwrap();
             driver::must_be_clean(&report).unwrap();
-            // Two calls that fail at load in several ways, and most of them again without a log.
+            // Two calls during loading fail with several statuses, most of them again while logging fails.
             let faults = report["faults-injected"].as_u64().unwrap();
             assert!(faults >= 6, "{faults} faults");
             println!("{profile:?}: {faults} faults injected, no findings");
@@ -227,11 +227,11 @@ fn is_proven_in_both_profiles() {
     }
 }
 
-/// What the owner of a project runs.
+/// Runs `cargo test` in the project's test bench.
 #[test]
 fn its_own_tests_pass_and_can_fail() {
     let (project, _) = &BUILT.projects[0];
-    // The newest is a package for another processor, which the bench cannot run.
+    // The newest driver is for ARM64, which the bench cannot run.
     let arm64 = driver::build(project, Profile::Release, Arch::Arm64).unwrap();
     let package = project.join("target/package/arm64/driver");
     fs::create_dir_all(&package).unwrap();
@@ -258,7 +258,7 @@ fn its_own_tests_pass_and_can_fail() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // The driver of another project, which refuses what this one is expected to agree to.
+    // The driver of another project, which refuses an unload that this driver is expected to accept.
     let (_, others) = &BUILT.projects[2];
     let output = test(Some(&others[0].1));
     let said = String::from_utf8_lossy(&output.stdout);
@@ -268,9 +268,9 @@ fn its_own_tests_pass_and_can_fail() {
     );
 }
 
-/// The same on Windows: `cargo test` and the bench's own unit tests, cross-built, and the example that takes any driver.
+/// The same under Wine: `cargo test` with the bench's own unit tests, and the example `verify`, all cross-compiled.
 #[test]
-fn is_judged_under_wine_as_it_is_here() {
+fn has_the_same_verdict_under_wine() {
     let windows = Windows::new();
     let (project, drivers) = &BUILT.projects[0];
     let test = |driver: &Path| {
@@ -295,7 +295,8 @@ fn is_judged_under_wine_as_it_is_here() {
     let mut judged = Vec::new();
     for (project, drivers) in &BUILT.projects {
         for (profile, sys) in drivers {
-            // Where cargo builds may be a folder that projects share; expectations are looked for above the driver.
+            // Projects can share cargo's target folder. The driver is copied into its project, because the bench
+            // searches the folders above the driver for the expectations.
             let folder = project.join(profile.name());
             fs::create_dir_all(&folder).unwrap();
             let own = folder.join(sys.file_name().unwrap());
@@ -307,9 +308,9 @@ fn is_judged_under_wine_as_it_is_here() {
     windows.assert_agrees(judged.iter().map(|(sys, report)| (sys.as_path(), report)));
 }
 
-/// The list of imports is held against windows-sys' own sources.
+/// Compares the list of imports with the sources of windows-sys.
 #[test]
-fn windows_sys_confirms_what_it_is_said_to_confirm() {
+fn windows_sys_declares_the_imports_that_are_listed_for_it() {
     let metadata = Command::new("cargo")
         .args([
             "metadata",
@@ -365,7 +366,7 @@ fn windows_sys_confirms_what_it_is_said_to_confirm() {
 }
 
 #[test]
-fn cargo_would_write_the_same_lock_file_whatever_the_name() {
+fn cargo_does_not_change_the_lock_file_for_any_name() {
     let folder = emitting::folder();
     for name in ["a", "my-filter", "windows-filter", "zz"] {
         let project = new::emit(name, &[], folder.path()).unwrap();
@@ -385,9 +386,9 @@ fn cargo_would_write_the_same_lock_file_whatever_the_name() {
     }
 }
 
-/// A project named like a crate it locks would have a lock file that cargo reads otherwise.
+/// Cargo would read the lock file differently if the project had the name of a locked crate.
 #[test]
-fn no_project_is_named_like_a_crate_it_locks() {
+fn the_name_of_a_locked_crate_is_refused() {
     let folder = emitting::folder();
     let project = new::emit("my-filter", &[], folder.path()).unwrap();
     for (name, _) in lock_file::packages(&project.join("Cargo.lock")).unwrap() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use emitting::{cargo_generate, folder, names, said, xtask_new};
+use xtask::commands::options;
 
 const TOO_LONG: &str = "a-name-of-more-than-32-characters";
 
@@ -455,31 +456,37 @@ fn an_operation_that_does_not_exist_is_refused() {
     assert!(names(destination.path()).is_empty());
 }
 
-const OPTIONS: &str = "The options are description, provider, license, load_order_group, altitude, attach, start_type, \
-     unload_policy, service_stop, operations, control_device, reinitialize, parameters, error_log, testbench and pipeline";
+/// The end of a sentence that refuses an option.
+fn option_list() -> String {
+    let declared = options::declared().unwrap();
+    let (last, others) = declared.split_last().unwrap();
+    let others: Vec<&str> = others.iter().map(|it| it.name.as_str()).collect();
+    format!("The options are {} and {}", others.join(", "), last.name)
+}
 
 #[test]
 fn an_option_that_does_not_exist_is_refused() {
+    let options = option_list();
     xtask_refuses(
         &["my-filter", "-d", "altitud=370030"],
-        &format!("altitud is no option: did you mean altitude? {OPTIONS}"),
+        &format!("altitud is no option: did you mean altitude? {options}"),
     );
     xtask_refuses(
         &["my-filter", "-d", "unload-policy=never"],
-        &format!("unload-policy is no option: did you mean unload_policy? {OPTIONS}"),
+        &format!("unload-policy is no option: did you mean unload_policy? {options}"),
     );
     xtask_refuses(
         &["my-filter", "-d", "colour=red"],
-        &format!("colour is no option: {OPTIONS}"),
+        &format!("colour is no option: {options}"),
     );
     xtask_refuses(
         &["my-filter", "-d", "colo\u{1b}[31mur=red"],
-        &format!("\"colo\\u{{1b}}[31mur\" is no option: {OPTIONS}"),
+        &format!("\"colo\\u{{1b}}[31mur\" is no option: {options}"),
     );
     xtask_refuses(
         &["my-filter", "-d", &format!("{}=red", "x".repeat(10_000))],
         &format!(
-            "\"{}…\" (10000 characters) is no option: {OPTIONS}",
+            "\"{}…\" (10000 characters) is no option: {options}",
             "x".repeat(60)
         ),
     );
@@ -495,6 +502,7 @@ fn an_option_that_does_not_exist_is_refused() {
 
 #[test]
 fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
+    let options = option_list();
     let place = folder();
     let file = place.path().join("values.toml");
     let shown = file.to_str().unwrap();
@@ -502,25 +510,25 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
         (
             "[values]\nstart = \"boot\"\n",
             format!(
-                "in the values file {shown}: start is no option: did you mean start_type? {OPTIONS}"
+                "in the values file {shown}:2: start is no option: did you mean start_type? {options}"
             ),
         ),
         (
             "[values]\nstart_type = \"bot\"\n",
             format!(
-                "in the values file {shown}: \"bot\" is refused as start_type: did you mean boot? The choices are demand, boot, \
+                "in the values file {shown}:2: \"bot\" is refused as start_type: did you mean boot? The choices are demand, boot, \
                  system and auto"
             ),
         ),
         (
             "[values]\naltitude = \"\\u0000\\u001b[2J\\u202e\"\n",
             format!(
-                "in the values file {shown}: \"\\0\\u{{1b}}[2J\\u{{202e}}\" is refused as altitude: {ALTITUDE_RULE}"
+                "in the values file {shown}:2: \"\\0\\u{{1b}}[2J\\u{{202e}}\" is refused as altitude: {ALTITUDE_RULE}"
             ),
         ),
         (
             "[values]\n\"a\\u001b\" = true\n",
-            format!("in the values file {shown}: \"a\\u{{1b}}\" is no option: {OPTIONS}"),
+            format!("in the values file {shown}:2: \"a\\u{{1b}}\" is no option: {options}"),
         ),
         (
             "\"a\\u001b\" = true\n",
@@ -541,7 +549,7 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
         (
             "[values.altitude]\n",
             format!(
-                "in the values file {shown}, altitude is a table: write a string, a boolean or a list of strings"
+                "in the values file {shown}:1, altitude is a table: write a string, a boolean or a list of strings"
             ),
         ),
     ] {
@@ -577,22 +585,29 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
 }
 
 #[test]
-fn an_option_that_does_not_exist_is_refused_in_the_environment() {
+fn a_wrong_answer_in_the_environment_is_refused() {
     let destination = folder();
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["new", "my-filter", "--silent", "--destination"])
         .arg(destination.path())
-        .env("CARGO_GENERATE_VALUE_ALTITUD", "370030")
+        .env("CARGO_GENERATE_VALUE_ATTACH", "sometimes")
         .output()
         .unwrap();
     assert_eq!(
         said(&output),
-        format!(
-            "error: in the environment, CARGO_GENERATE_VALUE_ALTITUD: altitud is no option: did you mean altitude? {OPTIONS}\n"
-        )
+        "error: in the environment, CARGO_GENERATE_VALUE_ATTACH: \"sometimes\" is refused as attach: The choices are \
+         automatic and manual\n"
     );
     assert_eq!(output.status.code(), Some(2));
     assert!(names(destination.path()).is_empty());
+}
+
+#[test]
+fn an_answer_is_given_once() {
+    xtask_refuses(
+        &["my-filter", "-d", "attach=manual", "-d", "attach=automatic"],
+        "-d answers attach twice: keep one of the answers",
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The rendering in memory is that of cargo-generate, but for what it refuses to overlook.
+//! The rendering in memory is the same as that of cargo-generate, and also reports faults that cargo-generate ignores.
 
 mod emitting;
 
@@ -34,7 +34,7 @@ fn files(rendered: &Rendered) -> Tree {
         .collect()
 }
 
-/// A copy of the template, to spoil.
+/// A copy of the template with text appended to a file, and its renderer.
 fn spoiled(file: &str, more: &str) -> anyhow::Result<(TempDir, Renderer)> {
     let place = xtask::commands::new::staged().unwrap();
     let path = place.path().join(file);
@@ -44,7 +44,7 @@ fn spoiled(file: &str, more: &str) -> anyhow::Result<(TempDir, Renderer)> {
     Ok((place, renderer))
 }
 
-/// The matrix compares all combinations; here are a few, with another name each.
+/// The matrix compares all combinations; this test compares some of them, each with a different name.
 #[test]
 fn combinations_are_rendered_as_they_are_emitted() {
     let place = folder();
@@ -103,7 +103,7 @@ fn free_text_is_rendered_as_the_released_program_emits_it() {
 }
 
 #[test]
-fn the_hooks_say_the_same() {
+fn the_hooks_print_the_same_lines() {
     for (name, answers) in [
         ("my-filter", vec![]),
         (
@@ -127,7 +127,7 @@ fn the_hooks_say_the_same() {
 }
 
 #[test]
-fn refusals_are_the_same_sentences() {
+fn refusals_have_the_same_sentences() {
     let place = folder();
     let renderer = Renderer::new(place.path()).unwrap();
     let long = "x".repeat(300);
@@ -184,7 +184,7 @@ fn every_combination_defines_what_it_uses_and_uses_what_hooks_define() {
 }
 
 #[test]
-fn a_name_that_nothing_sets_is_a_fault_in_an_output_and_in_a_tag() {
+fn an_undefined_name_is_a_fault_in_an_output_and_in_a_tag() {
     for (file, more, fault) in [
         (
             "template/README.md",
@@ -234,19 +234,19 @@ fn a_name_that_nothing_sets_is_a_fault_in_an_output_and_in_a_tag() {
             other => panic!("{more}: {other:?}"),
         }
     }
-    // What is seen before anything is rendered.
+    // Faults that are found before anything is rendered.
     for more in ["{{ year | shout }}", "{% if year %}", "{{ year"] {
         assert!(spoiled("template/README.md", more).is_err(), "{more}");
     }
-    // Names of the template's own are none that somebody must set.
+    // Names that the template itself defines are not undefined.
     let more = "{% assign x = year %}{{ x }}{% for y in operations %}{% if forloop.last %}{{ y }}{% endif %}{% endfor %}";
     let (_place, renderer) = spoiled("template/README.md", more).unwrap();
     renderer.render("my-filter", &[]).unwrap();
 }
 
-/// The released program emits such a project in silence.
+/// The released cargo-generate reports no error for such a project.
 #[test]
-fn files_of_one_name_are_a_fault() {
+fn two_files_with_the_same_name_are_a_fault() {
     let place = xtask::commands::new::staged().unwrap();
     fs::write(place.path().join("template/my_filter.inx"), "").unwrap();
     let renderer = Renderer::of(place.path(), Path::new("/tmp")).unwrap();

@@ -1,7 +1,7 @@
-//! The structure of the sources: no file imports itself through others.
+//! The imports between source files: no new cycles.
 //!
-//! An import is a `use` or a path in code, from one file of a crate to another. The declaration of a child module is
-//! none, and what is compiled for unit tests alone does not count.
+//! An import is a `use` or a path in code, from one file of a crate to another. The declaration of a child module is no
+//! import, and code that is compiled only for unit tests is ignored.
 
 mod emitting;
 
@@ -14,13 +14,13 @@ use std::{
 use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Text of the files of a crate by their path below `src/`.
+/// The text of the files of a crate, by their paths below `src/`.
 type Sources = BTreeMap<String, String>;
 
-/// The names of a module from the root of its crate.
+/// The path of a module from the root of its crate.
 type Module = Vec<String>;
 
-/// A path as it is written.
+/// A path as it is written in the source.
 type Written = Vec<String>;
 
 /// The files of one module tree.
@@ -37,7 +37,7 @@ impl Crate {
                 .map(str::to_owned)
                 .collect();
             match module.last().map(String::as_str) {
-                // A program is a crate of its own, which nothing imports.
+                // A program is a separate crate, which no file imports.
                 Some("main") => return None,
                 Some("mod" | "lib") => drop(module.pop()),
                 _ => {}
@@ -57,7 +57,7 @@ impl Crate {
             .map_or("", String::as_str)
     }
 
-    /// A path from the root, where the written one leads into this crate.
+    /// The path from the root that a written path stands for, or `None` if it leads out of this crate.
     fn resolve(
         &self,
         written: &[String],
@@ -117,7 +117,7 @@ impl Paths {
                     at = end + 1;
                 }
                 TokenTree::Ident(word) if *word == "mod" => {
-                    // The body of a module within the file; a declaration has none.
+                    // A module with a body in this file; a declaration has no body.
                     if let (Some(TokenTree::Ident(name)), Some(TokenTree::Group(body))) =
                         (tokens.get(at + 1), tokens.get(at + 2))
                     {
@@ -150,7 +150,7 @@ fn is_punctuation(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(found) if found.as_char() == character)
 }
 
-/// Whether an item begins here that only unit tests have.
+/// Whether the tokens begin with an item that is compiled only for unit tests.
 fn is_for_tests(tokens: &[TokenTree]) -> bool {
     let [hash, TokenTree::Group(attribute), ..] = tokens else {
         return false;
@@ -158,7 +158,7 @@ fn is_for_tests(tokens: &[TokenTree]) -> bool {
     is_punctuation(hash, '#') && attribute.stream().to_string().replace(' ', "") == "cfg(test)"
 }
 
-/// The place after the item at `at`: it ends with a semicolon or a block.
+/// The index after the item at `at`, which ends with a semicolon or a block.
 fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     let ends = |token: &TokenTree| {
         is_punctuation(token, ';')
@@ -175,7 +175,7 @@ fn is_path_separator(tokens: &[TokenTree], at: usize) -> bool {
         .is_some_and(|pair| pair.iter().all(|token| is_punctuation(token, ':')))
 }
 
-/// The path that begins with the name at `at`, and the place after it.
+/// The path that begins with the name at `at`, and the index after it.
 fn path_at(tokens: &[TokenTree], mut at: usize) -> (Written, usize) {
     let mut path = Written::new();
     while let Some(TokenTree::Ident(name)) = tokens.get(at) {
@@ -213,7 +213,7 @@ fn imports(sources: &Sources) -> BTreeSet<(String, String)> {
     let mut imports = BTreeSet::new();
     for (module, file) in &tree.files {
         let tokens = TokenStream::from_str(&sources[file])
-            .unwrap_or_else(|error| panic!("{file} is no Rust: {error}"));
+            .unwrap_or_else(|error| panic!("{file} is not valid Rust: {error}"));
         let mut paths = Paths::default();
         paths.read(tokens, module);
         let none = BTreeMap::new();
@@ -243,7 +243,7 @@ fn imports(sources: &Sources) -> BTreeSet<(String, String)> {
     imports
 }
 
-/// The sets of files of which each imports every other, directly or through others.
+/// The sets of files that import each other, directly or through other files.
 fn cycles(sources: &Sources) -> BTreeSet<BTreeSet<String>> {
     let imports = imports(sources);
     let edges = imports
@@ -291,7 +291,7 @@ fn assert_cycles(sources: &Sources, known: &[&[&str]]) {
     let gone: Vec<_> = known.difference(&found).collect();
     assert!(
         gone.is_empty(),
-        "these cycles are gone: take them out of the list: {gone:?}"
+        "these cycles no longer exist, remove them from the list: {gone:?}"
     );
 }
 
@@ -300,7 +300,7 @@ fn the_xtask_program_has_no_import_cycle() {
     assert_cycles(&sources(&xtask::repository().join("ci/src")), &[]);
 }
 
-/// The rework of the bench is to empty the list.
+/// The list has the cycles that exist. Do not add any.
 #[test]
 fn the_bench_has_no_new_import_cycle() {
     assert_cycles(
@@ -347,7 +347,7 @@ fn the_bench_has_no_new_import_cycle() {
     );
 }
 
-/// The rework of the driver is to empty the list.
+/// The lists have the cycles that exist. Do not add any.
 #[test]
 fn an_emitted_project_has_no_new_import_cycle() {
     let project = xtask::repository().join("ci/snapshot/src");
@@ -363,7 +363,7 @@ fn an_emitted_project_has_no_new_import_cycle() {
 }
 
 #[test]
-fn every_form_of_an_import_counts() {
+fn every_form_of_import_is_recognized() {
     let of = |a: &str| {
         let sources = [
             ("lib.rs", "mod a; mod b;"),

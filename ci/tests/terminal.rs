@@ -13,10 +13,21 @@ use emitting::{Tree, assert_same, folder, names, read, tree, xtask_new};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 
-/// The prompts, in their order.
+/// The prompts, in their order. Of the altitude's, what both programs ask: `cargo xtask new` goes on with the range of the
+/// group.
 fn prompts() -> Vec<String> {
     let options = xtask::commands::options::declared().unwrap();
-    options.into_iter().map(|option| option.prompt).collect()
+    options
+        .into_iter()
+        .map(|option| {
+            let common = "Altitude: auto (a draft), or a number ";
+            if option.prompt.starts_with(common) {
+                common.trim_end().to_owned()
+            } else {
+                option.prompt
+            }
+        })
+        .collect()
 }
 
 fn terminal(command: Command) -> PtySession {

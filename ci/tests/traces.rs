@@ -1,11 +1,11 @@
-//! An option that is off leaves no trace: no file, no line, no name, whatever else is on.
+//! An option that is off emits no file, no line and no name of its own, whatever other options are on.
 
 mod emitting;
 
 use emitting::{Tree, rendered};
 use xtask::commands::options::{self, Kind};
 
-/// An option that adds something, and what is only there with it, as it may be written in any file.
+/// An option, and names that occur in the emitted files only with one of its answers.
 struct Part {
     option: &'static str,
     on: &'static str,
@@ -122,7 +122,7 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// The project with everything on, but for one option.
+/// The files of a project with all options on, except for one option.
 fn everything_but(option: &str, value: &str) -> Tree {
     let declared = options::declared().unwrap();
     let answers: Vec<(String, String)> = declared
@@ -145,12 +145,14 @@ fn everything_but(option: &str, value: &str) -> Tree {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let mut files = rendered(&answers);
-    // The bench is the same in every project, and knows of everything.
+    // The test bench is the same in every project and has the names of all options.
     files.retain(|name, _| !name.starts_with("testbench/"));
+    // The record has the answer to every option.
+    files.remove("template.toml");
     files
 }
 
-/// The files, and lines of files, that have the name.
+/// The files, and the lines of files, that contain the name.
 fn places(files: &Tree, name: &str) -> Vec<String> {
     let mut places = Vec::new();
     for (file, bytes) in files {
@@ -166,11 +168,11 @@ fn places(files: &Tree, name: &str) -> Vec<String> {
     places
 }
 
-/// Asserts that a name is there in the one, and not in the other.
+/// Asserts that a name occurs in `with` and not in `without`.
 fn assert_gone(with: &Tree, without: &Tree, name: &str, off: &str) {
     assert!(
         !places(with, name).is_empty(),
-        "{off} takes away no {name:?}: look for something else"
+        "{name:?} does not occur without {off}: choose another name"
     );
     let left = places(without, name);
     assert!(left.is_empty(), "{off} leaves:\n{}", left.join("\n"));
@@ -194,7 +196,7 @@ fn an_option_that_is_off_leaves_no_trace() {
     }
 }
 
-/// Of a list, each item by itself.
+/// Tests each item of the list separately.
 #[test]
 fn an_operation_that_is_not_filtered_leaves_no_trace() {
     let declared = options::declared().unwrap();
@@ -220,20 +222,20 @@ fn an_operation_that_is_not_filtered_leaves_no_trace() {
     }
 }
 
-/// Without the control device, whose dispatch entries are for IRPs of the same names.
+/// Removes the control device, whose dispatch entries are for IRPs with the same names.
 fn without_dispatch(mut files: Tree) -> Tree {
     files.remove("src/control_device.rs");
     files
 }
 
-/// An option that is added tomorrow is to be looked for, too.
+/// Fails for a new flag that `PARTS` does not have.
 #[test]
-fn every_flag_is_looked_for() {
+fn every_flag_has_a_part() {
     for option in options::declared().unwrap() {
         assert!(
             !matches!(option.kind, Kind::Flag)
                 || PARTS.iter().any(|part| part.option == option.name),
-            "{} has no line in PARTS",
+            "{} has no entry in PARTS",
             option.name
         );
     }

@@ -1,7 +1,7 @@
 //! The filter manager's types and functions, from the WDK's own `fltKernel.h`.
 //!
-//! `wdk-sys` has no filter manager yet. What it does have is taken from it, so that a
-//! `DRIVER_OBJECT` here is the `DRIVER_OBJECT` there.
+//! `wdk-sys` does not have the filter manager. The bindings use the types that `wdk-sys` has, so
+//! that both have the same `DRIVER_OBJECT`.
 
 use std::{error::Error, path::Path};
 
@@ -20,7 +20,7 @@ pub fn generate(config: &Config, out_dir: &Path) -> Result<(), Box<dyn Error>> {
         )
         .allowlist_file(r"(?i).*[/\\]flt\w*\.h")
         .allowlist_recursively(false)
-        // Externs that nothing defines: a GUID is written as a constant where it is needed.
+        // The header declares these variables, but no library defines them.
         .blocklist_var("GUID_.*")
         .raw_line("use wdk_sys::*;")
         .parse_callbacks(Box::new(TypesOfWdkSys))
@@ -29,8 +29,8 @@ pub fn generate(config: &Config, out_dir: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Tells bindgen what it cannot see: the types of `wdk-sys` are `Copy`. Without this the unions of
-/// `FltMgr` would not be Rust unions.
+/// Tells bindgen that the types of `wdk-sys` are `Copy`. Otherwise bindgen would not generate Rust
+/// unions for the unions of `FltMgr`.
 #[derive(Debug)]
 struct TypesOfWdkSys;
 

@@ -1,4 +1,4 @@
-//! Build script: how the driver is linked, its view of `FltMgr`, its resources.
+//! The build script: linker settings, bindings of the filter manager, and resources.
 
 mod bindings;
 mod message_table;

@@ -1,5 +1,5 @@
-//! The driver's messages as Event Viewer reads them: a message table resource, made from
-//! `src/messages.rs`.
+//! The message table resource, from which Event Viewer reads the driver's messages. It is generated
+//! from `src/messages.rs`.
 
 #[path = "../src/messages.rs"]
 mod messages;
@@ -11,14 +11,14 @@ use self::messages::{MESSAGES, Message};
 /// `MESSAGE_RESOURCE_ENTRY::Flags`: the text is UTF-16.
 const MESSAGE_RESOURCE_UNICODE: u16 = 1;
 
-/// Writes the table to `out_dir` and returns its line of the resource script (11 is
+/// Writes the table to `out_dir` and returns its line in the resource script (11 is
 /// `RT_MESSAGETABLE`).
 pub fn generate(out_dir: &Path) -> Result<String, Box<dyn Error>> {
     fs::write(out_dir.join("messages.bin"), table(MESSAGES)?)?;
     Ok("1 11 \"messages.bin\"\n".into())
 }
 
-/// A `MESSAGE_RESOURCE_DATA`: the number of blocks, the blocks, and their entries; here a block has
+/// A `MESSAGE_RESOURCE_DATA`: the number of blocks, the blocks, and their entries. Each block has
 /// one message.
 fn table(messages: &[Message]) -> Result<Vec<u8>, Box<dyn Error>> {
     let first_entry = 4 + 12 * messages.len();

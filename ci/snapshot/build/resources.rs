@@ -1,9 +1,10 @@
-//! The driver's resources: its version, from Cargo.toml, and whatever else the build script adds.
+//! The driver's resources: the version resource, from Cargo.toml, and those that the build script
+//! adds.
 
 use std::{env, error::Error, fs, path::Path};
 
-/// Compiles the version resource and the `more` lines of resource script, and has them linked into
-/// the driver.
+/// Compiles the version resource and the resource script lines in `more`, and links them into the
+/// driver.
 pub fn compile(out_dir: &Path, more: &str) -> Result<(), Box<dyn Error>> {
     let script = out_dir.join("driver.rc");
     fs::write(&script, version()? + more)?;
@@ -11,7 +12,8 @@ pub fn compile(out_dir: &Path, more: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The version resource. Its constants are those of winver.h, so that no header is needed.
+/// The version resource. The constants of winver.h are written as numbers, so that no header is
+/// needed.
 fn version() -> Result<String, Box<dyn Error>> {
     let version = env::var("CARGO_PKG_VERSION")?;
     let numbers = numbers(&version)?;
@@ -51,12 +53,12 @@ END
     ))
 }
 
-/// The four numbers of `version`, with commas.
+/// The four numbers of `version`, separated by commas.
 fn numbers(version: &str) -> Result<String, Box<dyn Error>> {
     let mut numbers = Vec::new();
     for part in ["MAJOR", "MINOR", "PATCH"] {
         let number = env::var(format!("CARGO_PKG_VERSION_{part}"))?;
-        // DriverVer in the INF, which gets the same version, has this limit.
+        // The limit of DriverVer in the INF, which has the same version.
         if number.parse::<u64>()? >= 65535 {
             return Err(format!(
                 "{number} in the version {version} is too large: each number of a driver's version must be below 65535. Write a smaller one in Cargo.toml."
@@ -68,7 +70,7 @@ fn numbers(version: &str) -> Result<String, Box<dyn Error>> {
     Ok(numbers.join(",") + ",0")
 }
 
-/// `text` as a string of a resource script: a backslash and a quote are doubled.
+/// `text` as a string of a resource script, with backslashes and quotes doubled.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""))
 }

@@ -1,8 +1,8 @@
-//! Results that are kept between runs, each under a digest of everything that it depends on.
+//! Keeps results between runs, each under the digest of its inputs.
 //!
-//! What was made of the same inputs before is not made again: a driver of the same sources, a verdict of the same bench
-//! on the same driver. Only successes are kept. A result that is not used for [`DAYS`] days is removed; the folder lies
-//! in ci/target, so that `cargo clean` empties it, and `cargo xtask test --fresh` reads nothing from it.
+//! A driver of the same sources, or a verdict of the same bench on the same driver, is reused. Failures are not kept. A
+//! result that is not used for [`DAYS`] days is removed. The folder is in ci/target, so that `cargo clean` removes it;
+//! `cargo xtask test --fresh` does not read it.
 
 use std::{
     env,
@@ -20,19 +20,19 @@ use std::{
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
-/// Where this variable is set, nothing is read from the cache.
+/// If this environment variable is set, nothing is read from the cache.
 pub const FRESH: &str = "XTASK_FRESH";
 
 const DAYS: u64 = 14;
 
 static IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// From here on this process reads nothing from the cache.
+/// Stops this process from reading the cache.
 pub fn ignore() {
     IGNORED.store(true, Ordering::Relaxed);
 }
 
-/// Everything that a result depends on.
+/// The inputs of a result.
 #[derive(Clone)]
 pub struct Inputs {
     kind: &'static str,
@@ -40,7 +40,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Those of a result of a kind: the name of its folder.
+    /// The inputs of a result of a kind, which is the name of its folder.
     #[must_use]
     pub fn of(kind: &'static str) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Inputs {
     /// Adds a value under a name.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        // With their lengths: no two sequences of values give the same bytes.
+        // The lengths keep two different sequences of values from giving the same bytes.
         for part in [name.as_bytes(), value.as_ref()] {
             self.digest.update((part.len() as u64).to_le_bytes());
             self.digest.update(part);
@@ -60,7 +60,7 @@ impl Inputs {
         self
     }
 
-    /// Adds the files of a place, which is a file or a folder, with their paths.
+    /// Adds the file `place`, or all files of the folder `place`, with their paths.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Inputs {
         }
     }
 
-    /// Their digest, in hexadecimal.
+    /// The digest of the inputs, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> String {
         let bytes = self.digest.clone().finalize();
@@ -101,7 +101,7 @@ impl Inputs {
         folder().join(self.kind).join(self.digest())
     }
 
-    /// The result of these inputs: the one that is kept, or what `make` returns, which is kept then.
+    /// The kept result of these inputs, or else the result of `make`, which is then kept.
     ///
     /// # Errors
     ///
@@ -113,9 +113,9 @@ impl Inputs {
         if let Some(kept) = self.kept() {
             return Ok(kept);
         }
-        // Two test programs that want the same driver at the same time: one makes it.
+        // If two test programs need the same driver at the same time, one of them makes it.
         let path = self.path();
-        fs::create_dir_all(path.parent().context("a result has a folder")?)?;
+        fs::create_dir_all(path.parent().context("the result has no folder")?)?;
         let lock = path.with_extension("lock");
         let being_made = File::create(&lock)?;
         being_made.lock()?;
@@ -127,7 +127,7 @@ impl Inputs {
         result
     }
 
-    /// The result that is kept of these inputs.
+    /// The kept result of these inputs.
     #[must_use]
     pub fn kept(&self) -> Option<Vec<u8>> {
         if env::var_os(FRESH).is_some() || IGNORED.load(Ordering::Relaxed) {
@@ -135,7 +135,7 @@ impl Inputs {
         }
         let path = self.path();
         let result = fs::read(&path).ok()?;
-        // It stays while it is used. Where its time cannot be set it is made again one day.
+        // The time of modification is that of the last use. If it cannot be set, the result is removed early.
         if let Ok(file) = File::options().write(true).open(&path) {
             let _ = file.set_modified(SystemTime::now());
         }
@@ -146,12 +146,12 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// The result cannot be written.
     pub fn keep(&self, result: &[u8]) -> anyhow::Result<()> {
         let path = self.path();
-        let folder = path.parent().context("a result has a folder")?;
+        let folder = path.parent().context("the result has no folder")?;
         fs::create_dir_all(folder)?;
-        // Whole at any time: another process may be reading.
+        // The file is renamed into place, because another process may be reading it.
         let draft = tempfile::NamedTempFile::new_in(folder)?;
         fs::write(&draft, result)?;
         draft.persist(&path)?;
@@ -163,7 +163,7 @@ fn folder() -> PathBuf {
     crate::repository().join("ci/target/kept")
 }
 
-/// Removes what was not used for [`DAYS`] days. What cannot be removed stays.
+/// Removes the results that were not used for [`DAYS`] days. Errors are ignored.
 pub fn remove_old() {
     remove_older_than(&folder(), Duration::from_secs(DAYS * 24 * 60 * 60));
 }
@@ -179,11 +179,11 @@ fn remove_older_than(folder: &Path, age: Duration) {
     }
 }
 
-/// The version of the compiler, in full.
+/// The output of `rustc -vV`.
 ///
 /// # Errors
 ///
-/// rustc cannot be started.
+/// rustc cannot be started or fails.
 pub fn compiler() -> anyhow::Result<&'static str> {
     static VERSION: LazyLock<Option<String>> = LazyLock::new(|| {
         let output = Command::new("rustc").arg("-vV").output().ok()?;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn each_input_counts() {
+    fn each_input_changes_the_digest() {
         let (folder, inputs) = sample();
         let path = inputs.path();
         let again = || Inputs::of("sample").with_files(folder.path(), "a").unwrap();
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_result_is_made_once_and_a_failure_each_time() {
-        // Of no other run: what is kept outlives the test.
+        // Unique to this run, because a kept result outlives the test.
         let this = format!("{:?}", SystemTime::now());
         let inputs = Inputs::of("unit-test").with("this", this);
         let failed = inputs.result(|| anyhow::bail!("a failure"));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_is_removed() {
+    fn old_results_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("kind")).unwrap();
         for (name, days) in [("old", 15), ("new", 13)] {

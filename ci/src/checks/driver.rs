@@ -1,4 +1,4 @@
-//! Drivers that the tests build, lint and judge: each once, as long as nothing changes that the result depends on.
+//! Builds, lints and judges drivers for the tests, and keeps each result until one of its inputs changes.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::{
     repository,
 };
 
-/// What cargo reads of an emitted project.
+/// The parts of an emitted project that cargo reads.
 const SOURCES: [&str; 6] = [
     ".cargo",
     "Cargo.lock",
@@ -31,10 +31,10 @@ const SOURCES: [&str; 6] = [
     "src",
 ];
 
-/// What builds a driver here, beside the tools.
+/// The sources in this repository that a built driver depends on.
 const BUILDERS: [&str; 3] = ["ci/openwdk", "ci/src/openwdk", "ci/src/commands/build.rs"];
 
-/// What decides a verdict of the bench, beside the driver and what is expected of it.
+/// The sources that a verdict of the bench depends on, besides the driver and its expectations.
 const BENCH: [&str; 5] = [
     "ci/Cargo.lock",
     "template/testbench/Cargo.lock",
@@ -43,7 +43,7 @@ const BENCH: [&str; 5] = [
     "template/testbench/src",
 ];
 
-/// A verdict that took this long may hold a time limit that only a busy machine exceeds.
+/// A verdict that took at least this long is not kept: a time limit may have expired because the machine was busy.
 pub const SLOW: Duration = Duration::from_secs(5);
 
 fn sources(kind: &'static str, project: &Path) -> anyhow::Result<Inputs> {
@@ -55,7 +55,7 @@ fn sources(kind: &'static str, project: &Path) -> anyhow::Result<Inputs> {
 }
 
 fn with_builders(mut inputs: Inputs) -> anyhow::Result<Inputs> {
-    // Its name is made of LLVM's path, mingw-w64's and our headers and libraries.
+    // The name of the root is a digest of LLVM's path and of the headers and libraries of mingw-w64 and ci/openwdk.
     let root = OpenWdk::prepare()?.root;
     inputs = inputs.with("root", root.as_os_str().as_encoded_bytes());
     for place in BUILDERS {
@@ -64,11 +64,11 @@ fn with_builders(mut inputs: Inputs) -> anyhow::Result<Inputs> {
     Ok(inputs)
 }
 
-/// Builds the driver of a project without a word, and returns the path of its `.sys`.
+/// Builds the driver of a project without printing progress, and returns the path of its `.sys`.
 ///
 /// # Errors
 ///
-/// As those of [`build::build_quietly`].
+/// Those of [`build::build_quietly`].
 pub fn build(project: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     if cfg!(windows) {
         return build::build_quietly(project, profile, arch);
@@ -79,22 +79,22 @@ pub fn build(project: &Path, profile: Profile, arch: Arch) -> anyhow::Result<Pat
     let sys = build::sys(project, profile, arch)?;
     let driver = inputs.result(|| {
         let built = build::build_quietly(project, profile, arch)?;
-        ensure!(built == sys, "{} was built", built.display());
+        ensure!(built == sys, "the build made {}", built.display());
         Ok(fs::read(built)?)
     })?;
     if fs::read(&sys).is_ok_and(|there| there == driver) {
         return Ok(sys);
     }
-    fs::create_dir_all(sys.parent().context("a driver lies in a folder")?)?;
+    fs::create_dir_all(sys.parent().context("the driver has no folder")?)?;
     fs::write(&sys, driver)?;
     Ok(sys)
 }
 
-/// Formats and lints a project, with warnings denied.
+/// Checks a project with rustfmt and with clippy, with warnings denied.
 ///
 /// # Errors
 ///
-/// What rustfmt would write otherwise, or what clippy says.
+/// The difference that rustfmt reports, or the output of clippy.
 pub fn lint(project: &Path) -> anyhow::Result<()> {
     let check = || {
         let format = Command::new("cargo")
@@ -103,13 +103,13 @@ pub fn lint(project: &Path) -> anyhow::Result<()> {
             .output()?;
         ensure!(
             format.status.success(),
-            "rustfmt would write it otherwise:\n{}",
+            "rustfmt would format it differently:\n{}",
             String::from_utf8_lossy(&format.stdout)
         );
         let clippy = build::cargo(project)?
             .args(["clippy", "--locked", "--target", TARGET])
             .args(["--", "-D", "warnings"])
-            // What rustc 1.95 remembers of one project can make it panic at the next.
+            // rustc 1.95 can panic when it reuses the incremental data of another project.
             .env("CARGO_INCREMENTAL", "0")
             .output()?;
         ensure!(
@@ -124,7 +124,7 @@ pub fn lint(project: &Path) -> anyhow::Result<()> {
         .map(drop)
 }
 
-/// What a verdict on a driver depends on: the bench as it is on `host`, the file, what is expected.
+/// The inputs of a verdict on a driver: the bench on `host`, the `.sys` and the expectations.
 ///
 /// # Errors
 ///
@@ -151,7 +151,7 @@ pub fn verdict(
         .with("lenient", [u8::from(lenient)]))
 }
 
-/// The report of the bench on a driver, of which this is expected.
+/// The report of the bench on a driver with these expectations.
 ///
 /// # Errors
 ///
@@ -176,11 +176,11 @@ pub fn judge(sys: &Path, expectations: Option<Expectations>) -> anyhow::Result<V
     Ok(report)
 }
 
-/// The same, where `testbench.toml` in a folder above the driver says what is expected.
+/// The same as [`judge`], with the expectations of the `testbench.toml` in a folder above the driver.
 ///
 /// # Errors
 ///
-/// As those of [`judge`], or the file cannot be read.
+/// Those of [`judge`], or `testbench.toml` cannot be read.
 pub fn judge_as_expected(sys: &Path) -> anyhow::Result<Value> {
     let expectations = Expectations::find(sys)?.map(|(_, expectations)| expectations);
     judge(sys, expectations)
@@ -190,11 +190,11 @@ pub fn judge_as_expected(sys: &Path) -> anyhow::Result<Value> {
 ///
 /// # Errors
 ///
-/// The findings, a line each.
+/// The findings, one per line.
 pub fn must_be_clean(report: &Value) -> anyhow::Result<()> {
     let findings: Vec<String> = report["findings"]
         .as_array()
-        .context("a report has findings")?
+        .context("the report has no list of findings")?
         .iter()
         .map(|finding| {
             let text = |key: &str| finding[key].as_str().unwrap_or_default();
@@ -203,7 +203,7 @@ pub fn must_be_clean(report: &Value) -> anyhow::Result<()> {
         .collect();
     ensure!(
         findings.is_empty(),
-        "the bench found in {}:\n{}",
+        "the bench has findings in {}:\n{}",
         report["driver"].as_str().unwrap_or_default(),
         findings.join("\n")
     );

@@ -1,9 +1,9 @@
-//! Nasty answers, thousands of them: each is refused in a sentence that is right and readable, or gives a project
-//! that is what it claims to be.
+//! Tests the template with thousands of hostile answers. Each case is either refused with a correct and readable
+//! message, or gives a project whose files contain what was answered.
 //!
-//! The answers come from [`answers`], what must be true of a refusal from [`refusals`], what of a project from
-//! [`projects`]. They are rendered in memory; a part of them is emitted for real besides, and must be the same.
-//! Everything follows from a seed: that of the first case, and each further case has the next number.
+//! [`answers`] generates the cases, [`refusals`] checks refusals, and [`projects`] checks projects. Cases are rendered
+//! in memory. A sample is also emitted to disk, which must give the same result. A case is determined by its seed, and
+//! the seeds of a run are consecutive numbers.
 
 pub mod answers;
 mod projects;
@@ -30,30 +30,30 @@ use crate::{
     interruption, repository,
 };
 
-/// What came of many cases.
+/// The results of a number of cases.
 #[derive(Default)]
 pub struct Outcome {
-    /// How many gave a project.
+    /// The number of accepted cases.
     pub accepted: usize,
-    /// How many were refused, by rule.
+    /// The number of refused cases, by rule.
     pub refused: BTreeMap<&'static str, usize>,
-    /// How many were emitted for real, too.
+    /// The number of cases that were also emitted to disk.
     pub emitted: usize,
-    /// How many of those were refused.
+    /// The number of refused cases among the emitted ones.
     pub emitted_refused: usize,
-    /// How many files were read back. The same file is read once.
+    /// The number of different files that were read back.
     pub read: usize,
-    /// What was wrong: the case, and how.
+    /// The cases that failed, with the reason.
     pub failures: Vec<(Case, String)>,
     /// How long it took.
     pub time: Duration,
 }
 
-/// Tries `count` cases from `seed` on, and emits one of `sample` for real.
+/// Tries `count` cases, starting with `seed`, and emits one of every `sample` cases to disk.
 ///
 /// # Errors
 ///
-/// Where the template cannot be read.
+/// The template cannot be read.
 pub fn try_cases(seed: u64, count: usize, sample: usize) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let bar = ProgressBar::new(count as u64).with_style(ProgressStyle::with_template(
@@ -69,7 +69,7 @@ pub fn try_cases(seed: u64, count: usize, sample: usize) -> anyhow::Result<Outco
                     trial.one(seed.wrapping_add(number as u64), number % sample == 0);
                     bar.inc(1);
                     interruption::check()?;
-                    // Where no bar can be drawn, as in the log of a CI.
+                    // Without a terminal, as in CI, there is no bar.
                     if bar.is_hidden() && bar.position().is_multiple_of(5_000) {
                         eprintln!("{} of {count} hostile answers", bar.position());
                     }
@@ -83,7 +83,7 @@ pub fn try_cases(seed: u64, count: usize, sample: usize) -> anyhow::Result<Outco
             .map(|worker| {
                 worker
                     .join()
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a thread stopped")))
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))
             })
             .collect()
     });
@@ -97,11 +97,11 @@ pub fn try_cases(seed: u64, count: usize, sample: usize) -> anyhow::Result<Outco
     Ok(all)
 }
 
-/// Tries cases on the template in a folder, in memory alone, until one fails.
+/// Tries cases on the template in `root`, in memory only, until one fails.
 ///
 /// # Errors
 ///
-/// Where the template cannot be read.
+/// The template cannot be read.
 pub fn first_failure(root: &Path, seed: u64, count: u64) -> anyhow::Result<Option<(Case, String)>> {
     let mut trial = Trial::new(root)?;
     for number in 0..count {
@@ -113,7 +113,7 @@ pub fn first_failure(root: &Path, seed: u64, count: u64) -> anyhow::Result<Optio
     Ok(None)
 }
 
-/// What one thread works with.
+/// The state of one thread.
 struct Trial {
     folder: TempDir,
     renderer: Renderer,
@@ -140,9 +140,9 @@ impl Trial {
 
     fn one(&mut self, seed: u64, emit: bool) {
         let case = Case::of(seed, self.renderer.options());
-        // A panic is a failure like any other, and must not take the case with it.
+        // A panic is reported as a failure of the case.
         let tried = panic::catch_unwind(AssertUnwindSafe(|| self.tried(&case, emit)))
-            .unwrap_or_else(|_| bail!("it ended in a panic"));
+            .unwrap_or_else(|_| bail!("the check panicked"));
         if let Err(error) = tried {
             self.outcome.failures.push((case, format!("{error:#}")));
         }
@@ -182,21 +182,21 @@ impl Trial {
             rendered,
         ) {
             (Ok(project), Ok(rendered)) => {
-                rendered.is_in(&project).context("emitted for real")?;
+                rendered.is_in(&project).context("emitted to disk")?;
                 fs::remove_dir_all(project)?;
             }
             (Err(error), Err(Failure::Refused(sentence))) => {
                 let said = format!("{error:#}");
                 ensure!(
                     said == *sentence,
-                    "refused for real with other words: {said}"
+                    "refused on disk with another message: {said}"
                 );
             }
-            (Err(error), _) => bail!("in memory it was accepted, but for real: {error:#}"),
-            (Ok(_), Err(failure)) => bail!("accepted for real, but in memory: {failure}"),
+            (Err(error), _) => bail!("accepted in memory, but not on disk: {error:#}"),
+            (Ok(_), Err(failure)) => bail!("accepted on disk, but not in memory: {failure}"),
         }
         let left = fs::read_dir(self.folder.path())
-            .context("the destination is gone")?
+            .context("the destination is missing")?
             .count();
         ensure!(left == 0, "{left} files or folders were left behind");
         Ok(())
@@ -204,7 +204,7 @@ impl Trial {
 }
 
 impl Outcome {
-    /// Adds what came of other cases.
+    /// Adds the results of other cases.
     pub fn add(&mut self, other: Self) {
         self.accepted += other.accepted;
         for (rule, number) in other.refused {
@@ -216,7 +216,7 @@ impl Outcome {
         self.failures.extend(other.failures);
     }
 
-    /// 0 where nothing failed.
+    /// 0 if no case failed, otherwise 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(u8::from(!self.failures.is_empty()))
@@ -229,7 +229,7 @@ impl fmt::Display for Outcome {
             writeln!(f, "FAILED: {case}\n{}", crate::visible(reason))?;
             writeln!(
                 f,
-                "again: cargo xtask matrix --hostile 1 --seed {}\n",
+                "to repeat: cargo xtask matrix --hostile 1 --seed {}\n",
                 case.seed
             )?;
         }
@@ -241,7 +241,7 @@ impl fmt::Display for Outcome {
         }
         writeln!(
             f,
-            "{:>6}  emitted for real as well, {} of them refused",
+            "{:>6}  also emitted to disk, {} of them refused",
             self.emitted, self.emitted_refused
         )?;
         writeln!(f, "{:>6}  different files read back", self.read)?;

@@ -1,8 +1,8 @@
 //! `cargo xtask lock`: the `Cargo.lock` that every project is emitted with.
 //!
-//! Cargo sorts the packages of a lock file by name, and the project's own name is not known before
-//! it is emitted. So the template has the project's entry at every place where it could belong, and
-//! Liquid keeps one. A fresh project's lock file is then exactly what cargo would write.
+//! Cargo sorts the packages of a lock file by name, and the template does not know the name of the project. So the
+//! template has the project's entry at every place where it can belong, and Liquid keeps one of them. The emitted lock
+//! file is the one that cargo would write.
 
 use std::{
     fmt::Write as _,
@@ -15,11 +15,10 @@ use anyhow::{Context, bail, ensure};
 
 use crate::{commands::new, repository};
 
-/// Renew the `Cargo.lock` of the template, for whoever maintains it.
+/// Update the `Cargo.lock` of the template.
 ///
-/// Emits a project, lets cargo resolve its dependencies, and writes the result to
-/// template/Cargo.lock. Versions that are locked now stay; --update takes the newest ones that the
-/// manifest allows.
+/// Emits a project, has cargo resolve its dependencies, and writes the result to template/Cargo.lock. Locked versions
+/// are kept; --update takes the newest versions that the manifest allows.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Take the newest versions that the manifest allows
@@ -31,7 +30,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Where the project cannot be emitted, or cargo cannot resolve its dependencies.
+/// The project cannot be emitted, or cargo cannot resolve its dependencies.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = repository().join("template/Cargo.lock");
     if args.update && target.exists() {
@@ -47,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has cargo write the lock file of `project`, keeping what is locked already.
+/// Has cargo write the lock file of `project`. Locked versions are kept.
 fn resolve(project: &Path) -> anyhow::Result<()> {
     let status = Command::new("cargo")
         .args(["metadata", "--quiet", "--format-version=1"])
@@ -63,7 +62,7 @@ fn resolve(project: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lock file of a project called `name` as a template for any name.
+/// Turns the lock file of the project `name` into a Liquid template for a project of any name.
 fn template_of(lock: &str, name: &str) -> anyhow::Result<String> {
     const SEPARATOR: &str = "[[package]]\n";
     let mut parts = lock.split(SEPARATOR);

@@ -1,7 +1,7 @@
-//! `cargo xtask matrix`: combinations of answers, each emitted, looked through, built and proven.
+//! `cargo xtask matrix`: combinations of answers, each emitted, looked through, built and verified.
 //!
-//! Which combinations stands in [`combinations`], what each must pass in [`checks`]. Two combinations
-//! with the same code are built once: most answers change an INF or a README and no code.
+//! [`combinations`] selects the combinations, [`checks`] has the checks. Combinations with the same code are built once:
+//! most answers change an INF or a README and no code.
 
 pub mod checks;
 pub mod combinations;
@@ -10,6 +10,7 @@ pub mod snapshot;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    path::PathBuf,
     process::ExitCode,
     sync::mpsc::{Receiver, sync_channel},
     thread,
@@ -21,7 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use time::OffsetDateTime;
 
 use self::{
-    checks::{Emitted, Proof, Workshop},
+    checks::{Emitted, Verified, Workshop},
     combinations::{Axis, Combination, Reason},
 };
 use crate::{
@@ -29,13 +30,13 @@ use crate::{
         cache::{self, Inputs},
         hostile,
         shard::Shard,
-        tools,
+        tools, versions,
     },
     commands::{options, setup},
     interruption, repository,
 };
 
-/// What decides whether a project is as its answers call for, beside the answers.
+/// The files that determine, with the answers, the result of looking a project through.
 const EMITTERS: [&str; 7] = [
     "cargo-generate.toml",
     "ci/Cargo.lock",
@@ -50,21 +51,20 @@ const EMITTERS: [&str; 7] = [
 ///
 /// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
 /// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted
-/// and looked through: the files it must have, what the template's language leaves, what its INF says;
-/// and it is rendered in memory, strictly, and compared. Those that differ in code are formatted,
-/// linted, built and put through the bench as well. Where an option stands alone, where everything is
-/// on and where everything is off, the released cargo-generate must give the same files, and the
-/// driver must link for ARM64 too.
+/// and looked through: its list of files, remains of Liquid, its INF, the same project rendered in
+/// memory, and the project made again from its record. Those that differ in code are formatted,
+/// linted, built and run in the bench as well. For each option alone, everything on and everything
+/// off, the released cargo-generate must emit the same files, and the driver must link for ARM64.
 ///
 /// Exit status: 0 all passed, 1 a combination failed, 2 it could not start.
 ///
 /// Examples:
 ///   cargo xtask matrix                             what CI runs
 ///   cargo xtask matrix --shard 2/4                 the second quarter of it
-///   cargo xtask matrix --full                      besides, all combinations that differ in code
+///   cargo xtask matrix --full                      all combinations that differ in code as well
 ///   cargo xtask matrix -d attach=manual            this one combination
-///   cargo xtask matrix --snapshot                  write ci/snapshot anew, for a change that is meant
-///   cargo xtask matrix --hostile 20000             20,000 nasty answers
+///   cargo xtask matrix --snapshot                  write ci/snapshot anew
+///   cargo xtask matrix --hostile 20000             20,000 hostile answers
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 #[allow(
@@ -81,13 +81,16 @@ pub struct Args {
     /// Only this combination: the answers that are not the defaults
     #[arg(short, long, value_name = "OPTION=VALUE", conflicts_with_all = ["full", "shard"])]
     define: Vec<String>,
-    /// Write the project with everything on to ci/snapshot, for the next commit to show what changed, and stop
+    /// Write the project with everything on to ci/snapshot, so that the next commit shows what changed, and stop
     #[arg(long, conflicts_with_all = ["full", "shard", "define", "list"])]
     snapshot: bool,
-    /// Instead of combinations, N nasty answers: rendered in memory, read back, one in a hundred emitted
+    /// Print the digest of what all combinations emit, for ci/versions.toml, and stop
+    #[arg(long, value_name = "CLONE", num_args = 0..=1, require_equals = true, default_missing_value = ".", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
+    digest: Option<PathBuf>,
+    /// Instead of combinations, N hostile answers: rendered in memory and read back, one in a hundred emitted
     #[arg(long, value_name = "N", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
     hostile: Option<usize>,
-    /// What the nasty answers follow from; each failure names the seed that repeats it [default: by chance]
+    /// The seed of the hostile answers; each failure names the seed that repeats it [default: random]
     #[arg(long, requires = "hostile")]
     seed: Option<u64>,
     /// List the combinations and stop
@@ -102,7 +105,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Where the options cannot be read, something is missing, or an answer is none.
+/// The options cannot be read, a tool is missing, or an answer names no option.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(count) = args.hostile {
         let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
@@ -111,6 +114,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let outcome = hostile::try_cases(seed, count, 100)?;
         println!("{outcome}");
         return Ok(outcome.exit_code());
+    }
+    if let Some(clone) = &args.digest {
+        let own = clone.as_os_str() == ".";
+        let clone = if own { repository() } else { clone.clone() };
+        println!("{}", versions::digest(&clone)?);
+        return Ok(ExitCode::SUCCESS);
     }
     let axes = axes()?;
     if args.snapshot {
@@ -239,7 +248,7 @@ fn command(axes: &[Axis], combination: &Combination) -> String {
     command
 }
 
-/// What came of all of them.
+/// The result for all combinations.
 #[derive(Default)]
 pub struct Outcome {
     tried: BTreeMap<Reason, usize>,
@@ -250,7 +259,7 @@ pub struct Outcome {
     time: Duration,
 }
 
-/// Tries combinations, in their order and as many as there is time for.
+/// Tries combinations in their order, until the time limit.
 ///
 /// # Errors
 ///
@@ -278,7 +287,7 @@ pub fn try_all(
                 }
                 let project = look_through(combination, emitters.clone(), &mut known);
                 let project = project.map_err(|error| format!("{error:#}"));
-                // Nobody listens any more after Ctrl-C.
+                // After Ctrl-C the receiver is gone.
                 if send.send((combination, project)).is_err() {
                     break;
                 }
@@ -291,15 +300,15 @@ pub fn try_all(
     Ok(outcome)
 }
 
-/// A project that is as its answers call for.
+/// A project that passed the checks that need no build.
 struct LookedThrough {
-    /// What decides what its driver does and what is expected of that.
+    /// Identifies the driver's code and what the bench expects of it.
     code: String,
-    /// Where this code is new.
+    /// `None` if this code occurred before.
     emitted: Option<Emitted>,
 }
 
-/// Looks a combination's project through, unless that was done before.
+/// Runs the checks that need no build, unless they passed on the same inputs before.
 fn look_through(
     combination: &Combination,
     emitters: Inputs,
@@ -331,7 +340,7 @@ fn look_through(
     Ok(LookedThrough { code, emitted })
 }
 
-/// What emits a project, and what looks it through.
+/// The files that emit a project and look it through.
 fn emitters() -> anyhow::Result<Inputs> {
     let mut inputs = Inputs::of("looked-through")
         .with("rustc", cache::compiler()?)
@@ -344,7 +353,7 @@ fn emitters() -> anyhow::Result<Inputs> {
 }
 
 impl Outcome {
-    /// Takes the projects as they come, and proves those that differ in code.
+    /// Receives the projects, and verifies those that differ in code.
     fn take(
         &mut self,
         axes: &[Axis],
@@ -352,22 +361,22 @@ impl Outcome {
         looked_through: Receiver<(&Combination, Result<LookedThrough, String>)>,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let mut proofs: BTreeMap<String, Result<(), String>> = BTreeMap::new();
+        let mut verified: BTreeMap<String, Result<(), String>> = BTreeMap::new();
         let mut told = Instant::now();
         for (combination, project) in looked_through {
             bar.set_message(command(axes, combination));
             *self.tried.entry(combination.reason).or_default() += 1;
             let verdict = project.and_then(|project| {
                 let Some(emitted) = project.emitted else {
-                    return proofs[&project.code].clone();
+                    return verified[&project.code].clone();
                 };
                 let closely = combination.reason.is_looked_at_closely();
-                let proof = workshop
-                    .prove(&emitted, closely)
+                let result = workshop
+                    .verify(&emitted, closely)
                     .map_err(|error| format!("{error:#}"));
-                self.count(&proof);
-                let verdict = proof.map(|_| ());
-                proofs.insert(project.code, verdict.clone());
+                self.count(&result);
+                let verdict = result.map(|_| ());
+                verified.insert(project.code, verdict.clone());
                 verdict
             });
             // What Ctrl-C ended is no failure.
@@ -387,11 +396,11 @@ impl Outcome {
         Ok(())
     }
 
-    fn count(&mut self, proof: &Result<Proof, String>) {
+    fn count(&mut self, result: &Result<Verified, String>) {
         self.built += 1;
-        if let Ok(proof) = proof {
-            self.faults += proof.faults;
-            self.linked_for_arm64 += usize::from(proof.linked_for_arm64);
+        if let Ok(result) = result {
+            self.faults += result.faults;
+            self.linked_for_arm64 += usize::from(result.linked_for_arm64);
         }
     }
 

@@ -1,7 +1,7 @@
-//! `cargo xtask measure`: what the template and its tools cost, beside a peer where there is one.
+//! `cargo xtask measure`: measures the cost of the template and its tools, compared with a peer if there is one.
 //!
-//! [`EXPERIMENTS`] is the table: each experiment has rows, and each row has one number. A new measurement is a row in
-//! one of them, or a new experiment in a module of its own.
+//! [`EXPERIMENTS`] lists the experiments. Each experiment has rows, and each row is one number. A new measurement is a new
+//! row in an experiment, or a new experiment in its own module.
 
 mod combinations;
 mod cost;
@@ -26,30 +26,29 @@ use self::{
 };
 use crate::{checks::tools, commands::setup, interruption, repository};
 
-/// Measure what the template and its tools cost.
+/// Measure the cost of the template and its tools.
 ///
-/// Each measurement is one number with its unit. Where a peer does the same work, the peer is measured in the same run,
-/// in turn with ours, and the ratio ours/peer is reported: it is comparable between machines, and the numbers are not.
-/// Each experiment is repeated; the value, the peer's value and the ratio are medians over the repetitions, the ratio
-/// over the ratios of single pairs.
+/// Each measurement is one number with its unit. If a peer does the same work, both are measured alternately in the same
+/// run, and the ratio ours/peer is reported. The ratio is comparable between machines; the numbers are not. Each
+/// experiment is repeated. The value and the peer's value are medians over the repetitions, and the ratio is the median
+/// of the ratios of the repetitions.
 ///
-/// The result goes to stdout, progress to stderr. Nothing else may run on the machine meanwhile.
+/// The result goes to stdout, progress to stderr. Run nothing else on the machine meanwhile.
 ///
 /// Exit status: 0 everything was measured, 2 something could not be measured.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The measurements, by their names or by the name of an experiment, which stands for all of its measurements
-    /// [default: all]
+    /// The names of measurements, or of experiments, which select all of their measurements [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// How often each experiment is repeated [default: as --list says, less often what takes minutes]
+    /// The number of repetitions of each experiment [default: see --list]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: Option<u16>,
-    /// Print the result as JSON, with every single run
+    /// Print the result as JSON, with each repetition
     #[arg(long)]
     json: bool,
-    /// List the measurements with their units and how they are measured, and stop
+    /// List the measurements, their units and how they are measured, and stop
     #[arg(long, conflicts_with_all = ["json", "runs"])]
     list: bool,
     /// Install nothing; say what is missing
@@ -60,9 +59,9 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask measure --list
-      what can be measured, and how
+      list what can be measured, and how
   cargo xtask measure
-      all of it, which takes minutes
+      measure everything, which takes minutes
   cargo xtask measure emission --runs 15
       one experiment, with more repetitions than by default
   cargo xtask measure scenarios-per-second --json | jq '.measurements[0].ratio'
@@ -75,7 +74,7 @@ const EXPERIMENTS: [&Experiment; 4] = [
     &first::EXPERIMENT,
 ];
 
-/// An experiment, and which of its rows are reported.
+/// An experiment, and the rows of it that are reported.
 struct Chosen {
     experiment: &'static Experiment,
     rows: Vec<usize>,
@@ -85,14 +84,14 @@ struct Chosen {
 ///
 /// # Errors
 ///
-/// A name is unknown, something is missing that could not be installed, or what is measured failed.
+/// A name is unknown, something that is missing cannot be installed, or an experiment failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let chosen = chosen(&args.names)?;
     if args.list {
         print!("{}", listed(&chosen));
         return Ok(ExitCode::SUCCESS);
     }
-    // Said before anything is installed, where this machine does not tell.
+    // Fails here, before anything is installed, if the system does not report processor time.
     cost::processor_time()?;
     let needed = |needs| {
         chosen
@@ -112,7 +111,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let runs = args.runs.unwrap_or(experiment.runs);
         let progress = Progress::of(experiment, runs);
         let samples = (experiment.run)(runs, &progress);
-        // What Ctrl-C ended is no failure of the experiment.
+        // An experiment that Ctrl-C ended has not failed.
         interruption::check()?;
         let samples =
             samples.with_context(|| format!("the experiment {} failed", experiment.name))?;
@@ -141,8 +140,8 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Chosen>> {
             .any(|it| it.name == name || it.rows.iter().any(|row| row.name == name));
         ensure!(
             known,
-            "`{name}` is no measurement: name an experiment ({}) or one of its measurements, which `cargo xtask measure \
-             --list` lists",
+            "`{name}` is not a measurement: give the name of an experiment ({}), or of a measurement in the list of \
+             `cargo xtask measure --list`",
             EXPERIMENTS.map(|it| it.name).join(", ")
         );
     }
@@ -161,7 +160,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Chosen>> {
         .collect())
 }
 
-/// The table of what can be measured.
+/// The output of `--list`.
 fn listed(chosen: &[Chosen]) -> String {
     let mut text = String::new();
     for Chosen { experiment, rows } in chosen {
@@ -192,7 +191,7 @@ fn repetitions(runs: u16) -> String {
     }
 }
 
-/// Words in lines that fit a terminal, the first after a head and the others below its end.
+/// Words wrapped at 100 columns. The first line begins with `head`, and the others are indented by its length.
 fn wrapped(head: &str, words: &str) -> String {
     let (mut text, mut width) = (head.to_owned(), head.len());
     let mut is_first = true;
@@ -214,7 +213,7 @@ fn wrapped(head: &str, words: &str) -> String {
     text
 }
 
-/// The commit that is measured; nothing outside a git repository.
+/// The commit that is measured; `None` outside a git repository.
 fn commit() -> Option<String> {
     let output = Command::new("git")
         .args(["describe", "--always", "--dirty", "--abbrev=12"])
@@ -225,12 +224,12 @@ fn commit() -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// All that was measured.
+/// The result of all experiments.
 #[derive(Serialize)]
 struct Measured {
-    /// The commit that was measured, with `-dirty` where files are changed.
+    /// The commit that was measured, with `-dirty` if files are changed.
     commit: Option<String>,
-    /// The processors that the machine offers.
+    /// The number of processors.
     cores: usize,
     measurements: Vec<Measurement>,
 }
@@ -261,7 +260,7 @@ impl Measurement {
             .iter()
             .map(|sample| sample.get(row).copied())
             .collect::<Option<_>>()
-            .with_context(|| format!("no run gave a number for {name}"))?;
+            .with_context(|| format!("a repetition gave no number for {name}"))?;
         Ok(Self {
             name,
             unit,
@@ -309,7 +308,7 @@ impl Measured {
     }
 }
 
-/// A number with three significant digits, or with all that it has before the point.
+/// A number with three significant digits, or with all digits before the decimal point if there are more.
 fn shown(number: f64) -> String {
     let decimals = match number.abs() {
         size if size < 0.0005 => 0,
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_fits_a_terminal_and_loses_no_word() {
+    fn the_list_is_wrapped_and_complete() {
         let list = listed(&asked(&[]).unwrap());
         assert!(list.lines().all(|line| line.len() <= 100), "{list}");
         let words = |text: &str| {
@@ -386,14 +385,14 @@ mod tests {
     }
 
     #[test]
-    fn another_name_is_refused_in_a_sentence_with_those_that_there_are() {
+    fn an_unknown_name_is_refused_with_the_known_names() {
         let Err(refusal) = asked(&["emission", "speed"]) else {
             panic!("it is not refused");
         };
         assert_eq!(
             refusal.to_string(),
-            "`speed` is no measurement: name an experiment (emission, scenarios, combinations, first-verified) or one of \
-             its measurements, which `cargo xtask measure --list` lists"
+            "`speed` is not a measurement: give the name of an experiment (emission, scenarios, combinations, \
+             first-verified), or of a measurement in the list of `cargo xtask measure --list`"
         );
     }
 

@@ -15,8 +15,9 @@ use crate::{
 
 /// Run the checks that take longer than CI allows.
 ///
-/// With --shard, the K-th of N equal parts of each stage, whole. Without it, a sample of each stage that follows
-/// from a seed and takes at most 90 minutes for all of them; the seed is printed, and --seed repeats the sample.
+/// With --shard, runs the K-th of N equal parts of each stage, in full. Without it, runs a
+/// random sample of each stage, in at most 90 minutes for all stages; the seed is printed, and
+/// --seed repeats the sample.
 ///
 /// Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
 ///
@@ -24,17 +25,17 @@ use crate::{
 ///   cargo xtask nightly                        a sample of each stage
 ///   cargo xtask nightly matrix --shard 2/8     the second eighth of one stage
 ///   cargo xtask nightly --seed 7               the sample of an earlier run
-///   cargo xtask nightly --list                 the stages, and what each is for
+///   cargo xtask nightly --list                 list the stages
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The stages to run [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
-    /// Only the K-th of N equal parts, whole
+    /// Run the K-th of N equal parts, in full
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// The seed of the sample and of the nasty answers [default: a random one]
+    /// The seed of the sample and of the hostile answers [default: random]
     #[arg(long)]
     seed: Option<u64>,
     /// List the stages and stop
@@ -45,15 +46,15 @@ pub struct Args {
     no_setup: bool,
 }
 
-/// What a stage is given.
+/// The parameters of a stage.
 struct Work {
     seed: u64,
     shard: Option<Shard>,
-    /// The time for a sample; none for a whole part.
+    /// The time limit of a sample; `None` for a part.
     limit: Option<Duration>,
 }
 
-/// What came of a stage.
+/// The result of a stage.
 struct Outcome {
     passed: bool,
     tried: usize,
@@ -63,7 +64,7 @@ struct Outcome {
 struct Stage {
     name: &'static str,
     purpose: &'static str,
-    /// The time of a sample, in minutes.
+    /// The time limit of a sample, in minutes.
     minutes: u64,
     run: fn(&Work) -> anyhow::Result<Outcome>,
 }
@@ -77,23 +78,23 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "hostile",
-        purpose: "200,000 nasty answers, other ones with each seed",
+        purpose: "200,000 hostile answers, different for each seed",
         minutes: 20,
         run: nasty_answers,
     },
 ];
 
-/// How many nasty answers there are in all parts.
+/// The number of hostile answers in all parts.
 const ANSWERS: usize = 200_000;
 
-/// As many are tried before the time is looked at again.
+/// The number of answers between two checks of the time limit.
 const AT_ONCE: usize = 5_000;
 
 /// Runs the verb.
 ///
 /// # Errors
 ///
-/// Where a stage is unknown or something is missing that could not be installed.
+/// A stage is unknown, or something that is missing cannot be installed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
         for stage in STAGES {
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn a_sample_of_all_stages_fits_into_90_minutes() {
         let minutes: u64 = STAGES.iter().map(|stage| stage.minutes).sum();
-        // What a stage has begun when its time is up comes on top.
+        // Each stage takes additional time to finish the work that it has begun.
         assert!(minutes <= 85, "{minutes} minutes");
     }
 
@@ -200,7 +201,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "`mutant` is no stage; the stages are matrix, hostile"
+            "`mutant` is not a stage; the stages are matrix, hostile"
         );
     }
 }

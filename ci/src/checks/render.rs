@@ -1,12 +1,11 @@
-//! The template, rendered in memory and strictly: a name or a filter that nothing defines is an error.
+//! Renders the template in memory, strictly: an undefined name or filter is an error.
 //!
-//! cargo-generate is lenient: of a name that does not exist it makes an empty text, in a tag in silence, and a file
-//! that it cannot render is copied as it is. So what it emits is held against what comes of the same answers here.
-//! This is a model of cargo-generate 0.26, in its own order of steps and with the crates that it is made of: init
-//! hooks, names, options, pre hooks, files and their names, post hooks. It knows as much of it as this template
-//! uses; a hook that calls more fails, and says so.
+//! cargo-generate renders an undefined name as an empty text, and copies a file that it cannot render. Its output is
+//! therefore compared with this rendering of the same answers. This is a model of cargo-generate 0.26, with the same
+//! libraries and the same order of steps: init hooks, names, options, pre hooks, files and their names, post hooks. It
+//! has the functions that this template uses; a hook that calls another one fails with a message.
 //!
-//! Everything is read and parsed once; a rendering takes a few milliseconds.
+//! The template is read and parsed once. A rendering takes a few milliseconds.
 
 mod hooks;
 mod state;
@@ -15,6 +14,7 @@ mod strict;
 use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    env::consts::{ARCH, OS},
     fs,
     path::{Path, PathBuf},
     rc::Rc,
@@ -38,53 +38,42 @@ use crate::{
         new::answers,
         options::{self, Declared, Kind},
     },
-    repository,
+    files_below, is_build_folder, repository,
 };
 
-/// A project as it would be emitted.
+/// A project in memory.
 #[derive(Debug)]
 pub struct Rendered {
     /// The name, as cargo-generate writes it: that of the folder and of the crate.
     pub name: String,
     /// The files by their path, with `/`.
     pub files: BTreeMap<String, Arc<[u8]>>,
-    /// What the hooks have to say.
+    /// The lines that the hooks printed.
     pub notes: Vec<String>,
     /// The names that hooks set.
     pub set: BTreeSet<String>,
-    /// The names that a template or a hook asked for.
+    /// The names that a template or a hook used.
     pub used: BTreeSet<String>,
 }
 
 impl Rendered {
-    /// Compares it with what was emitted.
+    /// Compares it with an emitted project.
     ///
     /// # Errors
     ///
-    /// The first file that is not the same.
+    /// The first file that differs.
     pub fn is_in(&self, project: &Path) -> anyhow::Result<()> {
-        let mut emitted = 0;
-        let mut folders = vec![project.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let name = path
-                    .strip_prefix(project)?
-                    .to_string_lossy()
-                    .replace('\\', "/");
-                let bytes = self.files.get(&name);
-                let bytes = bytes.with_context(|| format!("{name} is emitted and not rendered"))?;
-                ensure!(
-                    fs::read(&path)? == **bytes,
-                    "{name} is emitted otherwise than it is rendered"
-                );
-                emitted += 1;
-            }
+        let emitted = files_below(project)?;
+        for file in &emitted {
+            let name = file.to_string_lossy().replace('\\', "/");
+            let bytes = self.files.get(&name);
+            let bytes = bytes.with_context(|| format!("{name} is emitted and not rendered"))?;
+            ensure!(
+                fs::read(project.join(file))? == **bytes,
+                "{name} is emitted otherwise than it is rendered"
+            );
         }
+        let emitted = emitted.len();
         ensure!(
             emitted == self.files.len(),
             "{} files are rendered and {emitted} emitted",
@@ -94,7 +83,7 @@ impl Rendered {
     }
 }
 
-/// The part of `cargo-generate.toml` that is not the options.
+/// The parts of `cargo-generate.toml` besides the options.
 #[derive(Deserialize)]
 struct Config {
     template: TemplateConfig,
@@ -124,19 +113,19 @@ pub struct Renderer {
 }
 
 thread_local! {
-    /// The template of this repository, once a thread.
+    /// The template of this repository, parsed once in each thread.
     static KEPT: OnceCell<Renderer> = const { OnceCell::new() };
 }
 
-/// Compares a project that was emitted from this repository with what is rendered of the same answers.
+/// Compares a project that was emitted from this repository with the rendering of the same answers.
 ///
 /// # Errors
 ///
-/// The first file that is not the same, or the fault of the template.
+/// The first file that differs, or the fault of the template.
 pub fn compare(project: &Path, name: &str, answers: &[(&str, &str)]) -> anyhow::Result<()> {
     KEPT.with(|kept| {
         if kept.get().is_none() {
-            // What the hooks say of the folder is not compared.
+            // The messages of the hooks, which name the folder, are not compared.
             let _ = kept.set(Renderer::new(Path::new("."))?);
         }
         let renderer = kept.get().context("the template is not kept")?;
@@ -145,20 +134,20 @@ pub fn compare(project: &Path, name: &str, answers: &[(&str, &str)]) -> anyhow::
 }
 
 impl Renderer {
-    /// Reads and parses the template of this repository, for projects that would be emitted into `destination`.
+    /// Reads and parses the template of this repository, for projects in `destination`.
     ///
     /// # Errors
     ///
-    /// Where a file cannot be read or is no template.
+    /// A file cannot be read or parsed.
     pub fn new(destination: &Path) -> anyhow::Result<Self> {
         Self::of(&repository(), destination)
     }
 
-    /// The same of another place with `cargo-generate.toml`, `hooks/` and `template/`.
+    /// Reads and parses the template in another folder, which has `cargo-generate.toml`, `hooks/` and `template/`.
     ///
     /// # Errors
     ///
-    /// Where a file cannot be read or is no template.
+    /// A file cannot be read or parsed.
     pub fn of(root: &Path, destination: &Path) -> anyhow::Result<Self> {
         let file = root.join("cargo-generate.toml");
         let config: Config = toml::from_str(&fs::read_to_string(&file)?)
@@ -190,7 +179,7 @@ impl Renderer {
         })
     }
 
-    /// The options that are answered.
+    /// The options of the template.
     #[must_use]
     pub fn options(&self) -> &[Declared] {
         &self.options
@@ -200,7 +189,7 @@ impl Renderer {
     ///
     /// # Errors
     ///
-    /// Where an answer is refused, or the template is at fault.
+    /// An answer is refused, or the template is at fault.
     pub fn render(&self, name: &str, given: &[(&str, &str)]) -> Result<Rendered, Failure> {
         let define: Vec<String> = given
             .iter()
@@ -216,6 +205,7 @@ impl Renderer {
         let [init, pre, post] = self.hooks.on(&state);
         insert(&state, "project-name", text(name));
         insert(&state, "is_init", truth(false));
+        insert(&state, "os-arch", text(&format!("{OS}-{ARCH}")));
         init.run(&self.destination)?;
 
         let written = if name.to_snake_case() == name {
@@ -270,7 +260,7 @@ impl Renderer {
         Ok(files)
     }
 
-    /// A path with what is rendered in it.
+    /// A path, with its placeholders rendered.
     fn name_of(&self, path: &str, globals: &Globals) -> anyhow::Result<String> {
         if !path.contains("{{") {
             return Ok(path.to_owned());
@@ -307,7 +297,7 @@ impl Reader<'_> {
                 .to_str()
                 .with_context(|| format!("{} is no Unicode", path.display()))?
                 .replace('\\', "/");
-            if self.ignored.contains(&name) {
+            if self.ignored.contains(&name) || is_build_folder(&path) {
                 continue;
             }
             if path.is_dir() {
@@ -317,7 +307,7 @@ impl Reader<'_> {
             let form = self
                 .form(&name, fs::read(&path)?)
                 .with_context(|| format!("{} is no template", path.display()))?;
-            // cargo-generate takes the suffix away, and such a file goes before one without it.
+            // cargo-generate removes the suffix, and prefers such a file to one without it.
             let plain = name.strip_suffix(".liquid");
             let source = Rc::new(Source {
                 path: name.clone(),
@@ -346,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// An answer, as the value that a template sees.
+/// An answer, as a value in Liquid.
 fn value(kind: &Kind, answer: &str) -> Value {
     match kind {
         Kind::Text { .. } | Kind::Choice(_) => text(answer),

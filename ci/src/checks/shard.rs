@@ -1,4 +1,4 @@
-//! Equal parts of a long list of work, for machines that share it.
+//! Splits a list of work into equal parts, for several machines.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +19,7 @@ impl FromStr for Shard {
         match parts {
             Some((Ok(number), Ok(of))) if (1..=of).contains(&number) => Ok(Self { number, of }),
             _ => Err(format!(
-                "{text} is no part of anything: write K/N with K from 1 to N, such as 2/4"
+                "{text} is not a valid part: write K/N with K from 1 to N, such as 2/4"
             )),
         }
     }
@@ -60,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_part_is_refused() {
+    fn an_invalid_part_is_refused() {
         for text in ["0/4", "5/4", "1", "a/b", "1/0", ""] {
             assert_eq!(
                 text.parse::<Shard>().unwrap_err(),
-                format!("{text} is no part of anything: write K/N with K from 1 to N, such as 2/4")
+                format!("{text} is not a valid part: write K/N with K from 1 to N, such as 2/4")
             );
         }
     }

@@ -1,12 +1,12 @@
-//! The stages that a command line names.
+//! Selects the stages that a command line names.
 
 use anyhow::Context;
 
-/// The stages with these names, or all where there is none.
+/// The stages with these names, or all stages if there are no names.
 ///
 /// # Errors
 ///
-/// A name that no stage has, with the names of all.
+/// A name is not that of a stage.
 pub fn chosen<T>(
     all: &'static [T],
     name_of: fn(&T) -> &'static str,
@@ -19,7 +19,10 @@ pub fn chosen<T>(
         let stage = all.iter().find(|stage| name_of(stage) == name);
         stage.with_context(|| {
             let known: Vec<_> = all.iter().map(name_of).collect();
-            format!("`{name}` is no stage; the stages are {}", known.join(", "))
+            format!(
+                "`{name}` is not a stage; the stages are {}",
+                known.join(", ")
+            )
         })
     };
     names.iter().map(find).collect()

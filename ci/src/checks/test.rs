@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything that CI runs, in stages.
 //!
-//! What is tested stands in the tests themselves (`ci/tests/` and the unit tests); here stands only
-//! in which order they run, and what has to be there first. Formatters and compilers run one after the
-//! other, since each takes all processors; then the programs of all stages run side by side.
+//! This module defines the stages and their order, and installs what they need. The tests are in `ci/tests/` and in the
+//! unit tests. Formatters and compilers run one after the other, because each uses all processors. The test programs of
+//! all stages then run in parallel.
 
 mod inputs;
 mod programs;
@@ -29,13 +29,13 @@ use crate::{
 
 /// Run everything that CI runs.
 ///
-/// Installs what is missing first (Debian packages, rustup targets, programs from crates.io, Python's
-/// index and npm) and says what and why. Then runs the stages and goes on after a failure, so that one
-/// run shows everything. The table at the end has the time of each stage and of the slowest tests;
+/// Installs what is missing (Debian packages, rustup targets, programs from crates.io, PyPI and
+/// npm), and prints what is installed and why. Then runs all stages, also after a failure. The
+/// table at the end has the time of each stage and of the slowest tests;
 /// ci/target/test-times.tsv has the time of every test.
 ///
-/// Drivers that were built of the same sources before, and verdicts of the same bench on the same
-/// driver, are kept in ci/target/kept and not made again.
+/// Drivers and verdicts of the bench are kept in ci/target/kept, and reused while their inputs
+/// are unchanged.
 ///
 /// Exit status: 0 all passed, 1 a stage failed, 2 it could not start.
 ///
@@ -44,17 +44,17 @@ use crate::{
 ///   cargo xtask test lint bench      two stages
 ///   cargo xtask test --changed       what your changes since the last commit can affect
 ///   cargo xtask test --changed=main  what your changes since main can affect
-///   cargo xtask test --list          the stages, and what each is for
+///   cargo xtask test --list          list the stages
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
     /// The stages to run [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
-    /// Only the stages and test programs that read a file that differs from the commit REV
+    /// Run only the stages and test programs that read a file that differs from commit REV
     #[arg(long, value_name = "REV", num_args = 0..=1, require_equals = true, default_missing_value = "HEAD")]
     changed: Option<String>,
-    /// Build and judge anew whatever an earlier run has kept
+    /// Do not reuse the kept results of earlier runs
     #[arg(long)]
     fresh: bool,
     /// List the stages and stop; with --changed, what would run
@@ -78,7 +78,7 @@ enum Work {
     Cargo(&'static str, &'static [&'static str]),
     /// The test programs that `cargo test` with these arguments would run, in a folder of the repository.
     Tests(&'static str, &'static [&'static str]),
-    /// This program, with other arguments.
+    /// `cargo xtask` with these arguments.
     Xtask(&'static [&'static str]),
 }
 
@@ -149,13 +149,13 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "matrix",
-        purpose: "every pair of answers: emitted, built where it differs in code, verified",
+        purpose: "every pair of answers: emitted, built if the code differs, verified",
         work: Work::Xtask(&["matrix"]),
     },
     Stage {
         name: "hostile",
-        purpose: "20,000 nasty answers: refused, or a project that says what was answered",
-        // Always the same ones: who changes something else is to see nothing new here.
+        purpose: "20,000 hostile answers: refused, or contained in the emitted project",
+        // The seed is fixed, so that a change elsewhere does not change which answers are tried.
         work: Work::Xtask(&["matrix", "--hostile", "20000", "--seed", "1"]),
     },
 ];
@@ -164,8 +164,7 @@ const STAGES: &[Stage] = &[
 ///
 /// # Errors
 ///
-/// Where a stage is unknown, something is missing that could not be installed, or cargo could not
-/// be started.
+/// A stage is unknown, something that is missing cannot be installed, or cargo cannot be started.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let changes = args.changed.as_deref().map(Changes::since).transpose()?;
     let affected = |stage: &&Stage| {
@@ -180,20 +179,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         for stage in stages {
             println!("{:<14}{}", stage.name, stage.purpose);
             if let (Some(changes), "template") = (&changes, stage.name) {
-                println!("{:<14}of them: {}", "", changes.programs().join(", "));
+                println!("{:<14}programs: {}", "", changes.programs().join(", "));
             }
         }
         return Ok(ExitCode::SUCCESS);
     }
     if stages.is_empty() {
-        println!("No stage reads what changed.");
+        println!("No stage reads a changed file.");
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();
     setup::ensure(&setup::Group::ALL, !args.no_setup)?;
     cache::remove_old();
     let (mut results, waiting) = thread::scope(|scope| {
-        // Where it takes minutes, once, the compilers are at work meanwhile.
+        // The first installation takes minutes; the compilers run meanwhile.
         let programs = scope.spawn(|| {
             tools::ensure_cargo_generate()?;
             tools::ensure_cargo_deny()
@@ -201,7 +200,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let linters = scope.spawn(tools::ensure_linters);
         let compiled = compile(&stages, changes.as_ref());
         let join = |ended: thread::Result<anyhow::Result<()>>| {
-            ended.unwrap_or_else(|_| bail!("an installation ended in a panic"))
+            ended.unwrap_or_else(|_| bail!("an installation panicked"))
         };
         join(programs.join().map(|it| it.map(drop)))?;
         join(linters.join().map(|it| it.map(drop)))?;
@@ -213,7 +212,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(report(&results, start.elapsed()))
 }
 
-/// Runs the stages that are one command of cargo's, and compiles the test programs: what came of that, and the programs to
+/// Runs the stages that are one cargo command, and compiles the test programs. Returns the results, and the programs to
 /// run.
 fn compile(
     stages: &[&Stage],
@@ -263,7 +262,7 @@ fn cargo(folder: &str) -> anyhow::Result<Command> {
     }
     let mut command = Command::new("cargo");
     if folder == BENCH {
-        // Nothing is left in the template: emitting a project from a folder copies all of it.
+        // Not inside the template, which is copied when a project is emitted from this folder.
         command.env("CARGO_TARGET_DIR", repository().join("ci/target/testbench"));
     }
     command.current_dir(path);
@@ -298,14 +297,14 @@ fn report(results: &[Done], time: Duration) -> ExitCode {
         }
     }
     eprintln!(
-        "{} seconds; programs of different stages ran side by side",
+        "{} seconds; programs of different stages ran in parallel",
         time.as_secs()
     );
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }
     eprintln!(
-        "To repeat what failed: cargo xtask test {}",
+        "To repeat the failed stages: cargo xtask test {}",
         failed.join(" ")
     );
     ExitCode::from(1)

@@ -1,4 +1,4 @@
-//! Programs from crates.io, Python's index and npm that the tests run, in `ci/target/tools`.
+//! Installs the programs from crates.io, PyPI and npm that the tests run, in `ci/target/tools`.
 
 use std::env;
 use std::fs;
@@ -8,33 +8,34 @@ use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
 
-/// The release that the template is tested with: the same as that of the library in Cargo.toml.
+/// The release that the template is tested with. The library in Cargo.toml has the same version.
 const CARGO_GENERATE: &str = "0.26.0";
 
 /// The release that the emitted pipelines name.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Threads that need the same programs install them once: those of crates.io, and the linters.
+/// Locked during an installation, so that two threads do not install the same programs.
 static CRATES_IO: Mutex<()> = Mutex::new(());
 static LINTERS: Mutex<()> = Mutex::new(());
 
 /// The released `cargo-generate` program, with its git client.
 ///
-/// It is built when it is missing, which takes about two minutes, once.
+/// Builds it if it is missing, which takes about two minutes.
 ///
 /// # Errors
 ///
-/// A sentence that says what could not be installed.
+/// The program cannot be installed.
 pub fn ensure_cargo_generate() -> anyhow::Result<PathBuf> {
-    // Its released lock file has two packages that claim to need a newer Rust and do not.
+    // Two packages in its lock file declare a newer Rust version than they need.
     ensure_from_crates_io("cargo-generate", CARGO_GENERATE, &["--ignore-rust-version"])
 }
 
-/// The released `cargo generate`, about to emit a project without a question. `from` is `--path P` or `--git U`.
+/// A command that emits a project with the released `cargo-generate`, without questions and without the user's
+/// configuration. `from` is `--path P` or `--git U`.
 ///
 /// # Errors
 ///
-/// As those of [`ensure_cargo_generate`].
+/// Those of [`ensure_cargo_generate`].
 pub fn cargo_generate(from: [&str; 2], name: &str, destination: &Path) -> anyhow::Result<Command> {
     let mut command = Command::new(ensure_cargo_generate()?);
     command
@@ -42,22 +43,37 @@ pub fn cargo_generate(from: [&str; 2], name: &str, destination: &Path) -> anyhow
         .args(from)
         .args(["template", "--silent", "--name", name, "--destination"])
         .arg(destination)
-        // It gives up on whoever has no name.
+        .arg("--config")
+        .arg(no_configuration()?)
+        // cargo-generate fails if it finds no user name.
         .env("USER", "developer")
+        .env("TMPDIR", crate::temporary_place())
         .stdin(Stdio::null());
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_GENERATE_") {
+            command.env_remove(name);
+        }
+    }
     Ok(command)
 }
 
-/// The released `cargo-deny` program, which is built when it is missing: three minutes, once.
+/// An empty configuration for cargo-generate, so that the user's configuration does not affect a check.
+fn no_configuration() -> anyhow::Result<PathBuf> {
+    let path = root().join("no-configuration.toml");
+    fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// The released `cargo-deny` program. Builds it if it is missing, which takes about three minutes.
 ///
 /// # Errors
 ///
-/// A sentence that says what could not be installed.
+/// The program cannot be installed.
 pub fn ensure_cargo_deny() -> anyhow::Result<PathBuf> {
     ensure_from_crates_io("cargo-deny", CARGO_DENY, &[])
 }
 
-/// Not optimised, because that takes a third of the time and the programs run for a tenth of a second.
+/// Builds without optimisation, which takes a third of the time. The programs run for a tenth of a second.
 fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
     let _guard = CRATES_IO.lock();
     let root = root();
@@ -66,7 +82,7 @@ fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Res
         .join(name)
         .with_extension(env::consts::EXE_EXTENSION);
     let version = Command::new(&program).arg("--version").output();
-    // What comes before the number differs from program to program.
+    // The text before the version differs between programs.
     if version.is_ok_and(|output| {
         String::from_utf8_lossy(&output.stdout)
             .trim()
@@ -96,16 +112,16 @@ fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Res
     Ok(program)
 }
 
-/// What judges the emitted pipelines.
+/// The linters of the emitted pipelines.
 pub struct Linters {
-    /// Of the Python environment.
+    /// The folder of the Python environment's programs.
     programs: PathBuf,
-    /// Of npm.
+    /// The folder of npm's modules.
     modules: PathBuf,
 }
 
 impl Linters {
-    /// actionlint: GitHub's workflows.
+    /// actionlint, which checks GitHub workflows.
     #[must_use]
     pub fn actionlint(&self) -> Command {
         let mut command = self.node("node");
@@ -116,7 +132,7 @@ impl Linters {
         command
     }
 
-    /// zizmor: the security of GitHub's workflows. It asks nobody over the network.
+    /// zizmor, which checks the security of GitHub workflows, without network access.
     #[must_use]
     pub fn zizmor(&self) -> Command {
         let mut command = Command::new(self.programs.join("zizmor"));
@@ -124,13 +140,13 @@ impl Linters {
         command
     }
 
-    /// check-jsonschema: files against the schemas that it brings.
+    /// check-jsonschema, which checks files against its built-in schemas.
     #[must_use]
     pub fn check_jsonschema(&self) -> Command {
         Command::new(self.programs.join("check-jsonschema"))
     }
 
-    /// A program of the Python environment that runs Node.js.
+    /// A program of the Python environment that needs Node.js in PATH.
     fn node(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         let mut path = vec![self.programs.clone()];
@@ -142,11 +158,11 @@ impl Linters {
     }
 }
 
-/// The linters, in the versions of `ci/tools`: installed when they are missing, which takes half a minute, once.
+/// The linters, in the versions of `ci/tools`. Installs them if they are missing, which takes half a minute.
 ///
 /// # Errors
 ///
-/// A sentence that says what could not be installed.
+/// A linter cannot be installed.
 pub fn ensure_linters() -> anyhow::Result<Linters> {
     let _guard = LINTERS.lock();
     let lists = crate::repository().join("ci/tools");
@@ -161,7 +177,7 @@ pub fn ensure_linters() -> anyhow::Result<Linters> {
             Command::new(if cfg!(windows) { "python" } else { "python3" })
                 .args(["-m", "venv", "--clear"])
                 .arg(&python),
-            "a Python environment cannot be made: is python3-venv installed (cargo xtask setup)?",
+            "cannot create a Python environment: is python3-venv installed (cargo xtask setup)?",
         )?;
         run(
             Command::new(linters.programs.join("python"))
@@ -189,7 +205,7 @@ pub fn ensure_linters() -> anyhow::Result<Linters> {
     Ok(linters)
 }
 
-/// Installs into a folder what some lists name, unless that was done.
+/// Installs the packages of `lists` into a folder, unless the folder has the packages of the same lists.
 fn once(
     folder: &Path,
     lists: &[PathBuf],
@@ -218,8 +234,8 @@ fn run(command: &mut Command, failure: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where all of it is installed. To a `cargo install` with this as its `CARGO_INSTALL_ROOT`, what comes from crates.io is
-/// there already.
+/// The folder of all these programs. With this folder as `CARGO_INSTALL_ROOT`, `cargo install` finds the programs from
+/// crates.io installed.
 #[must_use]
 pub fn root() -> PathBuf {
     crate::repository().join("ci/target/tools")

@@ -32,7 +32,7 @@ use std::{
 use anyhow::{Context, bail};
 use testbench::Expectations;
 
-use self::verdict::Verdict;
+use self::verdict::{Promised, Verdict};
 pub use self::{
     finding::{Code, Finding, INFVERIF, Level, Rule},
     verdict::{all_rules, broken_rules, check, findings},
@@ -44,7 +44,8 @@ pub use self::{
 /// of a rule of Microsoft's documentation is a finding. A breach of a recommendation is advice.
 ///
 /// Beside an emitted project's file testbench.toml, which says what that driver promises, the INF is also compared with
-/// it: the driver's name, its event source, and the features that its operations support.
+/// it: the driver's name, its event source, and the features that its operations support. With the project's record,
+/// template.toml, as --answers it is compared with all that was answered.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -52,8 +53,8 @@ pub struct Args {
     #[arg(value_name = "FILE", required_unless_present = "list_rules")]
     file: Option<PathBuf>,
 
-    /// What the driver promises [default: testbench.toml in a folder above FILE]
-    #[arg(long, value_name = "testbench.toml")]
+    /// What the driver promises: a testbench.toml, or a template.toml [default: testbench.toml in a folder above FILE]
+    #[arg(long, value_name = "TOML")]
     answers: Option<PathBuf>,
 
     /// Look for no testbench.toml: judge by the documented rules alone
@@ -73,6 +74,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask inf my-filter/my_filter.inx
       what is wrong, one finding after the other
+  cargo xtask inf my-filter/my_filter.inx --answers my-filter/template.toml
+      compared with all that was answered as well
   cargo xtask inf other.inf --no-answers
       the same, whatever lies in the folders above
   cargo xtask inf my_filter.inx --json | jq -r '.findings[] | \"\\(.line) \\(.rule)\"'
@@ -100,9 +103,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .context("say which INX or INF is to be judged")?;
     let bytes = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let promised = match &args.answers {
-        Some(answers) => Some((answers.clone(), Expectations::read(answers)?)),
+        Some(answers) => Some((answers.clone(), Promised::read(answers)?)),
         None if args.no_answers => None,
-        None => Expectations::find(file)?,
+        None => promised_above(file)?,
     };
     let verdict = Verdict::of(file, &bytes, promised)?;
     if args.json {
@@ -117,13 +120,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// What a `testbench.toml` in a folder above the file promises.
+fn promised_above(file: &Path) -> anyhow::Result<Option<(PathBuf, Promised)>> {
+    let found = Expectations::find(file)?;
+    Ok(found.map(|(path, expected)| (path, Promised::Driver(expected))))
+}
+
 /// Refuses a file with findings, which is no INF of a package.
 ///
 /// # Errors
 ///
 /// All findings, a line each.
 pub fn refuse(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let verdict = Verdict::of(file, bytes, Expectations::find(file)?)?;
+    let verdict = Verdict::of(file, bytes, promised_above(file)?)?;
     let shown = file.display();
     let lines = verdict.findings.iter().map(|finding| match finding.line {
         Some(line) => format!("{shown}:{line}: {}: {}", finding.rule.name, finding.text),

@@ -1,12 +1,13 @@
 //! `cargo xtask new`: emits a project, as `cargo generate` would with the same answers.
 //!
-//! The rules are where `cargo generate` finds them, in `cargo-generate.toml` and `hooks/`; nothing is judged here
-//! that they judge. This verb adds what cargo-generate lacks: it refuses names that are no option, says the rule
-//! with every refusal, asks again at a terminal, and leaves nothing behind.
+//! `cargo-generate.toml` and `hooks/` have the rules, for `cargo generate` as for this command. The command refuses unknown
+//! options, states the rule with every refusal, asks again at a terminal, and removes what a failure leaves.
 
 pub(crate) mod answers;
 mod ask;
 pub(crate) mod generator;
+mod given;
+pub mod record;
 mod source;
 mod workspace;
 
@@ -18,73 +19,135 @@ use anyhow::{Context, bail};
 use heck::{ToKebabCase, ToSnakeCase};
 
 pub use generator::serve_as_generator;
+use given::Given;
 pub use source::staged;
 use workspace::refuse_membership;
 
 /// Emit a new minifilter project.
 ///
-/// At a terminal it asks for whatever is not answered by -d, by the values file or by the environment; elsewhere,
-/// and with --silent, it takes the defaults. The answers, defaults and refusals are those of
-/// `cargo generate --path . template`, and so is what is emitted, but for two things: no git repository is
-/// initialised, and the project is not made a member of a Cargo workspace that it happens to lie in.
+/// At a terminal it asks for each option without an answer; elsewhere, and with --silent, it takes the defaults. With the
+/// record of a project (template.toml) as the values file it asks nothing: options that are newer than the record take
+/// their defaults, and are named.
+///
+/// An answer comes from the first of these that has one: -d, the values file, the variable `CARGO_GENERATE_VALUE_<OPTION>`,
+/// the file that `CARGO_GENERATE_TEMPLATE_VALUES_FILE` names, the table [values] of your cargo-generate.toml, the default.
+///
+/// Answers, defaults, refusals and the emitted files are those of `cargo generate --path . template`, with two differences:
+/// no git repository is initialised, and the project does not become a member of a Cargo workspace around it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The project's name: lower-case letters, digits and hyphens, at most 32. With `_` for `-` it is also the name
-    /// of the service, the .sys and the INF
-    name: String,
+    /// of the service, the .sys and the INF [default: the name in the record]
+    name: Option<String>,
 
-    /// The answer to an option, for instance -d attach=manual; a list is separated by commas
+    /// The answer to an option, for instance -d attach=manual; a list is separated by commas. `cargo xtask options` lists
+    /// the options
     #[arg(short, long, value_name = "OPTION=VALUE")]
     define: Vec<String>,
 
-    /// A TOML file with answers in a table [values]; -d goes before it
+    /// A TOML file with answers in a table [values], such as the record template.toml of a project
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
 
-    /// The folder in which the project's folder is made; it must exist
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    destination: PathBuf,
+    /// An existing folder, in which the folder of the project is made [default: the current folder; inside the clone of the
+    /// template, the folder that holds the clone]
+    #[arg(long, value_name = "DIR")]
+    destination: Option<PathBuf>,
 
     /// Ask nothing, also at a terminal: take the defaults
     #[arg(short, long)]
     silent: bool,
+
+    /// Write nothing: list the files that would be written
+    #[arg(long)]
+    dry_run: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask new my-filter
+      asks, and emits my-filter
+  cargo xtask new my-filter --silent -d load_order_group=encryption -d operations=read,write
+      asks nothing, and takes the defaults for the rest
+  cargo xtask new --values-file old/template.toml --destination /tmp
+      the project that recorded these answers, again
+  cargo xtask new my-filter --dry-run -d pipeline=azure
+      the files of such a project";
 
 /// Runs the verb.
 ///
 /// # Errors
 ///
-/// A sentence that names the answer that is refused, the rule, and what to do.
+/// A sentence with the refused answer, the rule, and what to do.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = crate::commands::options::declared()?;
-    let mut answers = answers::given(&options, &args.define, args.values_file.as_deref())?;
-    let target = target(&args.name, &args.destination)?;
+    let Given {
+        name,
+        mut answers,
+        is_record,
+        notes,
+    } = Given::collect(&options, &args.define, args.values_file.as_deref())?;
+    let name = args
+        .name
+        .clone()
+        .or(name)
+        .context("say the project's name: cargo xtask new my-filter")?;
+    let destination = match &args.destination {
+        Some(destination) => destination.clone(),
+        None => default_destination()?,
+    };
+    let target = target(&name, &destination)?;
     crate::interruption::survive()?;
-
-    if !args.silent && ask::possible() {
-        // The name and the answers given are judged before the first question, not after the last.
-        generator::rehearse(&args.name, &answers)?;
-        ask::the_rest(&options, &args.name, &mut answers)?;
+    for note in notes {
+        eprintln!("{note}");
     }
 
-    let emitted = generator::generate(&args.name, &answers, &args.destination, target.as_deref())?;
+    if !args.silent && !is_record && ask::possible() {
+        // The name and the answers given are judged before the first question, not after the last.
+        generator::rehearse(&name, &answers)?;
+        ask::the_rest(&options, &name, &mut answers)?;
+    }
+
+    if args.dry_run {
+        let folder = crate::scratch_folder().context("no temporary folder can be made")?;
+        let emitted = generator::generate(&name, &answers, folder.path(), None)?;
+        let root = target.as_deref().unwrap_or(&destination);
+        for file in crate::files_below(&emitted.path)? {
+            println!("{}", root.join(file).display());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let emitted = generator::generate(&name, &answers, &destination, target.as_deref())?;
     for line in emitted.notes {
         println!("{line}");
     }
     if cfg!(not(windows)) {
         println!(
-            "Or here, without Windows: cargo xtask build {} --release",
+            "Build it here: cargo xtask build {} --release",
             emitted.path.display()
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Emits a project without a word or a question, and returns its folder.
+/// The current folder. Inside the clone of the template it is the folder that holds the clone: without `--destination`
+/// nothing is written into the clone.
+fn default_destination() -> anyhow::Result<PathBuf> {
+    let current = std::env::current_dir().context("there is no current folder")?;
+    let repository = fs::canonicalize(crate::repository())?;
+    let inside = fs::canonicalize(&current)?.starts_with(&repository);
+    Ok(match repository.parent() {
+        Some(parent) if inside => parent.to_owned(),
+        _ => current,
+    })
+}
+
+/// Emits a project, prints and asks nothing, and returns the project's folder.
 ///
 /// # Errors
 ///
-/// A sentence that names the answer that is refused, the rule, and what to do. Nothing is left behind then.
+/// A sentence with the refused answer, the rule, and what to do. Nothing is left behind.
 pub fn emit(name: &str, answers: &[(&str, &str)], destination: &Path) -> anyhow::Result<PathBuf> {
     let define: Vec<String> = answers
         .iter()
@@ -95,8 +158,8 @@ pub fn emit(name: &str, answers: &[(&str, &str)], destination: &Path) -> anyhow:
     Ok(generator::generate(name, &answers, destination, target.as_deref())?.path)
 }
 
-/// The project's folder, which must not exist yet, in the destination, which must. A name without a letter or a digit
-/// gives none: the hooks refuse it, and nothing of the destination itself may be touched then.
+/// The folder of the project, which does not exist yet, in the destination, which exists. `None` for a name without a
+/// letter or a digit: the hooks refuse it, and the destination itself must not be removed after that.
 fn target(name: &str, destination: &Path) -> anyhow::Result<Option<PathBuf>> {
     if !destination.is_dir() {
         bail!(

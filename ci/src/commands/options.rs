@@ -1,12 +1,13 @@
 //! The options of the template, as `cargo-generate.toml` declares them.
 //!
-//! That file is the one place where an option is declared; whoever needs to know them (`new`, the test matrix)
-//! reads them from here, so that an option that was just added is known everywhere.
+//! That file is the only place where an option is declared. `new`, the test matrix and others read the options from here.
+
+pub mod list;
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use toml::Value;
 
 /// An option of the template.
@@ -14,11 +15,11 @@ use toml::Value;
 pub struct Declared {
     /// Its name, as in `-d name=value`.
     pub name: String,
-    /// What is asked at a terminal.
+    /// The prompt at a terminal.
     pub prompt: String,
-    /// What kind of answer it takes.
+    /// The kind of answer it takes.
     pub kind: Kind,
-    /// The answer that is taken when none is given, as it is written after `-d name=`.
+    /// The default, as it is written after `-d name=`.
     pub default: String,
 }
 
@@ -27,16 +28,16 @@ pub struct Declared {
 pub enum Kind {
     /// Free text.
     Text {
-        /// The shape that it must have.
+        /// Its form.
         shape: regex::Regex,
-        /// The sentence that says so.
+        /// The sentence that describes the form.
         rule: String,
     },
-    /// One of some values.
+    /// One of several values.
     Choice(Vec<Choice>),
     /// `true` or `false`.
     Flag,
-    /// Some of some values, separated by commas.
+    /// Some of several values, separated by commas.
     List(Vec<Choice>),
 }
 
@@ -45,7 +46,7 @@ pub enum Kind {
 pub struct Choice {
     /// The value, as it is written after `-d name=`.
     pub value: String,
-    /// What is shown at a terminal.
+    /// Its description at a terminal.
     pub label: String,
 }
 
@@ -53,7 +54,7 @@ pub struct Choice {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or declares an option in a way that is not understood.
+/// The file cannot be read, or a declaration is not understood.
 pub fn declared() -> anyhow::Result<Vec<Declared>> {
     declared_in(&crate::repository().join("cargo-generate.toml"))
 }
@@ -62,7 +63,7 @@ pub fn declared() -> anyhow::Result<Vec<Declared>> {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or declares an option in a way that is not understood.
+/// The file cannot be read, or a declaration is not understood.
 pub fn declared_in(path: &Path) -> anyhow::Result<Vec<Declared>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -131,7 +132,63 @@ fn choice(value: &Value) -> Option<Choice> {
     })
 }
 
-/// The name among `names` that somebody who wrote `wrong` probably meant.
+/// The option of a name.
+///
+/// # Errors
+///
+/// A sentence with the options that there are.
+pub fn find<'a>(options: &'a [Declared], name: &str) -> anyhow::Result<&'a Declared> {
+    if let Some(option) = options.iter().find(|option| option.name == name) {
+        return Ok(option);
+    }
+    let names = || options.iter().map(|option| option.name.as_str());
+    let hint =
+        nearest(name, names()).map_or_else(String::new, |near| format!("did you mean {near}? "));
+    bail!(
+        "{} is no option: {hint}The options are {}",
+        named(name),
+        listed(names())
+    );
+}
+
+/// How many characters of a refused value are shown.
+const SHOWN: usize = 60;
+
+/// A refused value for a message: quoted, shortened, and without control characters.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    let length = value.chars().count();
+    if length <= SHOWN {
+        return format!("{value:?}");
+    }
+    let head: String = value.chars().take(SHOWN).collect();
+    let quoted = format!("{head:?}");
+    let head = quoted.strip_suffix('"').unwrap_or(&quoted);
+    format!("{head}…\" ({length} characters)")
+}
+
+/// A name for a message: as [`shown`], without quotation marks if it needs none.
+#[must_use]
+pub fn named(name: &str) -> String {
+    let quoted = shown(name);
+    if quoted == format!("\"{name}\"") && !name.is_empty() {
+        name.to_owned()
+    } else {
+        quoted
+    }
+}
+
+/// Names in a sentence.
+pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.split_last() {
+        Some((end, [])) => (*end).to_owned(),
+        Some((end, rest)) => format!("{} and {end}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The name among `names` that is most similar to `wrong`, if one is similar.
 pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase().replace(['-', ' '], "_");
     names

@@ -1,14 +1,14 @@
 /*
- * A minifilter in C that passes a bad pointer to a function of the system.
+ * A minifilter in C that passes a bad pointer to a system function.
  *
- * Which one, the driver's own name says: FUNCTION_ARGUMENT, or FUNCTION_ARGUMENT_MEMBER where the address stands in the
- * structure that the argument points to.
+ * The driver's name selects the case: FUNCTION_ARGUMENT, or FUNCTION_ARGUMENT_MEMBER if the bad pointer is in a member
+ * of the structure that the argument points to.
  */
 #include <fltKernel.h>
 
 #define TAG 'tseT'
 
-/* Exports that wdm.h and ntifs.h leave to the C runtime's headers, or make macros of. */
+/* Exports that wdm.h and ntifs.h do not declare, because the C runtime's headers do, or define as macros. */
 __declspec(dllimport) void *memcpy(void *, const void *, size_t);
 __declspec(dllimport) void *memmove(void *, const void *, size_t);
 __declspec(dllimport) void *memset(void *, int, size_t);
@@ -22,7 +22,7 @@ __declspec(dllimport) int _wcsnicmp(const WCHAR *, const WCHAR *, size_t);
 __declspec(dllimport) int _snwprintf(WCHAR *, size_t, const WCHAR *, ...);
 __declspec(dllimport) int _snprintf(char *, size_t, const char *, ...);
 
-/* NULL, an address that is not mapped, one in the kernel's half, one that is not canonical, the last one. */
+/* NULL, an unmapped address, a kernel address, a non-canonical address, an address at the end of memory. */
 #define NOTHING NULL
 #define NOWHERE ((PVOID)0x0000123456780000)
 #define KERNEL ((PVOID)0xFFFF900000001000)
@@ -180,8 +180,8 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(PFLT_CALLBACK_DATA Data, PCFLT
 }
 
 /*
- * The compiler makes a jump of this call, which is the callback's last act: the address that the function returns to is
- * not in the driver.
+ * The compiler generates a jump for the call in the return statement, so the return address of the function is not in
+ * the driver.
  */
 static NTSTATUS FLTAPI InstanceSetup(
     PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_SETUP_FLAGS Flags, DEVICE_TYPE Type, FLT_FILESYSTEM_TYPE FileSystem)
@@ -212,7 +212,7 @@ static CONST FLT_REGISTRATION Registration = {
     sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload, InstanceSetup,
 };
 
-/* The driver's name is the last part of the path of its key. */
+/* The driver's name is the last part of the path of its registry key. */
 static void RememberName(PUNICODE_STRING Path)
 {
     ULONG End = Path->Length / sizeof(WCHAR), Begin = End, i;

@@ -1,8 +1,8 @@
 /*
  * A small minifilter in C, for the test bench: a driver that this project did not emit.
  *
- * As it stands it keeps every rule. Each test defines one of the names below (#ifdef), which breaks
- * one thing, and names the rule that must see it.
+ * Without a macro, it breaks no rule. Each test defines one of the macros below (#ifdef), which adds
+ * a defect, and names the rule that must find it.
  */
 #include <fltKernel.h>
 
@@ -28,7 +28,7 @@ static PULONG Settings;
 
 DRIVER_INITIALIZE DriverEntry;
 
-/* --- What the headers of the WDK inline ---------------------------------------------------- */
+/* --- Functions that the WDK headers inline ------------------------------------------------- */
 
 static KIRQL CurrentIrql(void)
 {
@@ -49,7 +49,7 @@ static PVOID Thread(void)
     return Value;
 }
 
-/* --- What the processor stops ---------------------------------------------------------------- */
+/* --- Instructions and calls that stop the driver --------------------------------------------- */
 
 #ifdef RUNS_OUT_OF_STACK
 static ULONG Deeper(volatile ULONG *Above)
@@ -70,13 +70,13 @@ static void Stumble(void)
     RtlAssert("Reads < 0", __FILE__, 77, NULL);
 #elif defined(CALLS_A_BREAKPOINT)
     DbgBreakPoint();
-#elif defined(STOPS_THE_SYSTEM)
+#elif defined(CALLS_KE_BUG_CHECK_EX)
     KeBugCheckEx(MANUALLY_INITIATED_CRASH, 1, 2, 3, 4);
 #elif defined(CALLS_THE_DEBUGGER)
     __asm__ volatile("int $0x2D");
-#elif defined(FINDS_A_LIST_CORRUPT)
+#elif defined(REPORTS_A_CORRUPT_LIST)
     __asm__ volatile("int $0x29" : : "c"(3));
-#elif defined(RUNS_NO_INSTRUCTION)
+#elif defined(RUNS_AN_UNDEFINED_INSTRUCTION)
     __asm__ volatile("ud2");
 #elif defined(DIVIDES_BY_ZERO)
     __asm__ volatile("xorl %%ecx, %%ecx\n\tdivl %%ecx" : : : "eax", "ecx", "edx");
@@ -86,7 +86,7 @@ static void Stumble(void)
     __asm__ volatile("movl %%eax, %%gs:8(,%%rcx,4)" : : "c"(6) : "memory");
 #elif defined(READS_A_KERNEL_ADDRESS)
     Reads = *(volatile LONG *)0xFFFF800000001000;
-#elif defined(READS_NO_ADDRESS)
+#elif defined(READS_A_NON_CANONICAL_ADDRESS)
     Reads = *(volatile LONG *)0x4141414141414141;
 #elif defined(RUNS_DATA)
     ((void (*)(void))(ULONG_PTR)&Reads)();
@@ -133,7 +133,7 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
         return FLT_PREOP_SUCCESS_NO_CALLBACK;
     }
     *Context = Entry;
-#ifdef SYNCHRONIZES_FAST_IO_ONLY
+#ifdef DISALLOWS_FAST_IO_FOR_AN_IRP
     return FLT_PREOP_DISALLOW_FASTIO;
 #else
     return FLT_PREOP_SUCCESS_WITH_CALLBACK;
@@ -153,7 +153,7 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
         if (NT_SUCCESS(FltParseFileNameInformation(Entry->Name)) && Entry->Name->FinalComponent.Length != 0
             && NT_SUCCESS(FltGetInstanceContext(Objects->Instance, (PFLT_CONTEXT *)&Instance))) {
             Instance->Operations++;
-#ifndef KEEPS_A_CONTEXT
+#ifndef DOES_NOT_RELEASE_A_CONTEXT
             FltReleaseContext(Instance);
 #endif
 #ifdef RELEASES_A_CONTEXT_TWICE
@@ -162,10 +162,10 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
         }
     }
     FltReleaseFileNameInformation(Entry->Name);
-#ifndef LOSES_AN_ENTRY
+#ifndef LEAKS_AN_ENTRY
     ExFreeToNPagedLookasideList(&Entries, Entry);
 #endif
-#ifdef LOOKS_INTO_A_HANDLE
+#ifdef READS_BEHIND_A_HANDLE
     if (*(volatile ULONG *)Objects->Instance == 7) {
         return FLT_POSTOP_MORE_PROCESSING_REQUIRED;
     }
@@ -200,7 +200,7 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostRead(
 #ifdef TAKES_A_LOCK_TWICE
     KeAcquireSpinLock(&Counting, &Irql);
 #endif
-#ifdef KEEPS_A_SPIN_LOCK
+#ifdef DOES_NOT_RELEASE_A_SPIN_LOCK
     return FLT_POSTOP_FINISHED_PROCESSING;
 #endif
     KeReleaseSpinLock(&Counting, Irql);
@@ -217,7 +217,7 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCleanup(
     while (Reads >= 0) {
     }
 #endif
-#ifdef WAITS_FOR_NOBODY
+#ifdef WAITS_FOR_AN_EVENT_THAT_IS_NEVER_SET
     {
         KEVENT Event;
         KeInitializeEvent(&Event, NotificationEvent, FALSE);
@@ -300,7 +300,7 @@ static NTSTATUS FLTAPI Message(PVOID Cookie, PVOID In, ULONG InLength, PVOID Out
     UNREFERENCED_PARAMETER(Cookie);
     UNREFERENCED_PARAMETER(In);
     *Returned = 0;
-#ifndef TRUSTS_A_MESSAGE
+#ifndef DOES_NOT_CHECK_A_MESSAGE
     if (InLength < sizeof(ULONG) || OutLength < sizeof(LONG)) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -322,7 +322,7 @@ static NTSTATUS OpenPort(void)
     }
     InitializeObjectAttributes(&Attributes, &Name, OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, NULL, Descriptor);
     Status = FltCreateCommunicationPort(Filter, &ServerPort, &Attributes, NULL, Connect, Disconnect, Message, 1);
-#ifdef KEEPS_A_DESCRIPTOR
+#ifdef LEAKS_A_DESCRIPTOR
     if (NT_SUCCESS(Status)) {
         return Status;
     }
@@ -338,13 +338,13 @@ static NTSTATUS NTAPI Dispatch(PDEVICE_OBJECT Target, PIRP Irp)
     UNREFERENCED_PARAMETER(Target);
     Irp->IoStatus.Status = STATUS_SUCCESS;
     Irp->IoStatus.Information = 0;
-#ifndef FORGETS_A_REQUEST
+#ifndef DOES_NOT_COMPLETE_A_REQUEST
     IoCompleteRequest(Irp, IO_NO_INCREMENT);
 #endif
     return STATUS_SUCCESS;
 }
 
-/* Of wdmsec.h, which calls it IoCreateDeviceSecure. */
+/* Declared in wdmsec.h, as IoCreateDeviceSecure. */
 NTSTATUS WdmlibIoCreateDeviceSecure(
     PDRIVER_OBJECT Driver, ULONG ExtensionSize, PUNICODE_STRING Name, ULONG Type, ULONG Characteristics,
     BOOLEAN Exclusive, PCUNICODE_STRING Sddl, LPCGUID Class, PDEVICE_OBJECT *Result);
@@ -415,7 +415,7 @@ static void Log(PDRIVER_OBJECT Driver, ULONG Step, NTSTATUS Status)
 
 /* --- Unloading and loading ----------------------------------------------------------------- */
 
-#ifdef QUEUES_WORK_AND_GOES
+#ifdef UNLOADS_WITH_QUEUED_WORK
 static WORK_QUEUE_ITEM Item;
 
 static VOID NTAPI Work(PVOID Parameter)
@@ -454,7 +454,7 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
     ExDeleteResourceLite(&Lock);
 #endif
     ExDeleteNPagedLookasideList(&Entries);
-#ifdef QUEUES_WORK_AND_GOES
+#ifdef UNLOADS_WITH_QUEUED_WORK
     ExInitializeWorkItem(&Item, Work, NULL);
     ExQueueWorkItem(&Item, DelayedWorkQueue);
 #endif
@@ -480,7 +480,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
 #ifdef REGISTERS_DATA_AS_CODE
     Registration.InstanceQueryTeardownCallback = (PFLT_INSTANCE_QUERY_TEARDOWN_CALLBACK)&Reads;
 #endif
-#ifdef HAS_NO_END_OF_CONTEXTS
+#ifdef REGISTERS_CONTEXTS_WITHOUT_END
     {
         static CONST FLT_CONTEXT_REGISTRATION Endless[2] = {
             { FLT_INSTANCE_CONTEXT, 0, NULL, sizeof(INSTANCE_CONTEXT), TAG },
@@ -489,7 +489,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
         Registration.ContextRegistration = Endless;
     }
 #endif
-#ifdef FAILS_WITHOUT_A_REASON
+#ifdef FAILS_THOUGH_NO_CALL_FAILED
     if (Path->Length != 0) {
         Log(Driver, Step, STATUS_INVALID_PARAMETER);
         return STATUS_INVALID_PARAMETER;

@@ -1,12 +1,12 @@
 /*
- * A minifilter in C that makes, reads and copies security descriptors, as Microsoft's wdmsec.lib does in a driver that has
- * it. DriverEntry fails with a status that has the line of what was not as documented.
+ * A minifilter in C that creates, reads and copies security descriptors, like Microsoft's wdmsec.lib in a driver that
+ * links it. If a result is not as documented, DriverEntry fails with a status that contains the line number.
  */
 #include <fltKernel.h>
 
 #define TAG 'tseT'
 
-/* What the C runtime's headers declare, and what no header of the WDK does. */
+/* Functions that the C runtime's headers declare, and functions that no WDK header declares. */
 __declspec(dllimport) int _wcsnicmp(const WCHAR *, const WCHAR *, size_t);
 __declspec(dllimport) WCHAR *wcschr(const WCHAR *, WCHAR);
 __declspec(dllimport) BOOLEAN NTAPI IoIsWdmVersionAvailable(UCHAR, UCHAR);
@@ -16,13 +16,13 @@ __declspec(dllimport) NTSTATUS NTAPI SeCaptureSecurityDescriptor(
 static PFLT_FILTER Filter;
 static PFLT_PORT Server, Client;
 
-/* A status of the driver's own. */
+/* A status with the line number. */
 #define HERE ((NTSTATUS)(0xE0000000 | __LINE__))
 #define EXPECT(Condition) \
     if (!(Condition)) { \
         return HERE; \
     }
-/* Passes on what a call returned. */
+/* Leaves the function if a call fails. */
 #define DO(Call) \
     Status = (Call); \
     if (!NT_SUCCESS(Status)) { \
@@ -56,7 +56,7 @@ static NTSTATUS Identifiers(void)
     return STATUS_SUCCESS;
 }
 
-/* The list of a descriptor: its size, or 0 where there is none. */
+/* The size of the DACL of a descriptor, or 0 if there is none. */
 static USHORT ListOf(PSECURITY_DESCRIPTOR Descriptor)
 {
     BOOLEAN Present = 7, Defaulted = 7;

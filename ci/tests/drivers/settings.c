@@ -1,9 +1,9 @@
 /*
- * A minifilter in C that does not start without settings: one of each type, read in the ways that drivers read them.
+ * A minifilter in C that loads only with its settings: one of each type, read with the functions that drivers use.
  */
 #include <fltKernel.h>
 
-/* wdm.h of Windows 8 and later. */
+/* In wdm.h of Windows 8 and later. */
 #ifndef RTL_QUERY_REGISTRY_TYPECHECK
 #define RTL_QUERY_REGISTRY_TYPECHECK 0x100
 #define RTL_QUERY_REGISTRY_TYPECHECK_SHIFT 24
@@ -16,7 +16,7 @@ typedef struct _VALUE {
     UCHAR More[128];
 } VALUE;
 
-/* Opens a key below another, or by its whole path. */
+/* Opens a key below another one, or by its full path. */
 static NTSTATUS Open(HANDLE Root, PUNICODE_STRING Name, PHANDLE Key)
 {
     OBJECT_ATTRIBUTES Attributes;
@@ -25,7 +25,7 @@ static NTSTATUS Open(HANDLE Root, PUNICODE_STRING Name, PHANDLE Key)
     return ZwOpenKey(Key, KEY_READ, &Attributes);
 }
 
-/* A value that must be there, of this type, with these bytes. */
+/* Fails unless the value exists, with this type and these bytes. */
 static NTSTATUS Demand(HANDLE Key, const WCHAR *Name, ULONG Type, const void *Data, ULONG Length)
 {
     VALUE Value;
@@ -55,7 +55,7 @@ static NTSTATUS NTAPI Count(PWSTR Name, ULONG Type, PVOID Data, ULONG Length, PV
     return STATUS_SUCCESS;
 }
 
-/* The same by a table, relative to the key of all services. */
+/* Reads values with a query table, relative to the Services key. */
 static NTSTATUS DemandByTable(PUNICODE_STRING Path)
 {
     ULONG Mode = 0, Missing = 0, Strings = 0, Default = 7;
@@ -93,7 +93,7 @@ static NTSTATUS DemandByTable(PUNICODE_STRING Path)
     return Status;
 }
 
-/* A value of the service's own key, by the path that DriverEntry is given: it ends with a NUL on every Windows. */
+/* Reads a value of the service key by the path that DriverEntry receives, which ends with a NUL on every Windows. */
 static NTSTATUS DemandByPath(PUNICODE_STRING Path)
 {
     ULONG Debug = 0;
@@ -184,7 +184,7 @@ static CONST FLT_REGISTRATION Registration = {
     sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, NULL, Operations, Unload,
 };
 
-/* A failed start is logged under a message of another file, which an INF can name in EventMessageFile. */
+/* Logs a failed load with a message of another file, which an INF can name in EventMessageFile. */
 static void Log(PDRIVER_OBJECT Driver, NTSTATUS Status)
 {
     PIO_ERROR_LOG_PACKET Packet = IoAllocateErrorLogEntry(Driver, sizeof(IO_ERROR_LOG_PACKET));

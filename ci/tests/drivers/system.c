@@ -1,9 +1,9 @@
 /*
- * A minifilter in C that looks into structures of the system, listens to its notifications, and leaves a part of its
- * teardown to the DriverUnload that FltMgr keeps.
+ * A minifilter in C that reads system structures, registers notification routines, and leaves a part of its teardown to
+ * its DriverUnload routine, which FltMgr calls.
  *
- * As it stands it keeps every rule. Each test defines one of the names below (#ifdef), which breaks one thing, and names
- * the rule that must see it.
+ * Without a macro, it breaks no rule. Each test defines one of the macros below (#ifdef), which adds a defect, and
+ * names the rule that must find it.
  */
 #include <fltKernel.h>
 
@@ -18,12 +18,12 @@ DRIVER_INITIALIZE DriverEntry;
 
 /* --- Structures of the system ---------------------------------------------------------------- */
 
-/* Reads what the documents of DEVICE_OBJECT, DRIVER_OBJECT and FILE_OBJECT do not call opaque. */
+/* Reads members of DEVICE_OBJECT, DRIVER_OBJECT and FILE_OBJECT that their documentation does not call opaque. */
 static BOOLEAN IsADiskWithAName(PDEVICE_OBJECT Disk)
 {
-#ifdef LOOKS_INTO_A_DEVICE
+#ifdef READS_BEHIND_A_DEVICE_EXTENSION
     Reads = *(volatile LONG *)Disk->DeviceObjectExtension;
-#elif defined(LOOKS_INTO_THE_LOADER)
+#elif defined(READS_BEHIND_A_DRIVER_SECTION)
     Reads = *(volatile LONG *)Disk->DriverObject->DriverSection;
 #endif
     return Disk->DeviceType == FILE_DEVICE_DISK && !FlagOn(Disk->Characteristics, FILE_REMOTE_DEVICE)
@@ -35,9 +35,9 @@ static BOOLEAN IsAFile(PFILE_OBJECT File)
 {
     PFSRTL_ADVANCED_FCB_HEADER Header = File->FsContext;
 
-#ifdef LOOKS_INTO_A_FILE_SYSTEM
+#ifdef READS_BEHIND_FS_CONTEXT_2
     Reads = *(volatile LONG *)File->FsContext2;
-#elif defined(LOOKS_BEHIND_A_FILE)
+#elif defined(READS_BEHIND_A_FILE_EXTENSION)
     Reads = *(volatile LONG *)File->FileObjectExtension;
 #endif
     return File->Type == 5 && File->Size == sizeof(FILE_OBJECT) && File->FileName.Length != 0
@@ -96,7 +96,7 @@ static void StopListening(ULONG Count)
     if (Count > 2) {
         PsRemoveCreateThreadNotifyRoutine(ThreadNotify);
     }
-#ifndef KEEPS_A_NOTIFY_ROUTINE
+#ifndef DOES_NOT_REMOVE_A_NOTIFY_ROUTINE
     if (Count > 1) {
         PsSetCreateProcessNotifyRoutine(ParentNotify, TRUE);
     }
@@ -193,7 +193,7 @@ static NTSTATUS FLTAPI InstanceSetup(
     return Status;
 }
 
-/* Takes the context from the instance: what a callback got stays valid until it is released. */
+/* Deletes the context of the instance. A context that a callback references stays valid until it is released. */
 static VOID FLTAPI TeardownStart(PCFLT_RELATED_OBJECTS Objects, FLT_INSTANCE_TEARDOWN_FLAGS Reason)
 {
     PFLT_CONTEXT Context;
@@ -234,11 +234,11 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
     return STATUS_SUCCESS;
 }
 
-/* FltMgr keeps this when the filter is registered, and calls it after the FilterUnloadCallback. */
+/* FltMgr saves this routine when the filter is registered, and calls it after the FilterUnloadCallback. */
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT Driver)
 {
     UNREFERENCED_PARAMETER(Driver);
-#ifndef FORGETS_A_LIST_WHEN_UNLOADED
+#ifndef LEAKS_A_LIST_WHEN_UNLOADED
     ExDeleteNPagedLookasideList(&Entries);
 #endif
 }
@@ -280,7 +280,7 @@ Unregister:
 StopListening:
     StopListening(5);
 DeleteList:
-#ifndef FORGETS_A_LIST_WHEN_A_START_FAILS
+#ifndef LEAKS_A_LIST_WHEN_LOADING_FAILS
     ExDeleteNPagedLookasideList(&Entries);
 #endif
     Log(Driver, Status);

@@ -1,4 +1,5 @@
-//! `bcryptprimitives.dll`, which Wine has from its version 9 on: the only function of it that Rust's std needs.
+//! A substitute for `bcryptprimitives.dll`, which Wine has since version 9, with the only function that Rust's std
+//! calls.
 
 #![no_std]
 
@@ -12,7 +13,7 @@ unsafe extern "system" {
 ///
 /// # Safety
 ///
-/// `length` bytes may be written there.
+/// `buffer` is valid for writes of `length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn ProcessPrng(buffer: *mut u8, length: usize) -> i32 {
     let Ok(length) = u32::try_from(length) else {

@@ -1,4 +1,4 @@
-//! What the tests of the template's answers share: the two programs that emit a project, and what they emitted.
+//! Shared by the tests: the two programs that emit a project, and access to the emitted files.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -14,13 +14,13 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use xtask::checks::render::Renderer;
 
-/// Every printable ASCII character, the blank not at an end.
+/// Every printable ASCII character, with the blank neither first nor last.
 pub const PRINTABLE: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_ `abcdefghijklmnopqrstuvwxyz{|}~";
 
-/// A name with everything that some file takes for its own.
+/// A name with characters that are special in one of the emitted files.
 pub const HOSTILE: &str = "A \"B\" & 100% Co; [x] {y}";
 
-/// Names of what Markdown, TOML, INF or Liquid could take for something else.
+/// Names that Markdown, TOML, INF or Liquid could misinterpret.
 pub const HOSTILE_TEXTS: [&str; 12] = [
     PRINTABLE,
     HOSTILE,
@@ -36,18 +36,18 @@ pub const HOSTILE_TEXTS: [&str; 12] = [
     "true",
 ];
 
-/// Says that a test left cases out, and why, also where nothing is said of tests that pass.
+/// Prints that a test skipped cases, and why. The line is shown even if the output of passing tests is captured.
 pub fn skipped(cases: usize, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped {cases} cases: {why}");
 }
 
-/// A folder that goes when the test ends; in memory where there is such a place.
+/// A folder that is deleted when the test ends. It is in memory where the system has such a folder.
 pub fn folder() -> TempDir {
     xtask::scratch_folder().unwrap()
 }
 
-/// An empty folder for what all tests of a program share: nothing is dropped that lives as long as the program, so
-/// it stays, and the next run empties it.
+/// An empty folder that all tests of a program share. Rust does not drop what lives as long as the program, so the
+/// folder stays, and the next run empties it.
 pub fn shared_folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -55,7 +55,7 @@ pub fn shared_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// `cargo xtask new`, away from any terminal and without a user's name.
+/// Runs `cargo xtask new` without a terminal and without the environment variable USER.
 pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("new")
@@ -68,14 +68,14 @@ pub fn xtask_new(arguments: &[&str], destination: &Path) -> Output {
         .unwrap()
 }
 
-/// The released `cargo generate` on this repository, with `--silent`.
+/// Runs the released `cargo generate` on this repository, with `--silent`.
 pub fn cargo_generate(name: &str, arguments: &[&str], destination: &Path) -> Output {
     let source = xtask::commands::new::staged().unwrap();
     let from = ["--path", source.path().to_str().unwrap()];
     cargo_generate_from(from, name, arguments, destination)
 }
 
-/// The same on another place: `from` is `--path P` or `--git U`.
+/// Runs the released `cargo generate` on another source: `from` is `--path P` or `--git U`.
 pub fn cargo_generate_from(
     from: [&str; 2],
     name: &str,
@@ -89,13 +89,13 @@ pub fn cargo_generate_from(
         .unwrap()
 }
 
-/// What a program said, without colours.
+/// The output of a program on both streams, without colours.
 pub fn said(output: &Output) -> String {
     let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     console::strip_ansi_codes(&String::from_utf8(both).unwrap()).into_owned()
 }
 
-/// The files below a folder, by their path with `/`; a git repository in it is left out.
+/// The files below a folder, by their paths with `/`, without a folder `.git`.
 pub fn tree(folder: &Path) -> Tree {
     fn walk(root: &Path, folder: &Path, files: &mut Tree) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -121,7 +121,7 @@ pub fn tree(folder: &Path) -> Tree {
 /// Files by their path.
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
-/// Says which file and line differs, where one does.
+/// Asserts that two trees are equal, and reports the first line that differs.
 pub fn assert_same(expected: &Tree, actual: &Tree, way: &str) {
     let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(expected), names(actual), "{way}");
@@ -153,15 +153,15 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Emits a project by the library, for tests of what is in it.
+/// Emits a project through the library, for tests of its files.
 pub fn emit(answers: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let destination = folder();
     let project = xtask::commands::new::emit("my-filter", answers, destination.path()).unwrap();
     (destination, project)
 }
 
-/// What would be emitted, without emitting it: for tests of many projects, of which only the text counts. That it is the
-/// same is what the matrix tries.
+/// Renders a project without emitting it, for tests that need only the text of many projects. The matrix tests that the
+/// rendered files are the same as the emitted ones.
 pub fn rendered(answers: &[(&str, &str)]) -> Tree {
     thread_local! {
         static RENDERER: Renderer = Renderer::new(Path::new("/nowhere")).unwrap();

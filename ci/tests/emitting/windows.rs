@@ -1,8 +1,8 @@
-//! The test bench as a program for Windows: built here, run in Wine.
+//! The test bench as a Windows program: built on Linux, run in Wine.
 //!
-//! rustup's windows-gnu target has std, LLVM's lld links, mingw-w64's libraries are there for the drivers' sake. Of GCC only
-//! the runtime is needed, which unwinds after a panic: lld links with its DLL as it is. A GCC for Windows would do the same
-//! and is four times as large; for the gnullvm target Debian has no unwinder, and for msvc nobody but Microsoft has a C
+//! rustup's windows-gnu target has std, LLVM's lld links, and mingw-w64's libraries are installed for the drivers. Of
+//! GCC, only the runtime is needed, which unwinds after a panic; lld links with its DLL. A GCC for Windows would do the
+//! same and is four times as large. For the gnullvm target, Debian has no unwinder; for msvc, only Microsoft has a C
 //! runtime.
 
 use std::{
@@ -24,16 +24,16 @@ use xtask::{
 
 use super::wine::Wine;
 
-/// Wine, with what programs of this target need there.
+/// Wine, with the libraries that programs of this target need.
 pub struct Windows {
-    /// Made when a program is to run there.
+    /// Created when the first program runs.
     wine: LazyCell<Wine>,
     llvm: Llvm,
     libraries: PathBuf,
 }
 
 impl Windows {
-    /// A fresh one.
+    /// Prepares the libraries.
     pub fn new() -> Self {
         let windows = Self {
             wine: LazyCell::new(Wine::new),
@@ -41,16 +41,16 @@ impl Windows {
             libraries: xtask::repository().join("ci/target/windows"),
         };
         fs::create_dir_all(&windows.libraries).unwrap();
-        let dll = Mingw::find_runtime().expect("libgcc is not there: run cargo xtask setup");
+        let dll = Mingw::find_runtime().expect("libgcc is not installed: run cargo xtask setup");
         windows.put("libgcc_s_seh-1.dll", &fs::read(&dll).unwrap());
-        // What rustc links with by its names: the unwinder, and helpers that Rust's compiler_builtins has as well.
+        // The names that rustc links with: the unwinder, and helpers that Rust's compiler_builtins has, too.
         windows.put("libgcc_eh.a", &fs::read(&dll).unwrap());
         windows.put("libgcc.a", b"!<arch>\n");
         windows.put("bcryptprimitives.dll", &windows.bcryptprimitives());
         windows
     }
 
-    /// Whole at any time: another test may be linking with it.
+    /// Replaces a file atomically, because another test can be linking with it.
     fn put(&self, name: &str, bytes: &[u8]) {
         let file = self.libraries.join(name);
         if fs::read(&file).is_ok_and(|old| old == bytes) {
@@ -81,13 +81,13 @@ impl Windows {
         fs::read(dll).unwrap()
     }
 
-    /// cargo, whose programs for [`GNU_TARGET`] are linked here and run in Wine.
+    /// A cargo command that links programs for [`GNU_TARGET`] with lld and runs them in Wine.
     pub fn cargo(&self) -> Command {
         let mingw = Mingw::find_lib().expect("mingw-w64 is not installed: run cargo xtask setup");
         let flags = [
             format!("-Clinker={}", self.llvm.program("ld.lld").display()),
             "-Clinker-flavor=ld.lld".to_owned(),
-            // rustup's own start-up objects.
+            // Use rustup's start-up objects.
             "-Clink-self-contained=yes".to_owned(),
             format!("-Cdlltool={}", self.llvm.program("llvm-dlltool").display()),
             format!("-L{}", mingw.display()),
@@ -106,7 +106,7 @@ impl Windows {
         command
     }
 
-    /// The reports of the bench, as it is in the template, on drivers.
+    /// The reports of the bench in the template on drivers.
     pub fn verify(&self, drivers: &[&Path]) -> Vec<Value> {
         let wine = Wine::version();
         let inputs: Vec<Inputs> = drivers
@@ -149,8 +149,8 @@ impl Windows {
                 .env("CARGO_TARGET_DIR", &target),
         );
         assert!(status.success(), "{said}");
-        // In a small folder: Wine reads the whole folder of a program whenever one starts. And in one of its own: another
-        // test program may build it anew while workers start here.
+        // Copied to a folder of its own: Wine reads the whole folder of a program at each start, and another test
+        // program can rebuild the original while workers start here.
         let folder = super::folder();
         let program = folder.path().join("verify.exe");
         fs::copy(
@@ -177,7 +177,7 @@ impl Windows {
         reports
     }
 
-    /// What the bench says otherwise under Wine than here, of drivers that come with their report by `cargo xtask verify`.
+    /// The differences between the reports under Wine and the given reports of `cargo xtask verify`.
     pub fn differences<'a>(
         &self,
         drivers: impl IntoIterator<Item = (&'a Path, &'a Value)>,
@@ -186,7 +186,7 @@ impl Windows {
         let mut differences = Vec::new();
         for ((driver, here), there) in drivers.iter().zip(here).zip(self.verify(&drivers)) {
             for (key, value) in there.as_object().unwrap() {
-                // Where the file lies, and how long it took.
+                // The path of the file and the duration can differ.
                 if !["driver", "milliseconds"].contains(&key.as_str()) && here[key] != *value {
                     differences.push(format!(
                         "{}: {key}: here {}, under Wine {value}",
@@ -199,7 +199,7 @@ impl Windows {
         differences
     }
 
-    /// Asserts that there is nothing of that kind.
+    /// Asserts that there are no [`differences`](Self::differences).
     pub fn assert_agrees<'a>(&self, drivers: impl IntoIterator<Item = (&'a Path, &'a Value)>) {
         let differences = self.differences(drivers);
         assert!(differences.is_empty(), "{}", differences.join("\n"));

@@ -1,4 +1,4 @@
-//! Wine, in which tests run what is meant for Windows.
+//! Wine, in which tests run programs for Windows.
 
 use std::{
     env, fs,
@@ -9,21 +9,21 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Wine, with a folder of its own that goes with it.
+/// Wine, with its own prefix folder, which is deleted on drop.
 pub struct Wine {
     program: PathBuf,
     prefix: TempDir,
 }
 
 impl Wine {
-    /// A fresh one; it takes some seconds.
+    /// Creates a new prefix, which takes some seconds.
     pub fn new() -> Self {
         let wine = Self {
             program: program(&["wine64", "wine"]),
             prefix: TempDir::new().unwrap(),
         };
         wine.run(&["wineboot", "--init"]);
-        // A new prefix is settled when its first server has ended: before that, what is uninstalled stays.
+        // A new prefix is complete when its first server has ended. Before that, an uninstallation has no effect.
         wine.command(&program(&["wineserver64", "wineserver"]))
             .arg("--wait")
             .status()
@@ -31,7 +31,7 @@ impl Wine {
         wine
     }
 
-    /// Which Wine it is.
+    /// The version of Wine.
     pub fn version() -> String {
         let output = Command::new(program(&["wine64", "wine"]))
             .arg("--version")
@@ -40,18 +40,18 @@ impl Wine {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What starts programs there.
+    /// The program that starts Windows programs.
     pub fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Runs a program there and returns what it said.
+    /// Runs a Windows program and returns its standard output.
     pub fn run(&self, arguments: &[&str]) -> String {
         let mut command = self.command(&self.program);
         Self::written(command.args(arguments)).1
     }
 
-    /// Runs a [`Wine::command`] and returns how it ended, and what it said on both its outputs.
+    /// Runs a [`Wine::command`] and returns its exit status and its output on both streams.
     pub fn said(command: &mut Command) -> (ExitStatus, String) {
         let errors = tempfile::tempfile().unwrap();
         command.stderr(errors.try_clone().unwrap());
@@ -59,14 +59,14 @@ impl Wine {
         (status, [said, text(errors)].concat())
     }
 
-    /// Into a file: Wine's own services, which stay for a while, would hold a pipe open.
+    /// Writes the output to a file: Wine's own services, which run on for a while, would keep a pipe open.
     fn written(command: &mut Command) -> (ExitStatus, String) {
         let said = tempfile::tempfile().unwrap();
         let status = command.stdout(said.try_clone().unwrap()).status().unwrap();
         (status, text(said))
     }
 
-    /// A program of Wine's, for this prefix.
+    /// A command that uses this prefix.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         #[cfg(unix)]
@@ -82,16 +82,16 @@ impl Wine {
         command
     }
 
-    /// A path as Windows programs see it there.
+    /// A path as Windows programs see it in Wine.
     pub fn path(path: &Path) -> String {
         format!("Z:{}", path.display()).replace('/', r"\")
     }
 }
 
-/// Gives a program's heap no random address, where a container does not forbid that.
+/// Disables address-space randomization for a program, unless a container forbids that.
 ///
-/// Wine maps the data that a process shares with the kernel at `0x7ffe0000`, and fails where the heap is there already: at
-/// random, about one start in a thousand.
+/// Wine maps the data that a process shares with the kernel at `0x7ffe0000`, and fails if the heap is already there.
+/// With randomization, that happens in about one start of a thousand.
 #[cfg(unix)]
 fn fix_addresses(command: &mut Command) {
     use nix::sys::personality::{self, Persona};
@@ -105,7 +105,7 @@ fn fix_addresses(command: &mut Command) {
     unsafe { command.pre_exec(fix) };
 }
 
-/// What was written to a file.
+/// The text of a file, from its beginning.
 fn text(mut file: fs::File) -> String {
     let mut bytes = Vec::new();
     file.rewind().unwrap();
@@ -113,7 +113,7 @@ fn text(mut file: fs::File) -> String {
     String::from_utf8_lossy(&bytes).replace('\r', "")
 }
 
-/// One of Wine's programs, by one of its names.
+/// The path of one of Wine's programs, which has one of these names.
 fn program(names: &[&str]) -> PathBuf {
     let folders = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&folders)

@@ -1,8 +1,8 @@
-//! Microsoft's own metadata of its headers, as the crate windows-sys has it: a second source beside the documentation,
-//! and one that has everything. It is read as source text; nothing of it is compiled.
+//! Microsoft's metadata of its headers, from the crate windows-sys: a second source besides the documentation, and a
+//! complete one. The crate is read as source text and not compiled.
 //!
-//! What it does not have: `const` (it says what a parameter is for instead), alignments that a header asks for beyond the
-//! natural ones, and bit fields.
+//! The metadata lacks `const` (it says instead whether a parameter is input or output), alignments that a header
+//! requires beyond the natural ones, and bit fields.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,7 +28,7 @@ const MODULES: [&str; 6] = [
     "Win32/System/Ioctl",
 ];
 
-/// Modules that those refer to. A name that several have is that of the first.
+/// Modules that [`MODULES`] refer to. If several have a name, the first one counts.
 const REFERRED_TO: [&str; 16] = [
     "Wdk/System/IO",
     "Wdk/System/Memory",
@@ -48,7 +48,7 @@ const REFERRED_TO: [&str; 16] = [
     "Win32/System/WindowsProgramming",
 ];
 
-/// What the metadata says.
+/// The metadata of all modules.
 pub struct Metadata {
     records: HashMap<String, Record>,
     aliases: HashMap<String, Type>,
@@ -56,8 +56,7 @@ pub struct Metadata {
     pub functions: Vec<Function>,
     /// The types of a minifilter's callbacks.
     pub callbacks: Vec<Function>,
-    /// The numbers of the modules whose structures are compared, by name. Not those of the system services, many of which
-    /// are other ones on each processor.
+    /// The numbers of [`MODULES`] by name, without those of the system services, many of which depend on the processor.
     pub numbers: BTreeMap<String, i64>,
 }
 
@@ -73,7 +72,7 @@ struct Record {
     is_union: bool,
     packed: Option<u64>,
     fields: Vec<(String, Type)>,
-    /// It is declared in one of [`MODULES`], and not the unnamed part of another.
+    /// It is declared in one of [`MODULES`] and is not an unnamed part of another record.
     is_compared: bool,
 }
 
@@ -94,7 +93,7 @@ impl Parse for Link {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let library: LitStr = input.parse()?;
         input.parse::<LitStr>()?;
-        // Some name the import, which is that of the function.
+        // Some have the name of the import, which is the name of the function.
         if input.peek(LitStr) {
             input.parse::<LitStr>()?;
         }
@@ -108,7 +107,7 @@ impl Parse for Link {
 }
 
 impl Metadata {
-    /// Reads it from where cargo has put the crate.
+    /// Reads the sources of the crate.
     pub fn read() -> Self {
         let source = windows_sys();
         let mut all = Self {
@@ -191,7 +190,7 @@ impl Metadata {
         });
     }
 
-    /// The structures and unions that are compared, by name.
+    /// The names of the structures and unions that are compared.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self
             .records
@@ -203,7 +202,7 @@ impl Metadata {
         names
     }
 
-    /// How one of them is laid out.
+    /// The layout of a structure or union.
     pub fn layout(&self, name: &str) -> Layout {
         let mut fields = BTreeMap::new();
         self.add_fields(name, name, 0, "", &mut fields);
@@ -213,7 +212,7 @@ impl Metadata {
         }
     }
 
-    /// The offset of each field, with those of unnamed parts under their own names.
+    /// Adds the offset of each field. The fields of an unnamed part have no prefix.
     fn add_fields(
         &self,
         whole: &str,
@@ -299,7 +298,7 @@ impl Metadata {
             "u8" | "i8" | "bool" => 1,
             "u16" | "i16" => 2,
             "u32" | "i32" | "f32" | "BOOL" => 4,
-            // With pointers to a function, and to text.
+            // Including pointers to functions and to strings.
             "u64" | "i64" | "f64" | "usize" | "isize" | "Option" | "PSTR" | "PWSTR" | "PCSTR"
             | "PCWSTR" => 8,
             "GUID" => return (16, 4),
@@ -314,7 +313,7 @@ impl Metadata {
 }
 
 impl Function {
-    /// The C types that its type can stand for, without `const`.
+    /// The C types that the function can have, without `const`.
     pub fn types_in_c(&self) -> Vec<String> {
         let result = match &self.result {
             ReturnType::Default => vec!["VOID".to_owned()],
@@ -374,7 +373,7 @@ fn callback(item: &ItemType) -> Option<Function> {
     })
 }
 
-/// The C types that a type of the metadata can stand for. It has one name for a number whatever the headers call it.
+/// The C types that a type of the metadata can stand for. The metadata has one name for a number type, C has several.
 fn in_c(kind: &Type) -> Vec<String> {
     if let Type::Ptr(pointer) = kind {
         return in_c(&pointer.elem)
@@ -397,7 +396,7 @@ fn in_c(kind: &Type) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Where the sources of the crate are that ci/Cargo.lock names.
+/// The folder of the sources of windows-sys, in the version that ci/Cargo.lock names.
 fn windows_sys() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -413,7 +412,7 @@ fn windows_sys() -> PathBuf {
     assert!(output.status.success());
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    // The newest, which is the one that xtask itself names.
+    // The newest version, which is the one that xtask depends on.
     let manifest = packages
         .iter()
         .filter(|package| package["name"] == "windows-sys")
@@ -431,7 +430,7 @@ fn windows_sys() -> PathBuf {
         .join("Windows")
 }
 
-/// Whether something is declared for 32-bit processors alone.
+/// Whether an item is declared only for 32-bit processors.
 fn is_of_32_bits(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {
@@ -462,7 +461,7 @@ fn packed(attributes: &[Attribute]) -> Option<u64> {
     packed
 }
 
-/// A number as it is written, with or without a sign. Other constants are texts and GUIDs.
+/// The value of a number literal, with or without a sign. Other constants are strings and GUIDs.
 fn number(expression: &Expr) -> Option<i64> {
     match expression {
         Expr::Lit(ExprLit {
@@ -479,7 +478,7 @@ fn number(expression: &Expr) -> Option<i64> {
     }
 }
 
-/// The last word of a path.
+/// The last segment of a path.
 fn name_of(kind: &Type) -> Option<String> {
     match kind {
         Type::Path(path) => Some(path.path.segments.last()?.ident.to_string()),

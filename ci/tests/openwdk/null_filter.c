@@ -1,6 +1,6 @@
 /*
- * The smallest minifilter in C: it sees every create and changes nothing.
- * ci/tests/openwdk.rs builds it against the open WDK.
+ * A minimal minifilter in C: it filters creates and changes nothing.
+ * ci/tests/openwdk.rs builds it with the open WDK.
  */
 #include <fltKernel.h>
 

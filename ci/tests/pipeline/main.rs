@@ -1,6 +1,6 @@
-//! What is emitted beside the driver, by subject: [`yaml`] has the pipelines, judged by their linters and run as far as
-//! they run here; [`powershell`] the scripts, parsed; [`packages`] the version of Cargo.toml, followed into the package,
-//! and the licenses.
+//! The emitted files other than the driver: [`yaml`] lints the pipelines and runs those of their commands that can run
+//! here; [`powershell`] parses the scripts; [`packages`] tests the version in the package, the signature and the
+//! licenses.
 
 #[path = "../emitting/mod.rs"]
 mod emitting;
@@ -34,8 +34,8 @@ struct Step {
     folder: String,
 }
 
-/// The commands of a job, in their order. Both kinds of pipeline have a list of steps there; a step is a map with a
-/// command in one of some keys.
+/// The commands of a job, in order. In both kinds of pipeline, a job has a list of steps, and a step is a map that has
+/// its command under one of several keys.
 fn steps(job: &Value) -> Vec<Step> {
     let text = |step: &Value, keys: &[&str]| {
         keys.iter()

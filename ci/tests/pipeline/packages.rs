@@ -1,4 +1,4 @@
-//! The version of Cargo.toml, followed into the package; the package; the licenses; the template's own version.
+//! The package and its version, the licenses, and the template's version.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use crate::{
 // ---------------------------------------------------------------------------------------------------------------------
 // The version, and the package
 
-/// A package of a project whose version is none of the template's.
+/// A package of a project with another version than the emitted one.
 static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
     let place = emitting::shared_folder("package");
     let project = xtask::commands::new::emit("my-filter", &[], &place).unwrap();
@@ -38,7 +38,7 @@ static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 #[test]
-fn the_version_of_cargo_toml_is_that_of_everything() {
+fn the_whole_package_has_the_version_of_cargo_toml() {
     let package = &*PACKAGE;
     assert_eq!(
         package.file_name().unwrap(),
@@ -49,7 +49,7 @@ fn the_version_of_cargo_toml_is_that_of_everything() {
     assert!(stamped.is_match(&inf), "{inf}");
     assert!(!inf.contains("$ARCH$"));
 
-    // VS_FIXEDFILEINFO: signature, version of the structure, then the file's version and the product's, each of them
+    // VS_FIXEDFILEINFO: signature, version of the structure, then the versions of the file and of the product, each
     // with its upper half first.
     let sys = fs::read(package.join("driver/my_filter.sys")).unwrap();
     let info = sys
@@ -69,7 +69,7 @@ fn the_version_of_cargo_toml_is_that_of_everything() {
 }
 
 #[test]
-fn the_package_is_signed_and_whole() {
+fn the_package_is_signed_and_complete() {
     let package = &*PACKAGE;
     assert_eq!(
         emitting::names(package),
@@ -84,7 +84,7 @@ fn the_package_is_signed_and_whole() {
             "my_filter.sys"
         ]
     );
-    // Verified by a program that did not make it; and that program can say no.
+    // sbverify, which did not create the signature, accepts it and rejects a changed file.
     let place = folder();
     let certificate = place.path().join("certificate.pem");
     must_pass(
@@ -140,7 +140,7 @@ fn a_license_that_is_not_listed_is_found() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The template's own version
+// The template's version
 
 #[test]
 fn the_template_has_one_version() {

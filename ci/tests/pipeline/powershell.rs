@@ -1,4 +1,4 @@
-//! The scripts: parsed, their calls and variables looked up, and their parameters compared with what the pipelines give.
+//! The PowerShell scripts: syntax, calls and variables, and the parameters that the pipelines pass.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ fn parse(text: &str) -> tree_sitter::Tree {
     parser.parse(text, None).unwrap()
 }
 
-/// All nodes below one, itself included.
+/// Collects a node and all nodes below it.
 fn nodes<'a>(node: Node<'a>, found: &mut Vec<Node<'a>>) {
     found.push(node);
     for index in 0..node.child_count() {
@@ -31,7 +31,7 @@ fn nodes<'a>(node: Node<'a>, found: &mut Vec<Node<'a>>) {
     }
 }
 
-/// The lines that the grammar does not understand.
+/// The lines that do not match the grammar.
 fn mistakes(text: &str) -> Vec<String> {
     let tree = parse(text);
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ fn mistakes(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The project's PowerShell, by name: of every policy and pipeline, for two files differ.
+/// The PowerShell files of the projects, by name. Two files differ by policy, attachment or pipeline.
 fn scripts() -> BTreeMap<String, String> {
     let mut scripts = BTreeMap::new();
     for (policy, pipeline) in [
@@ -76,7 +76,7 @@ fn scripts() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_powershell_is_understood() {
+fn the_powershell_is_parsed() {
     let scripts = scripts();
     assert_eq!(scripts.len(), 10);
     for (name, text) in scripts {
@@ -86,7 +86,7 @@ fn the_powershell_is_understood() {
     assert!(!mistakes("if ($true) { 'no end'\n").is_empty());
 }
 
-/// What Windows and PowerShell bring.
+/// Commands that the scripts do not define.
 const BUILT_IN: &str = "Add-Content ConvertFrom-Json ConvertTo-Json Copy-Item Format-List Get-Acl \
     Get-AuthenticodeSignature Get-ChildItem Get-CimInstance Get-Command Get-Content Get-Date Get-ItemProperty Get-WinEvent \
     Import-Certificate Import-PowerShellDataFile Join-Path New-Item Out-File Pop-Location Push-Location Receive-Job \
@@ -97,8 +97,8 @@ const BUILT_IN: &str = "Add-Content ConvertFrom-Json ConvertTo-Json Copy-Item Fo
 const AUTOMATIC: &str =
     "_ DryRun ErrorActionPreference LASTEXITCODE PSCommandPath PSScriptRoot Resume false null true";
 
-/// No PowerShell runs here. What most often goes wrong in one can be read, though: a call of a function that does not
-/// exist, a variable that nobody sets, a function that nobody calls.
+/// Finds frequent mistakes without running PowerShell: calls of functions that do not exist, variables that are never
+/// set, functions that are never called.
 fn dangling(text: &str) -> Vec<String> {
     let known: BTreeSet<&str> = BUILT_IN.split_whitespace().collect();
     let word = Regex::new(r"(?i)\$(?:script:)?([a-z_]\w*)").unwrap();
@@ -110,7 +110,7 @@ fn dangling(text: &str) -> Vec<String> {
     let mut found = Vec::new();
 
     let functions: BTreeSet<String> = kind("function_name").map(|node| of(*node)).collect();
-    // The grammar takes a range, 1..20, for a command.
+    // The grammar parses a range such as 1..20 as a command.
     let called: BTreeSet<String> = kind("command_name")
         .map(|node| of(*node))
         .filter(|name| !name.starts_with(|first: char| first.is_ascii_digit()))
@@ -124,7 +124,7 @@ fn dangling(text: &str) -> Vec<String> {
         found.push(format!("{name} is never called"));
     }
 
-    // Variables: set somewhere in the text, by an assignment, as a parameter or by a loop.
+    // A variable is set anywhere in the text, by an assignment, as a parameter or by a loop.
     let mut set: BTreeSet<String> = AUTOMATIC.split(' ').map(str::to_lowercase).collect();
     for assignment in kind("left_assignment_expression") {
         let text = of(*assignment);
@@ -161,7 +161,7 @@ fn dangling(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_powershell_calls_what_exists() {
+fn the_powershell_has_no_undefined_and_no_unused_names() {
     for (name, text) in scripts() {
         if Path::new(&name).extension().is_some_and(|it| it == "ps1") {
             assert_eq!(dangling(&text), Vec::<String>::new(), "{name}");
@@ -177,9 +177,9 @@ fn the_powershell_calls_what_exists() {
     );
 }
 
-/// The scripts have the parameters that the pipelines give them.
+/// The scripts have the parameters that the pipelines pass.
 #[test]
-fn the_scripts_take_what_the_pipelines_give() {
+fn the_scripts_have_the_parameters_that_the_pipelines_pass() {
     let call = Regex::new(r"^\./(scripts/[\w-]+\.ps1)(.*)$").unwrap();
     let parameter = Regex::new(r" -(\w+)").unwrap();
     let [[_, driver], _] = commands("true");
@@ -203,9 +203,9 @@ fn the_scripts_take_what_the_pipelines_give() {
     assert_eq!(calls, 7);
 }
 
-/// What Test-Driver.ps1 expects is what the policy's table says.
+/// Test-Driver.psd1 has the results of the unload policy.
 #[test]
-fn the_test_on_a_machine_expects_what_was_answered() {
+fn the_expectations_of_test_driver_match_the_answers() {
     for (policy, service_stop, filter_unload, stop) in [
         ("always", "true", "$true; Codes = @()", "$true; Codes = @()"),
         (

@@ -9,19 +9,19 @@ use crate::{
 /// The operation.
 pub struct AcquireForSectionSynchronization;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION =
     pre_and_post::<AcquireForSectionSynchronization>();
 
 impl PreOperation for AcquireForSectionSynchronization {
-    // A cast in the header, which bindgen does not see.
+    // The header defines the code with a cast, which bindgen does not evaluate.
     const MAJOR_FUNCTION: u32 = 0xFF;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The memory manager waits: no I/O to the file. Only an error
-    /// status may complete it, and then the mapping fails with that status.
+    /// Runs at `APC_LEVEL` or below. The memory manager waits: do not send I/O to the file.
+    /// Complete the operation only with an error status. The mapping then fails with that status.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -32,10 +32,10 @@ impl PreOperation for AcquireForSectionSynchronization {
 }
 
 impl PostOperation for AcquireForSectionSynchronization {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The file system holds the file's locks now.
+    /// Runs at `APC_LEVEL` or below. The file system holds the file's locks.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

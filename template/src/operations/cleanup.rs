@@ -11,17 +11,16 @@ use crate::{
 /// The operation.
 pub struct Cleanup;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Cleanup>();
 
 impl PreOperation for Cleanup {
     const MAJOR_FUNCTION: u32 = IRP_MJ_CLEANUP;
     type Answer = AnswerWithoutFailing;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. A cleanup must not be failed: the handle is gone whatever is
-    /// answered.
+    /// Runs at `PASSIVE_LEVEL`. A cleanup must not be failed: the handle is closed in any case.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -32,10 +31,10 @@ impl PreOperation for Cleanup {
 }
 
 impl PostOperation for Cleanup {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` or `APC_LEVEL`. Names cannot be queried any more.
+    /// Runs at `PASSIVE_LEVEL` or `APC_LEVEL`. File names can no longer be queried.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

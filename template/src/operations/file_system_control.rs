@@ -11,18 +11,18 @@ use crate::{
 /// The operation.
 pub struct FileSystemControl;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<FileSystemControl>();
 
 impl PreOperation for FileSystemControl {
     const MAJOR_FUNCTION: u32 = IRP_MJ_FILE_SYSTEM_CONTROL;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. Mounts do not come this way: the instance setup callback tells of
-    /// them. Offloaded copies do (`FSCTL_OFFLOAD_READ`, `FSCTL_OFFLOAD_WRITE`), and requests for
-    /// `BypassIO` (`FSCTL_MANAGE_BYPASS_IO`).
+    /// Runs at `PASSIVE_LEVEL`. The control codes include offloaded copies (`FSCTL_OFFLOAD_READ`,
+    /// `FSCTL_OFFLOAD_WRITE`) and requests for `BypassIO` (`FSCTL_MANAGE_BYPASS_IO`), but not
+    /// mounts: for these, the filter manager calls the instance setup callback.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -33,10 +33,10 @@ impl PreOperation for FileSystemControl {
 }
 
 impl PostOperation for FileSystemControl {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`.
+    /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,17 +11,17 @@ use crate::{
 /// The operation.
 pub struct FlushBuffers;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<FlushBuffers>();
 
 impl PreOperation for FlushBuffers {
     const MAJOR_FUNCTION: u32 = IRP_MJ_FLUSH_BUFFERS;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. Completing it with success without passing it on breaks the
-    /// promise that the data is on disk.
+    /// Runs at `PASSIVE_LEVEL`. Do not complete the operation with a success status: the caller
+    /// would assume that the data is on disk.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -32,10 +32,10 @@ impl PreOperation for FlushBuffers {
 }
 
 impl PostOperation for FlushBuffers {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`.
+    /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,16 +11,17 @@ use crate::{
 /// The operation.
 pub struct LockControl;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<LockControl>();
 
 impl PreOperation for LockControl {
     const MAJOR_FUNCTION: u32 = IRP_MJ_LOCK_CONTROL;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`, and as fast I/O. `MinorFunction` tells locks from unlocks.
+    /// Runs at `PASSIVE_LEVEL`, also for fast I/O. `MinorFunction` distinguishes locks from
+    /// unlocks.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -31,10 +32,10 @@ impl PreOperation for LockControl {
 }
 
 impl PostOperation for LockControl {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`. A lock that waits completes much later than it came.
+    /// Runs at `DISPATCH_LEVEL` or below. A lock that waits can complete long after its request.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

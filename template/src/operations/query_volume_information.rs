@@ -1,4 +1,4 @@
-//! `IRP_MJ_QUERY_VOLUME_INFORMATION`: information about a volume is asked for.
+//! `IRP_MJ_QUERY_VOLUME_INFORMATION`: information about a volume is queried.
 
 use wdk_sys::IRP_MJ_QUERY_VOLUME_INFORMATION;
 
@@ -11,16 +11,16 @@ use crate::{
 /// The operation.
 pub struct QueryVolumeInformation;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<QueryVolumeInformation>();
 
 impl PreOperation for QueryVolumeInformation {
     const MAJOR_FUNCTION: u32 = IRP_MJ_QUERY_VOLUME_INFORMATION;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` names the information class.
+    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` contains the information class.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -31,10 +31,10 @@ impl PreOperation for QueryVolumeInformation {
 }
 
 impl PostOperation for QueryVolumeInformation {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`. What the file system answered lies in the buffer of
+    /// Runs at `DISPATCH_LEVEL` or below. The result of the file system is in the buffer of
     /// `data.Iopb`.
     fn post_operation(
         _state: &State,

@@ -14,20 +14,20 @@ use crate::{
 /// The operation.
 pub struct Read;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Read>();
 
 impl PreOperation for Read {
     const MAJOR_FUNCTION: u32 = IRP_MJ_READ;
-    // Paging reads resolve page faults and fill the cache: a filter that does not transform data
-    // has nothing to do there, and little is allowed. Cached reads are not skipped: they are what
-    // most programs do.
+    // Paging reads resolve page faults and fill the cache. They are skipped: a filter that does not
+    // transform data does not need them, and a callback can do little in them. Cached reads, which
+    // most programs send, are not skipped.
     const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The buffer is the caller's: it may be read or changed only
+    /// Runs at `APC_LEVEL` or below. The buffer belongs to the caller: read or change it only
     /// through an MDL.
     fn pre_operation(
         _state: &State,
@@ -39,10 +39,11 @@ impl PreOperation for Read {
 }
 
 impl PostOperation for Read {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs in an arbitrary thread, up to `DISPATCH_LEVEL`: no paged memory, no waiting.
+    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below: do not access paged memory, and do
+    /// not wait.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,16 +11,16 @@ use crate::{
 /// The operation.
 pub struct SetEa;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetEa>();
 
 impl PreOperation for SetEa {
     const MAJOR_FUNCTION: u32 = IRP_MJ_SET_EA;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. The attributes lie in the caller's buffer: reach it through an
+    /// Runs at `PASSIVE_LEVEL`. The attributes are in the caller's buffer: access it through an
     /// MDL.
     fn pre_operation(
         _state: &State,
@@ -32,10 +32,10 @@ impl PreOperation for SetEa {
 }
 
 impl PostOperation for SetEa {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`.
+    /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

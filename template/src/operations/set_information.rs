@@ -11,17 +11,17 @@ use crate::{
 /// The operation.
 pub struct SetInformation;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetInformation>();
 
 impl PreOperation for SetInformation {
     const MAJOR_FUNCTION: u32 = IRP_MJ_SET_INFORMATION;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` names the information class: renames, links and
-    /// deletions all come this way.
+    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` contains the information class. Renames, links and
+    /// deletions are information classes.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -32,10 +32,10 @@ impl PreOperation for SetInformation {
 }
 
 impl PostOperation for SetInformation {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` or above, up to `DISPATCH_LEVEL`.
+    /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -14,21 +14,21 @@ use crate::{
 /// The operation.
 pub struct Write;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Write>();
 
 impl PreOperation for Write {
     const MAJOR_FUNCTION: u32 = IRP_MJ_WRITE;
-    // Paging writes carry what reached the cache or a mapping earlier, in threads of the memory
-    // manager: a filter that does not transform data has seen the write itself already. Cached
-    // writes are not skipped: they are that write.
+    // Paging writes write data of the cache and of mapped files to disk, in threads of the memory
+    // manager. They are skipped: a filter that does not transform data has already seen the cached
+    // write. Cached writes are not skipped.
     const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The buffer is the caller's: it may be read only through an
-    /// MDL, and it is replaced, never changed.
+    /// Runs at `APC_LEVEL` or below. The buffer belongs to the caller: read it only through an MDL.
+    /// To change the data, replace the buffer.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -39,10 +39,11 @@ impl PreOperation for Write {
 }
 
 impl PostOperation for Write {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs in an arbitrary thread, up to `DISPATCH_LEVEL`: no paged memory, no waiting.
+    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below: do not access paged memory, and do
+    /// not wait.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,14 +11,14 @@ use crate::{
 /// The operation.
 pub struct Close;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Close>();
 
 impl PreOperation for Close {
     const MAJOR_FUNCTION: u32 = IRP_MJ_CLOSE;
     type Answer = AnswerWithoutFailing;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
     /// Runs at `APC_LEVEL` or below, in an arbitrary thread, possibly long after the cleanup. A
     /// close must not be failed.
@@ -32,11 +32,11 @@ impl PreOperation for Close {
 }
 
 impl PostOperation for Close {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The file object is about to be freed: its contexts are out
-    /// of reach.
+    /// Runs at `APC_LEVEL` or below. The file object is about to be freed, and its contexts are no
+    /// longer accessible.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

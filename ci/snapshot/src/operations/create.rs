@@ -11,18 +11,18 @@ use crate::{
 /// The operation.
 pub struct Create;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Create>();
 
 impl PreOperation for Create {
     const MAJOR_FUNCTION: u32 = IRP_MJ_CREATE;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` in the thread that opens. The file object has no contexts yet, and
-    /// its name is the one the caller wrote. A refusal is `Answer::Complete` with an error status
-    /// such as `STATUS_ACCESS_DENIED`.
+    /// Runs at `PASSIVE_LEVEL` in the thread that opens the file. The file object has no contexts
+    /// yet, and its name is the one that the caller passed. To refuse the operation, return
+    /// `Answer::Complete` with an error status such as `STATUS_ACCESS_DENIED`.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -33,11 +33,11 @@ impl PreOperation for Create {
 }
 
 impl PostOperation for Create {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` in the thread that opened. `data.IoStatus` tells whether the open
-    /// succeeded: after `STATUS_REPARSE` or an error there is no open file.
+    /// Runs at `PASSIVE_LEVEL` in the thread that opened the file. `data.IoStatus` is the result:
+    /// after `STATUS_REPARSE` or an error there is no open file.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,17 +11,17 @@ use crate::{
 /// The operation.
 pub struct DirectoryControl;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<DirectoryControl>();
 
 impl PreOperation for DirectoryControl {
     const MAJOR_FUNCTION: u32 = IRP_MJ_DIRECTORY_CONTROL;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. `MinorFunction` tells a listing from a change notification, which
-    /// stays pending until something happens.
+    /// Runs at `PASSIVE_LEVEL`. `MinorFunction` distinguishes a listing from a change notification,
+    /// which stays pending until the directory changes.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -32,11 +32,11 @@ impl PreOperation for DirectoryControl {
 }
 
 impl PostOperation for DirectoryControl {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`. The listing lies in the caller's buffer: reach it through an
-    /// MDL.
+    /// Runs at `DISPATCH_LEVEL` or below. The listing is in the caller's buffer: access it through
+    /// an MDL.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

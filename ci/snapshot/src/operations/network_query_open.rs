@@ -1,4 +1,4 @@
-//! `IRP_MJ_NETWORK_QUERY_OPEN`: a file's attributes are asked for without opening it, as fast I/O.
+//! `IRP_MJ_NETWORK_QUERY_OPEN`: a file's attributes are queried without opening it, as fast I/O.
 
 use crate::{
     callbacks::{PostOperation, PreAnswer, PreOperation, pre_and_post},
@@ -16,10 +16,10 @@ use crate::{
 /// The operation.
 pub struct NetworkQueryOpen;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<NetworkQueryOpen>();
 
-/// What may be answered: fast I/O can be turned away.
+/// The possible answers, which include refusing fast I/O.
 #[allow(
     dead_code,
     reason = "the callback uses one of these until you choose another"
@@ -30,7 +30,7 @@ pub enum FastIoAnswer {
     NoCallback,
     /// Pass the operation on, and call `post_operation` when it is complete.
     WithCallback,
-    /// Turn it away: the caller opens the file instead.
+    /// Refuse fast I/O: the caller opens the file instead.
     DisallowFastIo,
 }
 
@@ -45,14 +45,14 @@ impl PreAnswer for FastIoAnswer {
 }
 
 impl PreOperation for NetworkQueryOpen {
-    // A cast in the header, which bindgen does not see.
+    // The header defines the code with a cast, which bindgen does not evaluate.
     const MAJOR_FUNCTION: u32 = 0xF2;
     type Answer = FastIoAnswer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. There is no open file; `FastIoAnswer::DisallowFastIo` has the
-    /// caller open one instead, so that the same request arrives as a create.
+    /// Runs at `PASSIVE_LEVEL`. There is no open file. After `FastIoAnswer::DisallowFastIo`, the
+    /// caller opens the file, so that the same request arrives as a create.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -63,10 +63,10 @@ impl PreOperation for NetworkQueryOpen {
 }
 
 impl PostOperation for NetworkQueryOpen {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` in the thread that asked.
+    /// Runs at `PASSIVE_LEVEL` in the thread of the caller.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -1,4 +1,4 @@
-//! `IRP_MJ_QUERY_SECURITY`: a file's security descriptor is asked for.
+//! `IRP_MJ_QUERY_SECURITY`: a file's security descriptor is queried.
 
 use wdk_sys::IRP_MJ_QUERY_SECURITY;
 
@@ -11,14 +11,14 @@ use crate::{
 /// The operation.
 pub struct QuerySecurity;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<QuerySecurity>();
 
 impl PreOperation for QuerySecurity {
     const MAJOR_FUNCTION: u32 = IRP_MJ_QUERY_SECURITY;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
     /// Runs at `PASSIVE_LEVEL`.
     fn pre_operation(
@@ -31,11 +31,11 @@ impl PreOperation for QuerySecurity {
 }
 
 impl PostOperation for QuerySecurity {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`. The descriptor lies in the caller's buffer: reach it through
-    /// an MDL.
+    /// Runs at `DISPATCH_LEVEL` or below. The descriptor is in the caller's buffer: access it
+    /// through an MDL.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

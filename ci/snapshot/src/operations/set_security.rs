@@ -11,16 +11,16 @@ use crate::{
 /// The operation.
 pub struct SetSecurity;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetSecurity>();
 
 impl PreOperation for SetSecurity {
     const MAJOR_FUNCTION: u32 = IRP_MJ_SET_SECURITY;
     type Answer = Answer;
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. The new descriptor has been captured and may be read.
+    /// Runs at `PASSIVE_LEVEL`. The new descriptor is captured and can be read.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,
@@ -31,10 +31,10 @@ impl PreOperation for SetSecurity {
 }
 
 impl PostOperation for SetSecurity {
-    /// Your code for the time after the operation goes here. It is called when `pre_operation`
-    /// answered `WithCallback`.
+    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// goes here.
     ///
-    /// Runs up to `DISPATCH_LEVEL`.
+    /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -11,18 +11,18 @@ use crate::{
 /// The operation.
 pub struct Shutdown;
 
-/// How it is registered.
+/// The registration of the operation.
 pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_only::<Shutdown>();
 
 impl PreOperation for Shutdown {
     const MAJOR_FUNCTION: u32 = IRP_MJ_SHUTDOWN;
     type Answer = ();
 
-    /// Your code for the time before the operation goes here.
+    /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`, once for each volume. It has no post-operation callback, and a
-    /// shutdown must not be failed. The unload callback is not called at shutdown: what has to
-    /// reach the disk is written here.
+    /// Runs at `PASSIVE_LEVEL`, once for each volume. The operation has no post-operation callback
+    /// and must not be failed. The unload callback is not called at shutdown: write data that must
+    /// reach the disk here.
     fn pre_operation(
         _state: &State,
         _data: &mut FLT_CALLBACK_DATA,

@@ -20,15 +20,23 @@ use testbench::{Expectations, expect::ErrorLog};
 use super::combinations::Combination;
 use crate::{
     checks::{cache::Inputs, driver, render, tools},
-    commands::{inf, new},
+    commands::{
+        inf,
+        new::{
+            self,
+            record::{self, ValuesFile},
+        },
+        options,
+    },
+    files_below,
     openwdk::target::{Arch, Profile},
     repository,
 };
 
-/// The name of all these projects: what depends on it is tried elsewhere.
+/// The name of the projects. Other tests vary the name.
 const NAME: &str = "my-filter";
 
-/// What `ci/files.toml` says.
+/// The content of `ci/files.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Files {
@@ -69,7 +77,7 @@ impl Files {
     }
 }
 
-/// An emitted project, in a folder that goes when this is dropped.
+/// An emitted project, in a temporary folder.
 pub struct Emitted {
     project: PathBuf,
     folder: TempDir,
@@ -80,14 +88,14 @@ impl Emitted {
     ///
     /// # Errors
     ///
-    /// Where the answers are refused, which they are not to be.
+    /// The answers are refused.
     pub fn new(combination: &Combination) -> anyhow::Result<Self> {
         let folder = crate::scratch_folder()?;
         let project = new::emit(NAME, &combination.given(), folder.path())?;
         Ok(Self { project, folder })
     }
 
-    /// The files of the project, without those of the test bench, which are the same in all.
+    /// The files of the project, without those of the test bench, which are the same in every project.
     ///
     /// # Errors
     ///
@@ -96,7 +104,7 @@ impl Emitted {
         files_of(&self.project)
     }
 
-    /// Emits it once more with the released `cargo generate`, and compares that with the rendering, too.
+    /// Emits the project with the released `cargo generate` as well, and compares that with the rendering.
     ///
     /// # Errors
     ///
@@ -121,7 +129,7 @@ impl Emitted {
             .context("the released cargo-generate")
     }
 
-    /// A digest of what decides what the driver does.
+    /// A digest of the files that determine the driver's code.
     ///
     /// # Errors
     ///
@@ -141,7 +149,7 @@ impl Emitted {
         Ok(inputs.with("Cargo.toml", manifest.to_string()).digest())
     }
 
-    /// What the bench is told to expect of it; nothing where there is no bench.
+    /// The content of `testbench.toml`; `None` in a project without a test bench.
     ///
     /// # Errors
     ///
@@ -154,11 +162,11 @@ impl Emitted {
         Ok(Some(fs::read_to_string(file)?))
     }
 
-    /// Looks it through.
+    /// Runs the checks that need no build.
     ///
     /// # Errors
     ///
-    /// The first thing that is not as the answers call for.
+    /// The first check that fails.
     pub fn check(&self, combination: &Combination) -> anyhow::Result<()> {
         let given = combination.given();
         let answers = given
@@ -194,44 +202,57 @@ impl Emitted {
                 inf::check(&text, &answers)?;
             }
         }
-        render::compare(&self.project, NAME, &given)
+        render::compare(&self.project, NAME, &given)?;
+        self.check_record()
+            .context("made again from its own template.toml")
+    }
+
+    /// Checks that the record of the project makes the same project.
+    fn check_record(&self) -> anyhow::Result<()> {
+        let options = options::declared()?;
+        let record = ValuesFile::read(&options, &self.project.join(record::FILE))?;
+        ensure!(record.name.as_deref() == Some(NAME), "the name is another");
+        ensure!(
+            record.version == Some(record::template_version()?),
+            "the version is another"
+        );
+        let missing = record.new_options(&options);
+        ensure!(missing.is_empty(), "{}", missing.join("\n"));
+        let answers = record.answers.iter();
+        let answers: Vec<_> = answers
+            .map(|(option, answer)| (option.as_str(), answer.as_str()))
+            .collect();
+        render::compare(&self.project, NAME, &answers)
     }
 }
 
-/// The files of a project, with `testbench/` as one and without what cargo builds.
+/// The files of a project, with `testbench/` as one entry and without build folders.
 ///
 /// # Errors
 ///
 /// Where one cannot be read.
 pub fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    let mut folders = vec![project.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            let name = path.strip_prefix(project)?.to_owned();
-            if !path.is_dir() {
-                files.insert(name, fs::read(&path)?);
-            } else if name == Path::new("testbench") {
-                files.insert(PathBuf::from("testbench/"), Vec::new());
-            } else if name != Path::new("target") {
-                folders.push(path);
-            }
+    for name in files_below(project)? {
+        if name.starts_with("testbench") {
+            files.insert(PathBuf::from("testbench/"), Vec::new());
+        } else {
+            let bytes = fs::read(project.join(&name))?;
+            files.insert(name, bytes);
         }
     }
     Ok(files)
 }
 
-/// What was seen of a driver that passed.
-pub struct Proof {
+/// The figures of a driver that passed.
+pub struct Verified {
     /// How many faults the bench injected.
     pub faults: usize,
     /// Whether it was linked for ARM64 as well.
     pub linked_for_arm64: bool,
 }
 
-/// One project that is changed from combination to combination, so that cargo compiles little more
-/// than what differs.
+/// One project folder for all combinations, so that cargo compiles little more than what differs.
 pub struct Workshop {
     project: PathBuf,
 }
@@ -248,12 +269,12 @@ impl Workshop {
         Ok(Self { project })
     }
 
-    /// Formats, lints, builds and verifies; links for ARM64 where it is to be looked at `closely`.
+    /// Formats, lints, builds and verifies the project, and with `closely` links it for ARM64.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
-    pub fn prove(&self, emitted: &Emitted, closely: bool) -> anyhow::Result<Proof> {
+    /// The first of these that fails.
+    pub fn verify(&self, emitted: &Emitted, closely: bool) -> anyhow::Result<Verified> {
         self.take(emitted)?;
         thread::scope(|scope| {
             // Another profile than what is built, and so at the same time.
@@ -266,7 +287,7 @@ impl Workshop {
         })
     }
 
-    fn build_and_verify(&self, closely: bool) -> anyhow::Result<Proof> {
+    fn build_and_verify(&self, closely: bool) -> anyhow::Result<Verified> {
         let sys = driver::build(&self.project, Profile::Release, Arch::Amd64)?;
         let expectations = self.project.join("testbench.toml");
         let expectations = if expectations.is_file() {
@@ -286,13 +307,13 @@ impl Workshop {
             ensure_is_for_arm64(&sys)?;
         }
         let faults = report["faults-injected"].as_u64();
-        Ok(Proof {
+        Ok(Verified {
             faults: usize::try_from(faults.context("a report counts the faults")?)?,
             linked_for_arm64: closely,
         })
     }
 
-    /// Makes the project the same as `emitted`. A file that stays as it is is not touched.
+    /// Makes the project the same as `emitted`. Equal files are not written.
     fn take(&self, emitted: &Emitted) -> anyhow::Result<()> {
         let files = emitted.files()?;
         for name in files_of(&self.project)?.into_keys() {
@@ -314,7 +335,7 @@ impl Workshop {
     }
 }
 
-/// A driver for ARM64, by what its file says of itself.
+/// Checks the headers of a driver for ARM64.
 fn ensure_is_for_arm64(sys: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(sys)?;
     let file = PeFile64::parse(&*bytes)?;

@@ -1,5 +1,5 @@
-//! Which combinations of answers are tried. They follow from the options as they are declared: an
-//! option that was just added is in there without another line.
+//! The combinations of answers that are tried. They are derived from the declared options, so that a new option needs no
+//! change here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ pub struct Combination {
 }
 
 impl Combination {
-    /// The answers, as `new` and the rendering take them.
+    /// The answers, as pairs of option and value.
     #[must_use]
     pub fn given(&self) -> Vec<(&str, &str)> {
         self.answers
@@ -31,24 +31,24 @@ impl Combination {
 /// Why a combination is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// It is what Enter answers.
+    /// All options have their defaults.
     Defaults,
-    /// One option is not at its default.
+    /// One option does not have its default.
     Alone,
     /// Every option is on.
     Everything,
     /// Every option is off.
     Nothing,
-    /// It has pairs of answers that no other has.
+    /// It adds pairs of answers that the other combinations lack.
     Pairs,
-    /// It is one of all.
+    /// It is part of the product of some options.
     Product,
-    /// Somebody asked for it.
+    /// The command line names it.
     Asked,
 }
 
 impl Reason {
-    /// Whether it is one of those few that between them have every answer.
+    /// Whether it is one of the few combinations that together contain every answer.
     #[must_use]
     pub fn is_looked_at_closely(self) -> bool {
         !matches!(self, Self::Pairs | Self::Product)
@@ -76,17 +76,17 @@ pub struct Axis {
     pub name: String,
     /// The answers.
     pub values: Vec<String>,
-    /// The answer with which the option does the most.
+    /// The answer that enables the most.
     pub on: String,
-    /// The answer with which it does the least.
+    /// The answer that enables the least.
     pub off: String,
 }
 
 impl Axis {
     /// The answers that are tried for an option.
     ///
-    /// A list is tried with each of its items and with all of them. Free text has no variants here:
-    /// what it may hold is tried by the tests with hostile answers.
+    /// A list is tried with each of its items and with all of them. Free text is tried with its default only; the
+    /// hostile answers test other text.
     #[must_use]
     pub fn of(option: &Declared) -> Self {
         let names = |choices: &[crate::commands::options::Choice]| -> Vec<String> {
@@ -98,7 +98,7 @@ impl Axis {
                 let both = vec!["true".to_owned(), "false".to_owned()];
                 (both, "true".to_owned(), "false".to_owned())
             }
-            // The richest choice is the default, and the plainest stands last.
+            // The default enables the most, and the last choice the least.
             Kind::Choice(choices) => {
                 let all = names(choices);
                 let last = all.last().cloned().unwrap_or_default();
@@ -124,7 +124,7 @@ impl Axis {
 }
 
 /// The combinations that are tried by default: the defaults, each option alone, everything on,
-/// everything off, and as many more as it takes for every pair of answers to occur.
+/// everything off, and as many more as are needed for every pair of answers to occur.
 #[must_use]
 pub fn chosen(axes: &[Axis]) -> Vec<Combination> {
     let pick = |value: &dyn Fn(&Axis) -> &String| -> Vec<String> {
@@ -147,7 +147,7 @@ pub fn chosen(axes: &[Axis]) -> Vec<Combination> {
     distinct(axes, rows)
 }
 
-/// Everything on, whatever that is for each option.
+/// The combination with everything on.
 #[must_use]
 pub fn everything(axes: &[Axis]) -> Combination {
     Combination {
@@ -159,8 +159,8 @@ pub fn everything(axes: &[Axis]) -> Combination {
     }
 }
 
-/// The product of some options, the others at their defaults. The option with the most answers changes from row to row:
-/// it is a list, one file more or less, where others change what the build itself is made of.
+/// The product of the options in `of`, with the defaults of the others. Consecutive rows differ in the option with the
+/// most answers, a list whose items add one file each. Other options change more of a build.
 #[must_use]
 pub fn product(axes: &[Axis], of: &BTreeSet<String>) -> Vec<Combination> {
     let mut varied: Vec<_> = axes
@@ -192,7 +192,7 @@ pub fn product(axes: &[Axis], of: &BTreeSet<String>) -> Vec<Combination> {
     )
 }
 
-/// Rows without repetition, as combinations.
+/// The rows as combinations, without duplicates.
 fn distinct(axes: &[Axis], rows: Vec<(Vec<String>, Reason)>) -> Vec<Combination> {
     let mut seen = BTreeSet::new();
     rows.into_iter()
@@ -204,11 +204,11 @@ fn distinct(axes: &[Axis], rows: Vec<(Vec<String>, Reason)>) -> Vec<Combination>
         .collect()
 }
 
-/// An answer: which option, and which of its values.
+/// An answer: the index of the option, and the index of its value.
 type Answer = (usize, usize);
 
-/// Rows that have every pair of answers that `rows` do not have. Greedy: each row begins with a pair
-/// that is still missing, and takes for every other option the value that adds the most.
+/// Rows that contain every pair of answers that `rows` lack. The algorithm is greedy: each row starts with a missing
+/// pair, and takes for every other option the value that adds the most missing pairs.
 fn pairs<'a>(axes: &[Axis], rows: impl Iterator<Item = &'a Vec<String>>) -> Vec<Vec<String>> {
     let mut missing = BTreeSet::new();
     for one in 0..axes.len() {
@@ -247,7 +247,7 @@ fn pairs<'a>(axes: &[Axis], rows: impl Iterator<Item = &'a Vec<String>>) -> Vec<
     more
 }
 
-/// Takes the pairs of a row out of what is missing.
+/// Removes the pairs of a row from `missing`.
 fn strike(missing: &mut BTreeSet<(Answer, Answer)>, row: &[usize]) {
     for (one, &value) in row.iter().enumerate() {
         for (other, &second) in row.iter().enumerate().skip(one + 1) {
@@ -279,7 +279,7 @@ fn fullest_row(
                 })
                 .count()
         };
-        // Of equal gains the first value, the default: what fails is then easier to read.
+        // If the gains are equal, the first value, which is the default: a failure is then easier to understand.
         let best = (0..axis.values.len())
             .rev()
             .max_by_key(|&value| gain(value))
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_product_is_whole_and_leaves_the_others_alone() {
+    fn the_product_is_complete_and_keeps_other_options_at_their_defaults() {
         let of = BTreeSet::from(["policy".to_owned(), "stop".to_owned()]);
         let product = product(&axes(), &of);
         assert_eq!(product.len(), 6);

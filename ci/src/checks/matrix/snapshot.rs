@@ -1,4 +1,4 @@
-//! One emitted project, kept: whoever reviews a change of the template sees here what it does to what is emitted.
+//! A snapshot of one emitted project, which shows in a review how a change of the template changes the output.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context;
-use time::OffsetDateTime;
 
 use super::{
     checks::Emitted,
@@ -15,43 +14,40 @@ use super::{
 };
 use crate::repository;
 
-/// The year of the snapshot's copyright: it is not to drift with the calendar.
-const YEAR: i32 = 2026;
+/// The copyright year of the snapshot, so that the snapshot does not depend on the current year.
+const YEAR: &str = "2026";
 
-/// The project with everything on, as it is emitted now. Without the test bench: that is copied as it stands.
+/// The project with everything on, as it is emitted now, without the test bench, which is copied unchanged.
 ///
 /// # Errors
 ///
-/// Where it cannot be emitted.
+/// The project cannot be emitted.
 pub fn emitted(axes: &[Axis]) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
-    let mut files = Emitted::new(&combinations::everything(axes))?.files()?;
-    files.retain(|name, _| name != Path::new("testbench/"));
-    let this_year = format!("Copyright {}", OffsetDateTime::now_utc().year());
-    for (name, bytes) in &mut files {
-        if name.to_string_lossy().starts_with("LICENSE") {
-            let text = String::from_utf8_lossy(bytes);
-            *bytes = text
-                .replace(&this_year, &format!("Copyright {YEAR}"))
-                .into_bytes();
+    let mut everything = combinations::everything(axes);
+    for (option, answer) in &mut everything.answers {
+        if option == "license_year" {
+            YEAR.clone_into(answer);
         }
     }
+    let mut files = Emitted::new(&everything)?.files()?;
+    files.retain(|name, _| name != Path::new("testbench/"));
     Ok(files)
 }
 
-/// The project as it is kept.
+/// The files of the snapshot.
 ///
 /// # Errors
 ///
-/// Where it cannot be read.
+/// The snapshot cannot be read.
 pub fn kept() -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     super::checks::files_of(&folder())
 }
 
-/// Writes it anew, and returns its folder.
+/// Replaces the snapshot, and returns its folder.
 ///
 /// # Errors
 ///
-/// Where it cannot be emitted or written.
+/// The project cannot be emitted or written.
 pub fn write(axes: &[Axis]) -> anyhow::Result<PathBuf> {
     let files = emitted(axes)?;
     let folder = folder();

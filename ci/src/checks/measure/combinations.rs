@@ -1,4 +1,4 @@
-//! How many combinations of answers the matrix emits, looks through, lints, builds and verifies in a minute.
+//! Measures how many combinations of answers the matrix emits, checks, lints, builds and verifies per minute.
 
 use anyhow::ensure;
 
@@ -13,13 +13,13 @@ use crate::checks::{
     shard::Shard,
 };
 
-/// The part of the matrix that is tried: one of this many.
+/// The number of parts of the matrix. One of them is tried.
 const PARTS: usize = 64;
 
 pub static EXPERIMENT: Experiment = Experiment {
     name: "combinations",
-    how: "cargo xtask matrix --shard 1/64, after the first combination of another part, which compiles the wdk crates \
-          where that was not done and is not counted",
+    how: "runs cargo xtask matrix --shard 1/64; before that, runs a combination of another part, which compiles the wdk \
+          crates if necessary and is not counted",
     peer: None,
     runs: 1,
     needs: Needs::Both,
@@ -32,7 +32,7 @@ pub static EXPERIMENT: Experiment = Experiment {
         Row {
             name: "combinations-cpu",
             unit: "s",
-            what: "processor time of such a combination",
+            what: "processor time of one such combination",
         },
     ],
     run,
@@ -40,7 +40,7 @@ pub static EXPERIMENT: Experiment = Experiment {
 
 fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
     progress.say(0, "one combination, not counted");
-    // The matrix has a bar of its own.
+    // The matrix has its own progress bar.
     progress.clear();
     try_part(2, Some(1))?;
     let mut samples = Vec::new();
@@ -53,7 +53,7 @@ fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
     Ok(samples)
 }
 
-/// Tries a part of the matrix, or only the first few combinations of it, and returns how many were built.
+/// Tries a part of the matrix, or only its first `at_most` combinations, and returns how many were built.
 fn try_part(number: usize, at_most: Option<usize>) -> anyhow::Result<usize> {
     let axes = matrix::axes()?;
     let part: Shard = format!("{number}/{PARTS}")

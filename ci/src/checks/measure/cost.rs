@@ -1,4 +1,4 @@
-//! Time, on the clock and of the processors.
+//! Wall-clock time and processor time.
 
 use std::{
     process::{Command, Output, Stdio},
@@ -9,21 +9,21 @@ use anyhow::{Context, bail};
 
 use crate::interruption;
 
-/// What something took.
+/// The time that something takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Time on the clock.
+    /// Wall-clock time.
     pub wall: Duration,
-    /// Time of the processors, of this process and of all processes that it started and that ended.
+    /// Processor time of this process, and of all processes that it started and that ended.
     pub cpu: Duration,
 }
 
 impl Cost {
-    /// Does something, and says what it took.
+    /// Measures the cost of `work`.
     ///
     /// # Errors
     ///
-    /// Those of what is done, or the system does not say.
+    /// Those of `work`, or the system does not report processor time.
     pub fn of<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Self, T)> {
         let (start, before) = (Instant::now(), processor_time()?);
         let result = work()?;
@@ -34,11 +34,11 @@ impl Cost {
         Ok((cost, result))
     }
 
-    /// Runs a program to its end, and says what it took.
+    /// Measures the cost of a program.
     ///
     /// # Errors
     ///
-    /// It cannot be started or fails, with what it said; or somebody pressed Ctrl-C.
+    /// The program cannot be started, or fails, with its output; or Ctrl-C was pressed.
     pub fn of_program(command: &mut Command) -> anyhow::Result<(Self, Output)> {
         command.stdin(Stdio::null());
         let name = command.get_program().display().to_string();
@@ -71,16 +71,16 @@ impl std::ops::Add for Cost {
     }
 }
 
-/// Milliseconds, as a number.
+/// A duration in milliseconds.
 pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// The processor time of this process and of its children that ended, with theirs.
+/// The processor time of this process, and of all processes that it started and that ended.
 ///
 /// # Errors
 ///
-/// The system does not say.
+/// The system does not report it.
 #[cfg(unix)]
 pub fn processor_time() -> anyhow::Result<Duration> {
     use nix::sys::{
@@ -90,7 +90,7 @@ pub fn processor_time() -> anyhow::Result<Duration> {
 
     let mut sum = Duration::ZERO;
     for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
-        let usage = getrusage(who).context("the system does not say how much time was used")?;
+        let usage = getrusage(who).context("the system does not report processor time")?;
         for time in [usage.user_time(), usage.system_time()] {
             sum += Duration::from_micros(u64::try_from(time.num_microseconds())?);
         }
@@ -98,11 +98,11 @@ pub fn processor_time() -> anyhow::Result<Duration> {
     Ok(sum)
 }
 
-/// Not on Windows.
+/// Always fails, because Windows has no `getrusage`.
 #[cfg(not(unix))]
 pub fn processor_time() -> anyhow::Result<Duration> {
     bail!(
-        "cargo xtask measure reads the time of the processors from getrusage, which Windows does not have: run it on Linux"
+        "cargo xtask measure reads processor time with getrusage, which Windows does not have: run it on Linux"
     )
 }
 
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_fails_is_an_error_with_what_it_said() {
+    fn a_program_that_fails_is_an_error_with_its_output() {
         let error = Cost::of_program(Command::new("sh").args(["-c", "echo why >&2; exit 3"]))
             .unwrap_err()
             .to_string();

@@ -1,4 +1,4 @@
-//! The form of an experiment.
+//! The definition of an experiment.
 
 use std::{thread, time::Duration};
 
@@ -6,19 +6,19 @@ use indicatif::ProgressBar;
 
 use super::statistics::Pair;
 
-/// What is done to measure, and the numbers that it gives.
+/// An experiment, and the numbers that it measures.
 pub struct Experiment {
     pub name: &'static str,
-    /// What is done in one repetition.
+    /// What one repetition does.
     pub how: &'static str,
-    /// What does the same work, where there is something.
+    /// What the peer does, if there is one.
     pub peer: Option<&'static str>,
-    /// How often it is repeated unless the command line says otherwise.
+    /// The default number of repetitions.
     pub runs: u16,
     /// What has to be installed.
     pub needs: Needs,
     pub rows: &'static [Row],
-    /// Repeats it. A repetition has one pair for each row, in their order.
+    /// Runs the repetitions, and returns for each of them one pair per row, in the order of `rows`.
     pub run: fn(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>>,
 }
 
@@ -34,18 +34,18 @@ pub struct Row {
 pub enum Needs {
     /// The released cargo-generate.
     Generator,
-    /// What builds drivers.
+    /// The tools that build drivers.
     Build,
     /// Both.
     Both,
 }
 
-/// How many processes run at the same time, where an experiment runs several.
+/// The number of processes that an experiment runs at the same time, if it runs several.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Says on stderr how far an experiment is.
+/// Shows the progress of an experiment on stderr.
 pub struct Progress {
     name: &'static str,
     runs: u16,
@@ -73,7 +73,7 @@ impl Progress {
         }
     }
 
-    /// Clears the line, for what shows its own progress.
+    /// Clears the line, before other code shows its own progress.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }

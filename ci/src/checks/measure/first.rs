@@ -1,4 +1,4 @@
-//! How long it takes from a fresh clone to a first driver that the bench has judged.
+//! Measures the time from a fresh clone to the verdict on a first driver.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,8 +16,8 @@ use crate::repository;
 
 pub static EXPERIMENT: Experiment = Experiment {
     name: "first-verified",
-    how: "the last commit of this repository is cloned into a temporary folder; there `cargo xtask new`, \
-          `cargo xtask build --release` and `cargo xtask verify` run, and compile what they need, with cargo's downloads \
+    how: "clones the last commit of this repository into a temporary folder, and runs `cargo xtask new`, \
+          `cargo xtask build --release` and `cargo xtask verify` there, including all compilation, with cargo's downloads \
           and the installed tools of this machine",
     peer: None,
     runs: 1,
@@ -31,13 +31,13 @@ pub static EXPERIMENT: Experiment = Experiment {
         Row {
             name: "first-verified-cpu",
             unit: "s",
-            what: "processor time of that",
+            what: "processor time from git clone to the verdict",
         },
     ],
     run,
 };
 
-/// What would have the clone use what was compiled before, or compile it in another way.
+/// Environment variables that would make the clone reuse earlier build results or change how it compiles.
 const NOT_PASSED_ON: [&str; 4] = [
     "CARGO_TARGET_DIR",
     "CARGO_BUILD_TARGET_DIR",
@@ -97,7 +97,7 @@ fn first_verified(run: u16, progress: &Progress) -> anyhow::Result<Cost> {
     Ok(sum)
 }
 
-/// The `.sys` that `cargo xtask build` names in its last line.
+/// The path of the `.sys`, which is the last line of the output of `cargo xtask build`.
 fn sys_in(said: &str) -> anyhow::Result<PathBuf> {
     let line = said.lines().last().context("the build named no .sys")?;
     let sys = PathBuf::from(line);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_driver_is_what_the_last_line_names() {
+    fn the_last_line_is_the_path_of_the_driver() {
         assert_eq!(
             sys_in("note\n/a/my_filter.sys\n").unwrap(),
             Path::new("/a/my_filter.sys")

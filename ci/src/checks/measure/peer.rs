@@ -1,8 +1,8 @@
-//! A template of the size of aya-template, the peer of ours in emission.
+//! Writes a template of the size of aya-template, which is the peer of this template in the experiment `emission`.
 //!
-//! Counted in aya-rs/aya-template at 977ed2e, of 2026-05-13: the files that it emits, with their sizes in bytes and the
-//! number of their Liquid tags; the placeholders of its cargo-generate.toml, and the lines of its one hook. The contents
-//! here are made up.
+//! The numbers are those of aya-rs/aya-template at 977ed2e, of 2026-05-13: the emitted files, with their size in bytes
+//! and their number of Liquid tags, the placeholders of its cargo-generate.toml, and the lines of its only hook. The
+//! contents are generated.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -28,20 +28,20 @@ pub const FILES: [(&str, usize, usize); 18] = [
     ("{{project-name}}/src/main.rs", 9140, 84),
 ];
 
-/// Copied with the template and then left out: their path and size.
+/// The files that are copied with the template and not emitted: their path and size.
 pub const IGNORED: [(&str, usize); 3] = [
     (".github/dependabot.yml", 401),
     (".github/workflows/ci.yml", 2689),
     ("test.sh", 3495),
 ];
 
-/// The options that are asked.
+/// The number of options.
 pub const PLACEHOLDERS: usize = 12;
 
-/// The lines of the hook that runs before the rendering.
+/// The number of lines of the hook, which runs before the rendering.
 pub const HOOK_LINES: usize = 2;
 
-/// The folder that holds it, below the one that it is written to: as with our own template, a word on the command line.
+/// The subfolder of the template. The command line names it, as it does for this template.
 pub const FOLDER: &str = "template";
 
 /// Writes the template.
@@ -68,7 +68,7 @@ pub fn write(place: &Path) -> std::io::Result<()> {
     write("hook.rhai", &hook())
 }
 
-/// Text of a size with a number of tags: valid where rustfmt reads it, and only rustfmt reads it.
+/// Text of `size` bytes with `tags` Liquid tags. It is valid Rust in `.rs` files, because rustfmt reads them.
 fn contents(path: &str, size: usize, tags: usize) -> String {
     let rust = Path::new(path)
         .extension()
@@ -82,7 +82,7 @@ fn contents(path: &str, size: usize, tags: usize) -> String {
         } else {
             format!("# {number} {{{{project-name}}}}")
         };
-        // A condition has two tags more.
+        // A condition adds two tags.
         if left >= 3 {
             let _ = writeln!(text, "{{% if option_0 %}}{name}{{% endif %}}");
             left -= 3;
@@ -97,7 +97,7 @@ fn contents(path: &str, size: usize, tags: usize) -> String {
         "# a line of text that no tag is in, as most are\n"
     };
     loop {
-        // Each function has a name of its own.
+        // Each function needs its own name.
         let numbered = line.replacen("f()", &format!("f{}()", text.len()), 1);
         if text.len() + numbered.len() > size {
             break;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn its_rust_is_rust() {
+    fn the_rust_files_are_valid() {
         let tag = regex::Regex::new(r"\{\{.*?\}\}|\{%.*?%\}").unwrap();
         for (path, size, tags) in FILES {
             if Path::new(path).extension().is_some_and(|it| it == "rs") {

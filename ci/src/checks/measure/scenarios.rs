@@ -1,4 +1,4 @@
-//! How many scenarios the bench plays in a second, beside the start of a process that does nothing.
+//! Measures how many scenarios the bench runs per second, compared with starting a process that does nothing.
 
 use std::{
     path::Path,
@@ -24,10 +24,10 @@ use crate::{
 
 pub static EXPERIMENT: Experiment = Experiment {
     name: "scenarios",
-    how: "the bench judges the release .sys of the project that the defaults give; it plays each scenario in a process \
-          of its own, as many at a time as there are processors",
+    how: "the bench judges the release .sys of the project with the defaults; it runs each scenario in its own process, \
+          as many at a time as there are processors",
     peer: Some(
-        "as many starts of the same program in the same role, as many at a time, without a job: it says so and ends",
+        "starts the same program in the same role, without a job, as many times and as many at a time; the program ends",
     ),
     runs: 5,
     needs: Needs::Build,
@@ -35,12 +35,12 @@ pub static EXPERIMENT: Experiment = Experiment {
         Row {
             name: "scenarios-per-second",
             unit: "1/s",
-            what: "scenarios that the bench plays and judges",
+            what: "scenarios that the bench runs and judges",
         },
         Row {
             name: "scenarios-cpu",
             unit: "ms",
-            what: "processor time of a scenario, played and judged",
+            what: "processor time of one scenario, run and judged",
         },
     ],
     run,
@@ -62,7 +62,7 @@ fn run(runs: u16, progress: &Progress) -> anyhow::Result<Vec<Vec<Pair>>> {
             progress.say(run, "starts of a process");
             Cost::of(|| start_processes(count))
         };
-        // In turn; how many starts, the bench alone knows.
+        // The bench runs first, because the number of starts is its number of scenarios.
         let (bench, count) = judged()?;
         interruption::check()?;
         let (starts, ()) = started(count)?;
@@ -95,12 +95,12 @@ fn judge(sys: &Path, expectations: &Path) -> anyhow::Result<usize> {
         .run()?;
     ensure!(
         report.findings.is_empty() && report.scenarios > 0,
-        "the bench finds something in the driver of the defaults: see cargo xtask test"
+        "the bench has findings in the driver with the defaults: see cargo xtask test"
     );
     Ok(report.scenarios)
 }
 
-/// Starts the bench's worker as often, on as many threads as the bench does. Without a job it ends with status 2.
+/// Starts the bench's worker `count` times, on as many threads as the bench uses. Without a job it exits with status 2.
 fn start_processes(count: usize) -> anyhow::Result<()> {
     let program = program()?;
     let next = AtomicUsize::new(0);
@@ -126,7 +126,7 @@ fn start_processes(count: usize) -> anyhow::Result<()> {
         threads.into_iter().try_for_each(|thread| {
             thread
                 .join()
-                .unwrap_or_else(|_| anyhow::bail!("a thread ended early"))
+                .unwrap_or_else(|_| anyhow::bail!("a thread panicked"))
         })
     })
 }

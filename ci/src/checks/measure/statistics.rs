@@ -1,8 +1,8 @@
-//! The arithmetic: medians, and ratios of pairs.
+//! Medians, and ratios of pairs.
 
 use serde::Serialize;
 
-/// What one repetition gave: our number, and the peer's where there is one.
+/// The result of one repetition: our number, and the peer's number if there is a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Pair {
     pub value: f64,
@@ -25,20 +25,19 @@ impl Pair {
     }
 }
 
-/// What all repetitions gave.
+/// The result of all repetitions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Reading {
     /// The median.
     pub value: f64,
     /// The median of the peer.
     pub peer: Option<f64>,
-    /// The median of the ratios ours/peer, each of one repetition: what slows down one repetition as a whole does not
-    /// change it.
+    /// The median of the ratios ours/peer of the repetitions. A repetition that is slow as a whole does not change it.
     pub ratio: Option<f64>,
 }
 
 impl Reading {
-    /// Of no repetition there is none. Repetitions without a peer count for the value alone.
+    /// Returns `None` if there are no repetitions. Repetitions without a peer count only for the value.
     pub fn of(pairs: &[Pair]) -> Option<Self> {
         let ratios = pairs.iter().filter_map(|pair| {
             let peer = pair.peer.filter(|peer| *peer > 0.0)?;
@@ -52,7 +51,7 @@ impl Reading {
     }
 }
 
-/// The number in the middle; of an even count, the mean of the two in the middle.
+/// The middle number; for an even count, the mean of the two middle numbers.
 pub fn median(numbers: impl Iterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = numbers.collect();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The hooks, on files in memory.
+//! Runs the hooks on files in memory.
 
 use std::{
     cell::RefCell,
@@ -21,17 +21,17 @@ use crate::commands::new::generator;
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
-/// The scripts, compiled.
+/// The compiled scripts.
 pub struct Hooks {
     engine: RefCell<Engine>,
     template: PathBuf,
-    /// Those of before the names are known, of before files are rendered, and of the end.
+    /// The `init`, `pre` and `post` scripts.
     scripts: [Vec<(String, AST)>; 3],
-    /// What the scripts work on: that of the rendering that is under way.
+    /// The state of the current rendering.
     state: Rc<RefCell<Rc<RefCell<State>>>>,
 }
 
-/// The scripts of one of the three moments.
+/// The `init`, `pre` or `post` scripts.
 pub struct Moment<'a> {
     hooks: &'a Hooks,
     scripts: &'a [(String, AST)],
@@ -47,7 +47,7 @@ impl Hooks {
                 .with_context(|| format!("{} cannot be read", path.display()))?;
             let script = engine
                 .compile(text)
-                .with_context(|| format!("{} is no script", path.display()))?;
+                .with_context(|| format!("{} is not a valid script", path.display()))?;
             anyhow::Ok((name, script))
         };
         let [init, pre, post] = names;
@@ -62,7 +62,7 @@ impl Hooks {
         })
     }
 
-    /// The three moments of a rendering.
+    /// The `init`, `pre` and `post` scripts, set up to work on `state`.
     pub fn on(&self, state: &Rc<RefCell<State>>) -> [Moment<'_>; 3] {
         self.state.replace(Rc::clone(state));
         [0, 1, 2].map(|moment| Moment {
@@ -73,7 +73,7 @@ impl Hooks {
 }
 
 impl Moment<'_> {
-    /// Runs the scripts. They are told that the project goes to `destination`.
+    /// Runs the scripts, with `destination` as the folder of the project.
     pub fn run(&self, destination: &Path) -> std::result::Result<(), Failure> {
         let mut env = Module::new();
         let shown = |path: &Path| path.to_string_lossy().into_owned();
@@ -97,7 +97,7 @@ impl Moment<'_> {
     }
 }
 
-/// What the functions of the modules share.
+/// The state that the functions of the modules share.
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Rc<RefCell<State>>>>);
 
@@ -109,7 +109,7 @@ impl Shared {
         let state = Rc::clone(&self.0.borrow());
         let mut state = state.borrow_mut();
         work(&mut state).map_err(|fault| {
-            // A function's error looks like a sentence that was thrown.
+            // Recorded, because the error of a function looks like a refusal that a script throws.
             state.fault = Some(fault.clone());
             fault.into()
         })
@@ -144,7 +144,7 @@ fn variables(shared: &Shared) -> Module {
     module.set_native_fn("get", move |name: &str| {
         state.with(|state| {
             state.used.insert(name.to_owned());
-            // cargo-generate gives an empty text for a name that does not exist.
+            // cargo-generate returns an empty string for a name that does not exist.
             let value = state.globals.get(name);
             dynamic(value.ok_or_else(|| format!("nothing sets {name}"))?)
         })
@@ -164,7 +164,7 @@ fn variables(shared: &Shared) -> Module {
     module
 }
 
-/// A name keeps the kind of its value.
+/// Sets a variable. A variable cannot change its type.
 fn set(state: &mut State, name: &str, value: Value) -> std::result::Result<(), String> {
     let kind = |value: &Value| match value {
         Value::Array(_) => "array",
@@ -193,7 +193,7 @@ fn dynamic(value: &Value) -> std::result::Result<Dynamic, String> {
                 .map(dynamic)
                 .collect::<std::result::Result<_, _>>()?,
         )),
-        other => Err(format!("{} is nothing that a hook can get", other.source())),
+        other => Err(format!("a hook cannot get the value {}", other.source())),
     }
 }
 
@@ -213,7 +213,7 @@ fn liquid(items: Array) -> std::result::Result<Vec<Value>, String> {
         .collect()
 }
 
-/// The folder of the template, but what is done to it is done in memory.
+/// The module `file`, which changes the files in memory.
 fn files(shared: &Shared, template: &Path) -> Module {
     let mut module = Module::new();
     let state = shared.clone();
@@ -225,7 +225,7 @@ fn files(shared: &Shared, template: &Path) -> Module {
                 .filter_map(|path| Some((path.clone(), format!("{to}{}", below(path, from)?))))
                 .collect();
             if moved.is_empty() {
-                return Err(format!("{from} cannot be renamed: it is not there"));
+                return Err(format!("{from} cannot be renamed: it does not exist"));
             }
             for (old, new) in moved {
                 if let Some(source) = state.files.remove(&old) {
@@ -238,7 +238,7 @@ fn files(shared: &Shared, template: &Path) -> Module {
     let state = shared.clone();
     module.set_native_fn("delete", move |path: &str| {
         state.with(|state| {
-            // cargo-generate deletes what is not there without a word, too.
+            // As in cargo-generate, it is not an error if the file does not exist.
             state.files.retain(|file, _| below(file, path).is_none());
             Ok(())
         })
@@ -254,7 +254,7 @@ fn files(shared: &Shared, template: &Path) -> Module {
                 .collect();
             names.dedup();
             if names.is_empty() {
-                return Err(format!("{folder} cannot be listed: it is not there"));
+                return Err(format!("{folder} cannot be listed: it does not exist"));
             }
             let path = |name: &str| root.join(folder).join(name).to_string_lossy().into_owned();
             Ok(names
@@ -267,7 +267,7 @@ fn files(shared: &Shared, template: &Path) -> Module {
     module
 }
 
-/// The rest of a path that is `folder` or lies in it.
+/// The part of a path after `folder`; `None` if the path is neither `folder` nor below it.
 fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     path.strip_prefix(folder)
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,4 +1,4 @@
-//! What a rendering works on, and why it can fail.
+//! The state of a rendering, and its failures.
 
 use std::{
     cell::RefCell,
@@ -13,12 +13,12 @@ use liquid::{
     model::{ScalarCow, Value},
 };
 
-/// Why nothing was rendered.
+/// The reason why nothing was rendered.
 #[derive(Debug)]
 pub enum Failure {
-    /// An answer is refused: the sentence, the same that `cargo xtask new` says.
+    /// An answer is refused, with the message that `cargo xtask new` prints.
     Refused(String),
-    /// The template is at fault, whatever the answers are.
+    /// The template has an error, whatever the answers are.
     Template(String),
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(sentence) => formatter.write_str(sentence),
-            Self::Template(fault) => write!(formatter, "the template is at fault: {fault}"),
+            Self::Template(fault) => write!(formatter, "the template has an error: {fault}"),
         }
     }
 }
@@ -35,21 +35,21 @@ impl std::error::Error for Failure {}
 
 /// A file of the template.
 pub struct Source {
-    /// Where it lies in the template.
+    /// The path in the template.
     pub path: String,
     pub form: Form,
 }
 
 pub enum Form {
-    /// What is excluded from rendering, or has nothing to render.
+    /// A file that is copied without rendering.
     Copied(Arc<[u8]>),
-    /// A template.
+    /// A Liquid template.
     Rendered(liquid::Template),
 }
 
 pub type Files = BTreeMap<String, Rc<Source>>;
 
-/// What a rendering works on.
+/// The state of a rendering.
 #[derive(Default)]
 pub struct State {
     pub globals: Object,
@@ -57,7 +57,7 @@ pub struct State {
     pub notes: Vec<String>,
     pub set: BTreeSet<String>,
     pub used: BTreeSet<String>,
-    /// What a hook did that is a fault of its own and no refusal.
+    /// The error of a hook that is not a refusal.
     pub fault: Option<String>,
 }
 

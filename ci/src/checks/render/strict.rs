@@ -1,4 +1,4 @@
-//! Liquid as cargo-generate has it, and a view of the names that notes which were asked for.
+//! Liquid with cargo-generate's filters, and variables that record which of them are read.
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
@@ -19,7 +19,7 @@ use liquid_core::{
 /// Changes the case of a text.
 pub type Change = fn(&str) -> String;
 
-/// The cases that cargo-generate adds, to Liquid as a filter and to Rhai, with `to_` before it, as a function.
+/// The case conversions that cargo-generate adds: to Liquid as filters, to Rhai as functions with the prefix `to_`.
 pub const CASES: [(&str, Change); 8] = [
     ("kebab_case", |text| text.to_kebab_case()),
     ("lower_camel_case", |text| text.to_lower_camel_case()),
@@ -31,7 +31,7 @@ pub const CASES: [(&str, Change); 8] = [
     ("upper_camel_case", |text| text.to_upper_camel_case()),
 ];
 
-/// A parser with cargo-generate's filters, but for the one that runs a script.
+/// A parser with cargo-generate's filters, except the one that runs a script.
 pub fn parser() -> anyhow::Result<liquid::Parser> {
     let mut builder = liquid::ParserBuilder::with_stdlib();
     for (name, change) in CASES {
@@ -92,8 +92,7 @@ impl ParseFilter for Case {
     }
 }
 
-/// The names that templates may use. Liquid asks whether one is there before it takes its value, in an output as in
-/// a tag.
+/// The variables of the templates. Liquid calls `contains_key` before it reads a value, in outputs and in tags.
 #[derive(Debug)]
 pub struct Globals {
     values: Object,
@@ -110,7 +109,7 @@ impl Globals {
         }
     }
 
-    /// Renders a template; a name that is not there is an error.
+    /// Renders a template. A variable that is not set is an error.
     pub fn render(&self, template: &liquid::Template) -> anyhow::Result<String> {
         let rendered = template.render(self);
         let missing = self.missing.take();
@@ -121,7 +120,7 @@ impl Globals {
         Ok(rendered?)
     }
 
-    /// The names that were asked for so far.
+    /// The variables that were read since the last call.
     pub fn used(&self) -> BTreeSet<String> {
         self.asked.take()
     }
@@ -184,7 +183,7 @@ impl ObjectView for Globals {
 
     fn contains_key(&self, index: &str) -> bool {
         let there = self.values.contains_key(index);
-        // A loop asks whether it lies in another one.
+        // A `for` tag looks for the loop around it.
         if index == "forloop" {
             return there;
         }

@@ -19,10 +19,11 @@ const PROGRAM: [&str; 5] = [
 ];
 
 /// What nothing reads.
-const UNREAD: [&str; 6] = [
+const UNREAD: [&str; 7] = [
     ".ci/",
     ".gitattributes",
     ".gitignore",
+    "CONTRIBUTING.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
@@ -73,7 +74,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 15] = [
+const PROGRAMS: [(&str, bool, &[&str]); 17] = [
     (
         "bench_c",
         false,
@@ -92,11 +93,13 @@ const PROGRAMS: [(&str, bool, &[&str]); 15] = [
         &[".github/", "CHANGELOG.md", "ci/openwdk/", "ci/tools/"],
     ),
     ("project", true, &["ci/imports.toml", "ci/openwdk/"]),
+    ("record", true, &[]),
     ("refusals", true, &[]),
     ("render", true, &[]),
     ("structure", true, &["ci/snapshot/"]),
     ("terminal", true, &[]),
     ("traces", true, &[]),
+    ("versions", true, &["CHANGELOG.md", "ci/versions.toml"]),
 ];
 
 /// What a stage reads.

@@ -1,8 +1,8 @@
-//! Test programs, run side by side, with the time of each test.
+//! Runs test programs in parallel, and measures the time of each test.
 //!
-//! `cargo test` runs one program after the other, and libtest reports the time of a test only behind an unstable option.
-//! Here a program runs its tests one at a time, so that the time between two lines of its output is that of a test, and
-//! as many programs run at once as there are processors. Those that took longest in the last run start first.
+//! `cargo test` runs one program after the other, and libtest reports the time of a test only with an unstable option.
+//! Here a program runs its tests one at a time, so that the time between two lines of its output is that of a test. As
+//! many programs run at once as there are processors. The programs that took longest in the last run start first.
 
 use std::{
     collections::BTreeMap,
@@ -23,20 +23,20 @@ use crate::{checks::cache, repository};
 
 /// A program to run.
 pub struct Program {
-    /// Its name: that of the file with its tests.
+    /// The name of the file with its tests.
     pub name: String,
     stage: &'static str,
     path: PathBuf,
     arguments: Vec<String>,
-    /// It is a test program, which prints a line a test.
+    /// Whether it is a test program, which prints a line for each test.
     tests: bool,
 }
 
-/// What came of a program, or of a whole stage.
+/// The result of a program, or of a stage that is one command.
 pub struct Done {
     /// Its stage.
     pub stage: &'static str,
-    /// Everything in it passed.
+    /// Whether everything in it passed.
     pub passed: bool,
     /// How long it took.
     pub time: Duration,
@@ -47,14 +47,14 @@ pub struct Done {
 
 /// One test.
 pub struct Test {
-    /// Program and test.
+    /// The names of the program and of the test.
     pub name: String,
     /// How long it took.
     pub time: Duration,
 }
 
 impl Done {
-    /// Of a stage that is one command.
+    /// The result of a stage that is one command.
     pub fn of_stage(stage: &'static str, passed: bool, time: Duration) -> Self {
         Self {
             stage,
@@ -67,7 +67,7 @@ impl Done {
 }
 
 impl Program {
-    /// This program with arguments, as a stage of its own.
+    /// `cargo xtask` with these arguments.
     pub fn xtask(arguments: &[&str]) -> anyhow::Result<Self> {
         Ok(Self {
             name: arguments.join(" "),
@@ -82,13 +82,14 @@ impl Program {
         Self { stage, ..self }
     }
 
-    /// Runs it to its end. What it says is shown where it fails.
+    /// Runs the program, and prints its output if it fails.
     fn run(&self, fresh: bool) -> anyhow::Result<Done> {
         let start = Instant::now();
         let mut command = Command::new(&self.path);
         command
             .args(&self.arguments)
             .current_dir(repository().join("ci"))
+            .env("TMPDIR", crate::temporary_place())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -156,13 +157,13 @@ impl Program {
     }
 }
 
-/// The test that a line of the harness says has ended.
+/// The name of the test in a line of libtest that reports its end.
 fn finished(line: &str) -> Option<&str> {
     let (name, _) = line.strip_prefix("test ")?.split_once(" ... ")?;
     Some(name.trim_end_matches(" - should panic"))
 }
 
-/// Builds the programs that `cargo test` with these arguments would run; nothing where they do not compile.
+/// Builds the programs that `cargo test` with these arguments would run; `None` if they do not compile.
 pub fn of(cargo: &mut Command, arguments: &[&str]) -> anyhow::Result<Option<Vec<Program>>> {
     let output = cargo
         .args([
@@ -196,14 +197,14 @@ pub fn of(cargo: &mut Command, arguments: &[&str]) -> anyhow::Result<Option<Vec<
             });
         }
     }
-    ensure!(!programs.is_empty(), "cargo test made no program");
+    ensure!(!programs.is_empty(), "cargo test built no program");
     Ok(Some(programs))
 }
 
 /// Runs programs, as many at once as there are processors.
 pub fn run(mut programs: Vec<Program>, fresh: bool) -> anyhow::Result<Vec<Done>> {
     let last = times();
-    // What is new may take long.
+    // A program without a time may take long, and starts first.
     programs.sort_by_key(|program| last.get(&program.name).copied().unwrap_or(u64::MAX));
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let count = processors.min(programs.len());
@@ -232,7 +233,7 @@ fn times_file() -> PathBuf {
     repository().join("ci/target/test-times.tsv")
 }
 
-/// How many milliseconds each program took the last time.
+/// The time of each program in the last run, in milliseconds.
 fn times() -> BTreeMap<String, u64> {
     let text = fs::read_to_string(times_file()).unwrap_or_default();
     text.lines()
@@ -248,7 +249,7 @@ fn times() -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Writes how many milliseconds each program and each of its tests took; the others stay as they were.
+/// Writes the time of each program and test, in milliseconds. The times of programs that did not run are kept.
 pub fn write_times(results: &[Done]) -> anyhow::Result<()> {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut programs = times();
@@ -274,7 +275,7 @@ mod tests {
     use super::finished;
 
     #[test]
-    fn the_lines_of_the_harness_are_understood() {
+    fn the_output_of_libtest_is_parsed() {
         assert_eq!(finished("test a::b ... ok"), Some("a::b"));
         assert_eq!(finished("test a ... FAILED"), Some("a"));
         assert_eq!(finished("test a - should panic ... ok"), Some("a"));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +17,7 @@ use super::{
     reader::{self, Inf},
     rules,
 };
+use crate::commands::{new::record::ValuesFile, options};
 
 /// All rules.
 pub fn all_rules() -> impl Iterator<Item = &'static Rule> {
@@ -72,6 +74,43 @@ pub fn check(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What an INF is compared with, beside the rules.
+pub enum Promised {
+    /// What a project's `testbench.toml` says of the driver.
+    Driver(Expectations),
+    /// The answers that a project was made with, and its name as `project-name`.
+    Answers(BTreeMap<String, String>),
+}
+
+impl Promised {
+    /// Reads a project's `testbench.toml` or its record, `template.toml`.
+    ///
+    /// # Errors
+    ///
+    /// It is neither.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let is_record = toml::from_str::<toml::Table>(&text)
+            .is_ok_and(|table| table.get("values").is_some_and(toml::Value::is_table));
+        if !is_record {
+            return Ok(Self::Driver(Expectations::read(file)?));
+        }
+        let options = options::declared()?;
+        let record = ValuesFile::read(&options, file)?;
+        let name = record
+            .name
+            .with_context(|| format!("{} has no project-name: it is no record", file.display()))?;
+        let mut answers: BTreeMap<String, String> = options
+            .into_iter()
+            .map(|option| (option.name, option.default))
+            .collect();
+        answers.extend(record.answers);
+        answers.insert("project-name".to_owned(), name);
+        Ok(Self::Answers(answers))
+    }
+}
+
 /// What is to be said of a file.
 #[derive(Debug, Serialize)]
 pub struct Verdict {
@@ -94,7 +133,7 @@ impl Verdict {
     pub fn of(
         file: &Path,
         bytes: &[u8],
-        promised: Option<(PathBuf, Expectations)>,
+        promised: Option<(PathBuf, Promised)>,
     ) -> anyhow::Result<Self> {
         let mut inf = Inf::decode(bytes)
             .with_context(|| format!("{} cannot be read as an INF", file.display()))?;
@@ -104,7 +143,17 @@ impl Verdict {
         let mut said = broken_rules(&inf);
         let mut answers = None;
         if let Some((file, promised)) = promised {
-            said.extend(promises::findings(&inf, &promised));
+            match promised {
+                Promised::Driver(expected) => said.extend(promises::findings(&inf, &expected)),
+                // What it means is compared once it keeps the rules.
+                Promised::Answers(_) if said.iter().any(|it| it.rule.level == Level::Must) => {}
+                Promised::Answers(given) => {
+                    let given = given
+                        .iter()
+                        .map(|(option, answer)| (option.as_str(), answer.as_str()));
+                    said.extend(answers::findings(&inf, &given.collect())?);
+                }
+            }
             said.sort_by_key(|finding| finding.line);
             answers = Some(file);
         }

@@ -1,7 +1,7 @@
 //! The `cargo_generate` library, in a child process.
 //!
-//! The library prints what it likes to the standard error, wants `USER` in the environment, and leaves its folders
-//! behind when it is interrupted. In a child all of this can be arranged; the child is this program again.
+//! The library prints to standard error, needs `USER` in the environment, and leaves its folders behind when it is
+//! interrupted. The child process, which is this program in another role, contains all of this.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,7 +11,11 @@ use anyhow::{Context, bail};
 use cargo_generate::{GenerateArgs, TemplatePath};
 use serde::{Deserialize, Serialize};
 
-use super::{answers::Answers, source::staged};
+use super::{
+    answers::Answers,
+    given::{FILE_VARIABLE, VALUE_VARIABLE},
+    source::{no_configuration, staged},
+};
 use crate::interruption;
 
 /// Holds an [`Order`] in the child's environment; not set means that this process is no child.
@@ -36,7 +40,7 @@ enum Outcome {
 pub struct Emitted {
     /// Its folder.
     pub path: PathBuf,
-    /// What the hooks have to say about it.
+    /// The lines that the hooks printed.
     pub notes: Vec<String>,
 }
 
@@ -52,14 +56,13 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Emits the project into a folder that is thrown away, to learn whether the answers are accepted.
+/// Emits the project into a temporary folder, to find out whether the answers are accepted.
 pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let folder = crate::scratch_folder().context("no temporary folder can be made")?;
     order(name, answers, folder.path()).map(|_| ())
 }
 
-/// Emits the project. `target` is its folder, if the name gives one. It does not exist yet, and does not exist after a
-/// failure either.
+/// Emits the project. `target` is its folder, if the name gives one: it does not exist before, nor after a failure.
 pub fn generate(
     name: &str,
     answers: &Answers,
@@ -86,13 +89,16 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
     child
         .env(ROLE, serde_json::to_string(&order)?)
         .stdin(Stdio::null());
-    // The library stops without a user's name, though nothing that is emitted shows it.
+    child.env("TMPDIR", crate::temporary_place());
+    // The library stops without a user's name, although no emitted file contains it.
     if env::var_os("USER").is_none() {
         child.env("USER", "developer");
     }
-    // It gives up, too, on variables that are no Unicode.
     for (name, value) in env::vars_os() {
-        if name.to_str().is_none() || value.to_str().is_none() {
+        // It gives up, too, on variables that are no Unicode. The answers are complete as they are.
+        let given_up_on = name.to_str().is_none() || value.to_str().is_none();
+        let name_shown = name.to_string_lossy();
+        if given_up_on || name_shown == FILE_VARIABLE || name_shown.starts_with(VALUE_VARIABLE) {
             child.env_remove(name);
         }
     }
@@ -117,7 +123,7 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
 #[must_use]
 pub fn serve_as_generator() -> Option<ExitCode> {
     let order = env::var(ROLE).ok()?;
-    // Whoever presses Ctrl-C reaches this process too. It ends its work, which takes a moment and cleans up.
+    // Ctrl-C reaches this process too. It finishes, which takes a moment and removes its folders.
     let _ = ctrlc::set_handler(|| {});
     let outcome = match serde_json::from_str::<Order>(&order) {
         Ok(order) => emit(order),
@@ -143,6 +149,7 @@ fn emit(order: Order) -> Outcome {
             path: Some(source.path().display().to_string()),
             ..TemplatePath::default()
         },
+        config: Some(no_configuration(source.path())),
         name: Some(order.name),
         define,
         destination: Some(order.destination),
@@ -167,7 +174,7 @@ fn emit(order: Order) -> Outcome {
     }
 }
 
-/// The sentence that a hook threw, without where it was thrown and without the folder that is not left behind here.
+/// The sentence that a hook threw, without the position and without the remark on the empty folder, which is removed here.
 pub fn refusal(chain: &str) -> Option<String> {
     let (_, thrown) = chain.split_once("Runtime error: ")?;
     let thrown = thrown
@@ -180,7 +187,7 @@ pub fn refusal(chain: &str) -> Option<String> {
     Some(sentence.trim().to_owned())
 }
 
-/// What the hooks printed: the indented lines below the head that cargo-generate puts over them.
+/// The lines that the hooks printed: those that cargo-generate indents below a heading.
 fn notes(said: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let mut inside = false;

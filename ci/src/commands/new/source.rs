@@ -1,35 +1,45 @@
 //! What a project is emitted from: the parts of the repository that cargo-generate reads.
 //!
-//! Given a folder, cargo-generate copies all that is below it before it looks at anything: of a clone that somebody
-//! works in, gigabytes in ci/target. So it is given a copy of what it needs.
+//! cargo-generate first copies the whole folder that it is given. It is given a copy of the parts that it needs.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use tempfile::TempDir;
 
-/// A folder with the template and no more. It goes when it is dropped.
+/// A temporary folder with the template alone.
 ///
 /// # Errors
 ///
 /// A file cannot be copied.
 pub fn staged() -> anyhow::Result<TempDir> {
     let repository = crate::repository();
-    let staged = tempfile::Builder::new().prefix("template-").tempdir()?;
+    let staged = tempfile::Builder::new()
+        .prefix("template-")
+        .tempdir_in(crate::temporary_place())?;
     for name in ["cargo-generate.toml", "hooks", "template"] {
         let from = repository.join(name);
         copy(&from, &staged.path().join(name))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
+    fs::write(no_configuration(staged.path()), "")?;
     Ok(staged)
+}
+
+/// An empty configuration for cargo-generate, beside a [`staged`] template, instead of the user's.
+#[must_use]
+pub fn no_configuration(staged: &Path) -> PathBuf {
+    staged.join("no-configuration.toml")
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     if !from.is_dir() {
         return fs::copy(from, to).map(|_| ());
     }
-    // What cargo leaves where somebody worked on the bench in place.
-    if from.ends_with("testbench/target") {
+    if crate::is_build_folder(from) {
         return Ok(());
     }
     fs::create_dir(to)?;

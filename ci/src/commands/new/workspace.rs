@@ -1,14 +1,14 @@
-//! Somebody's Cargo workspace around the new project, which must stay one that Cargo accepts.
+//! A Cargo workspace around the new project, which Cargo must still accept afterwards.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::bail;
 
-/// Refuses a folder that a workspace around it takes as a member without being told.
+/// Refuses a folder that a pattern of a workspace around it makes a member.
 ///
-/// The new project is a workspace of its own, and Cargo accepts none inside another's members. The project is
-/// never added to a list of members; but a pattern such as `crates/*` covers it all the same.
+/// The new project is a workspace of its own, and Cargo refuses a workspace among the members of another. The project is
+/// not added to the members, but a pattern such as `crates/*` can include it.
 pub fn refuse_membership(target: &Path) -> anyhow::Result<()> {
     for folder in target.ancestors().skip(1) {
         let manifest = folder.join("Cargo.toml");

@@ -1,0 +1,173 @@
+//! Values files, among them the record of a project, `template.toml`.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, bail, ensure};
+use semver::Version;
+use toml::{Value, de::DeTable};
+
+use super::answers::{Answers, judged, plain};
+use crate::{
+    commands::options::{Declared, named},
+    repository,
+};
+
+/// The name of the record in an emitted project.
+pub const FILE: &str = "template.toml";
+
+/// In the table `[values]` of a record, so that `cargo generate` passes it to the hooks.
+const VERSION: &str = "template_version";
+
+const NAME: &str = "project-name";
+
+/// The content of a values file.
+#[derive(Debug)]
+pub struct ValuesFile {
+    /// The name of the project. `cargo generate` takes it from the command line alone.
+    pub name: Option<String>,
+    /// The version of the template that recorded the answers; `None` for a values file that is no record.
+    pub version: Option<Version>,
+    /// The answers.
+    pub answers: Answers,
+}
+
+impl ValuesFile {
+    /// Reads a values file, and judges its answers.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the file and the value that is refused, and the rule.
+    pub fn read(options: &[Declared], path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("the values file {shown} cannot be read"))?;
+        let table: toml::Table = toml::from_str(&text)
+            .with_context(|| format!("the values file {shown} is no valid TOML"))?;
+        if let Some(other) = table
+            .keys()
+            .find(|key| !["values", NAME].contains(&key.as_str()))
+        {
+            bail!(
+                "the values file {shown} has an unknown key {}: answers stand in a table [values]",
+                named(other)
+            );
+        }
+        let name = match table.get(NAME) {
+            Some(Value::String(name)) => Some(name.clone()),
+            Some(_) => bail!("in the values file {shown}, {NAME} is no string"),
+            None => None,
+        };
+        let values = table
+            .get("values")
+            .and_then(Value::as_table)
+            .with_context(|| {
+                format!("the values file {shown} has no table [values]: put the answers into one")
+            })?;
+        let place = |option: &str| {
+            let line = line_of(&text, option).map_or_else(String::new, |line| format!(":{line}"));
+            format!("in the values file {shown}{line}")
+        };
+        let version = values
+            .get(VERSION)
+            .map(|version| recorded(version).with_context(|| place(VERSION)))
+            .transpose()?;
+        if let Some(version) = &version {
+            refuse_newer(options, version, values).with_context(|| place(VERSION))?;
+        }
+        let answers = values
+            .iter()
+            .filter(|(name, _)| *name != VERSION)
+            .map(|(name, value)| {
+                let text = plain(value).with_context(|| {
+                    format!(
+                        "{}, {} is a table: write a string, a boolean or a list of strings",
+                        place(name),
+                        named(name)
+                    )
+                })?;
+                judged(options, name, &text).with_context(|| place(name))?;
+                Ok((name.clone(), text))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            name,
+            version,
+            answers,
+        })
+    }
+
+    /// A line for each option that an older version of the template did not record.
+    #[must_use]
+    pub fn new_options(&self, options: &[Declared]) -> Vec<String> {
+        let Some(version) = &self.version else {
+            return Vec::new();
+        };
+        options
+            .iter()
+            .filter(|option| !self.answers.contains_key(&option.name))
+            .map(|Declared { name, default, .. }| {
+                format!("{name} is not in the record of version {version}: it takes its default, {default}.")
+            })
+            .collect()
+    }
+}
+
+/// The line of an answer.
+fn line_of(text: &str, option: &str) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let values = table.get_ref().get("values")?.get_ref().as_table()?;
+    let start = values.get_key_value(option)?.0.span().start;
+    Some(text[..start].lines().count() + usize::from(text[..start].ends_with('\n')))
+}
+
+fn recorded(version: &Value) -> anyhow::Result<Version> {
+    let version = version.as_str().unwrap_or_default();
+    Version::parse(version).with_context(|| {
+        format!(
+            "{VERSION} {} is no version such as 0.2.0: take the record as it was emitted, or remove the line",
+            named(version)
+        )
+    })
+}
+
+/// Refuses the record of a newer version of the template.
+fn refuse_newer(
+    options: &[Declared],
+    recorded: &Version,
+    values: &toml::Table,
+) -> anyhow::Result<()> {
+    let own = template_version()?;
+    if *recorded <= own {
+        return Ok(());
+    }
+    let unknown: Vec<String> = values
+        .keys()
+        .filter(|name| *name != VERSION && options.iter().all(|option| option.name != **name))
+        .map(|name| named(name))
+        .collect();
+    let lacks = if unknown.is_empty() {
+        String::new()
+    } else {
+        format!(" and has no option {}", unknown.join(" or "))
+    };
+    bail!(
+        "the answers were recorded by version {recorded} of the template. This is version {own}{lacks}: update your copy \
+         of the template"
+    )
+}
+
+/// The version of the template in this repository, from `hooks/version.rhai`.
+///
+/// # Errors
+///
+/// The file cannot be read or has no version.
+pub fn template_version() -> anyhow::Result<Version> {
+    let path = repository().join("hooks/version.rhai");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let version = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix('"')?.strip_suffix('"'));
+    ensure!(version.is_some(), "{} names no version", path.display());
+    Ok(Version::parse(version.unwrap_or_default())?)
+}

@@ -1,0 +1,165 @@
+//! `cargo xtask options`: the options, what each takes, and what each answer adds to a project.
+
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
+
+use console::style;
+use serde::Serialize;
+
+use super::{Choice, Declared, Kind, declared};
+use crate::checks::render::Renderer;
+
+/// List the options of the template: what each takes, and what each answer adds.
+///
+/// The files that an answer adds or leaves out are those in which a project with that answer and the defaults differs
+/// from one with the defaults alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The options to list [default: all]
+    #[arg(value_name = "OPTION")]
+    options: Vec<String>,
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask options
+      all options
+  cargo xtask options altitude pipeline
+      two of them
+  cargo xtask options --json | jq -r '.[] | \"\\(.name)=\\(.default)\"'
+      the defaults, as -d takes them";
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    prompt: String,
+    default: String,
+    /// `text`, `choice`, `flag` or `list`.
+    kind: &'static str,
+    /// The rule for free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// The values of any other kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<Listing>,
+}
+
+/// A value.
+#[derive(Serialize)]
+struct Listing {
+    value: String,
+    label: String,
+    /// The files that a project has with it and not with the default, and the other way round.
+    adds: Vec<String>,
+    removes: Vec<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// A name is no option, or the template cannot be read.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = declared()?;
+    for name in &args.options {
+        super::find(&options, name)?;
+    }
+    let renderer = Renderer::new(Path::new("."))?;
+    let files = |answers: &[(&str, &str)]| -> anyhow::Result<BTreeSet<String>> {
+        let rendered = renderer.render("my-filter", answers)?;
+        Ok(rendered.files.into_keys().collect())
+    };
+    let defaults = files(&[])?;
+    let mut rows = Vec::new();
+    for option in options
+        .iter()
+        .filter(|it| args.options.is_empty() || args.options.contains(&it.name))
+    {
+        let mut values = Vec::new();
+        for Choice { value, label } in choices(option) {
+            let changed = files(&[(&option.name, &value)])?;
+            values.push(Listing {
+                adds: changed.difference(&defaults).cloned().collect(),
+                removes: match option.kind {
+                    // Chosen beside others, it removes nothing.
+                    Kind::List(_) => Vec::new(),
+                    _ => summary(defaults.difference(&changed)),
+                },
+                value,
+                label,
+            });
+        }
+        rows.push(Listed {
+            name: option.name.clone(),
+            prompt: option.prompt.clone(),
+            default: option.default.clone(),
+            kind: match option.kind {
+                Kind::Text { .. } => "text",
+                Kind::Choice(_) => "choice",
+                Kind::Flag => "flag",
+                Kind::List(_) => "list",
+            },
+            rule: match &option.kind {
+                Kind::Text { rule, .. } => Some(rule.clone()),
+                _ => None,
+            },
+            values,
+        });
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        rows.iter().for_each(print);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choices(option: &Declared) -> Vec<Choice> {
+    match &option.kind {
+        Kind::Text { .. } => Vec::new(),
+        Kind::Choice(choices) | Kind::List(choices) => choices.clone(),
+        Kind::Flag => ["false", "true"]
+            .map(|value| Choice {
+                value: value.to_owned(),
+                label: value.to_owned(),
+            })
+            .to_vec(),
+    }
+}
+
+/// Files by their paths, the test bench's as one.
+fn summary<'a>(files: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let names = files.map(|name| {
+        if name.starts_with("testbench/") {
+            "testbench/".to_owned()
+        } else {
+            name.clone()
+        }
+    });
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn print(option: &Listed) {
+    println!("{}  {}", style(&option.name).bold(), option.prompt);
+    if let Some(rule) = &option.rule {
+        println!("    {rule}");
+        println!("    default: {}", option.default);
+    }
+    for listing in &option.values {
+        let is_default = option.default.split(',').any(|it| it == listing.value);
+        println!(
+            "    {}{}",
+            listing.label,
+            if is_default { " (default)" } else { "" }
+        );
+        for (what, files) in [("adds", &listing.adds), ("removes", &listing.removes)] {
+            if !files.is_empty() {
+                println!("        {what} {}", files.join(", "));
+            }
+        }
+    }
+    println!();
+}
