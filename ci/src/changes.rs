@@ -1,7 +1,6 @@
-//! Sources with a change: a file, what to find in it, what to put there.
+//! Changes of source files, each with the text to find and its replacement.
 //!
-//! One form for whatever is a small difference from sources that are kept elsewhere: the corrections of mingw-w64's
-//! headers, and the emitted projects that the tests break on purpose.
+//! They are the corrections of mingw-w64's headers, and the changes with which the tests break emitted projects.
 
 use std::{
     collections::BTreeMap,
@@ -16,25 +15,25 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// The file, below the folder that is changed.
+    /// The path of the file in the folder that is changed.
     pub file: String,
-    /// What is replaced: it stands in the file exactly once.
+    /// The text to find, which occurs exactly once in the file.
     pub find: String,
-    /// What replaces it.
+    /// The text that replaces it.
     pub replace: String,
 }
 
 impl Edit {
-    /// The text of the file with the change.
+    /// Returns `text`, which is that of the file, with the change.
     ///
     /// # Errors
     ///
-    /// The text to find does not stand in `text` exactly once.
+    /// The text to find does not occur exactly once in `text`.
     pub fn apply_to(&self, text: &str) -> anyhow::Result<String> {
         let times = text.matches(&self.find).count();
         ensure!(
             times == 1,
-            "this stands {times} times in {}, and is to stand there once:\n{}",
+            "this text occurs {times} times in {}, but must occur once:\n{}",
             self.file,
             self.find
         );
@@ -46,7 +45,7 @@ impl Edit {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Changed {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The answers that the project is emitted with: those that are not the defaults.
     #[serde(default)]
@@ -69,7 +68,7 @@ impl Changed {
     ///
     /// # Errors
     ///
-    /// A file cannot be read or written, or a text to find does not stand there exactly once. Nothing is changed then.
+    /// A file cannot be read or written, or a text to find does not occur exactly once. Then nothing is changed.
     pub fn apply(&self, folder: &Path) -> anyhow::Result<Applied> {
         let mut applied = Applied::default();
         for edit in &self.edit {
@@ -85,9 +84,9 @@ impl Changed {
     }
 }
 
-/// Changes that were made; dropping it takes them back.
+/// Changes that were made. Dropping this value reverts them.
 #[derive(Debug, Default)]
-#[must_use = "dropping it takes the changes back"]
+#[must_use = "dropping this value reverts the changes"]
 pub struct Applied {
     originals: BTreeMap<PathBuf, String>,
 }
@@ -96,7 +95,7 @@ impl Drop for Applied {
     fn drop(&mut self) {
         for (path, text) in &self.originals {
             if let Err(error) = fs::write(path, text) {
-                eprintln!("{} stays changed: {error}", path.display());
+                eprintln!("cannot revert {}: {error}", path.display());
             }
         }
     }
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_made_in_order_and_taken_back() {
+    fn changes_are_made_in_order_and_reverted() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.txt");
         fs::write(&file, "one two").unwrap();
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_does_not_stand_there_once_is_refused_and_nothing_is_changed() {
+    fn a_text_that_does_not_occur_once_is_refused_and_nothing_is_changed() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.txt");
         fs::write(&file, "one one two").unwrap();
@@ -144,7 +143,7 @@ mod tests {
             assert_eq!(
                 format!("{error:#}"),
                 format!(
-                    "sample: this stands {times} times in a.txt, and is to stand there once:\n{find}"
+                    "sample: this text occurs {times} times in a.txt, but must occur once:\n{find}"
                 )
             );
             assert_eq!(fs::read_to_string(&file).unwrap(), "one one two");

@@ -1,4 +1,4 @@
-//! Ctrl-C, as a failure like any other: what is half done is cleaned up on the way out.
+//! Reports Ctrl-C as an error, so that temporary files are removed as after any other error.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,21 +6,21 @@ use anyhow::{Context, anyhow};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From here on Ctrl-C ends nothing by itself: [`check`] tells of it.
+/// Makes Ctrl-C an error of [`check`], instead of the end of the process.
 ///
 /// # Errors
 ///
-/// The system refuses.
+/// The handler cannot be set.
 pub fn survive() -> anyhow::Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
         .context("Ctrl-C cannot be caught")
 }
 
-/// Goes on, unless somebody pressed Ctrl-C.
+/// Checks whether Ctrl-C was pressed.
 ///
 /// # Errors
 ///
-/// Somebody did.
+/// Ctrl-C was pressed.
 pub fn check() -> anyhow::Result<()> {
     if INTERRUPTED.load(Ordering::Relaxed) {
         return Err(said());
@@ -28,7 +28,7 @@ pub fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is said after Ctrl-C.
+/// The error after Ctrl-C.
 pub fn said() -> anyhow::Error {
     anyhow!("interrupted; nothing is left behind")
 }

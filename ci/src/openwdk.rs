@@ -1,15 +1,16 @@
-//! The open WDK: what stands in for Microsoft's kit where there is none.
+//! The open WDK, which replaces Microsoft's kit on Linux.
 //!
-//! | part | module |
+//! | purpose | module |
 //! |---|---|
-//! | which tools and headers are there? | [`toolchain`] |
-//! | the folder that `WDKContentRoot` names | [`root`] |
-//! | what is a driver built for? | [`target`] |
-//! | was the open WDK tried with a project's crates? | [`lock_file`] |
-//! | wdk-build on a Linux host | [`host`] |
-//! | a minifilter in C | [`c`] |
+//! | finds LLVM and mingw-w64 | [`toolchain`] |
+//! | makes the folder that `WDKContentRoot` names | [`root`] |
+//! | defines architectures, targets and profiles | [`target`] |
+//! | checks the versions in a project's lock file | [`lock_file`] |
+//! | makes wdk-build work on Linux | [`host`] |
+//! | builds a minifilter in C | [`c`] |
 //!
-//! `ci/openwdk/` holds its data, and a README that says how the parts fit. An emitted project knows nothing of it.
+//! `ci/openwdk/` has its data, and a README that describes how the parts work together. An emitted project does not
+//! depend on it.
 
 pub mod c;
 pub mod host;
@@ -30,17 +31,17 @@ use self::{
 /// The open WDK, ready to build with.
 #[derive(Debug, Clone)]
 pub struct OpenWdk {
-    /// What `WDKContentRoot` is set to.
+    /// The folder that `WDKContentRoot` names.
     pub root: PathBuf,
     llvm: Llvm,
 }
 
 impl OpenWdk {
-    /// Makes it of what is installed.
+    /// Makes the open WDK from LLVM and mingw-w64.
     ///
     /// # Errors
     ///
-    /// Something is missing, which [`setup`](crate::commands::setup) would have installed, or a tool failed.
+    /// Something is missing that [`setup`](crate::commands::setup) installs, or a tool fails.
     pub fn prepare() -> anyhow::Result<Self> {
         const MISSING: &str = "run `cargo xtask setup`, which says what is missing";
         let llvm = Llvm::find().with_context(|| format!("there is no complete LLVM: {MISSING}"))?;
@@ -50,11 +51,11 @@ impl OpenWdk {
         Ok(Self { root, llvm })
     }
 
-    /// Sets what cargo needs, and what it starts, to build a driver with it.
+    /// Sets the environment of a cargo command that builds a driver.
     ///
     /// # Errors
     ///
-    /// Where this program lies cannot be found out.
+    /// The path of this program cannot be determined.
     pub fn equip(&self, command: &mut Command) -> anyhow::Result<()> {
         let mut path = vec![self.llvm.bin.clone()];
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
@@ -63,7 +64,7 @@ impl OpenWdk {
             .env_remove("Version_Number")
             .env("RUSTC_WRAPPER", crate::program()?)
             .env(host::ROLE, "1")
-            // bindgen reads the headers; embed-resource has clang preprocess the resource script for llvm-rc.
+            // For bindgen, which reads the headers, and for embed-resource, which runs clang and llvm-rc.
             .env("LIBCLANG_PATH", &self.llvm.libclang)
             .env("PATH", env::join_paths(path)?);
         for target in [TARGET, TARGET_ARM64] {
@@ -75,7 +76,7 @@ impl OpenWdk {
                 )
                 .env(format!("CC_{name}"), self.llvm.program("clang"));
         }
-        // Build scripts that carry bindgen: 14 MB each without debug information, and 89 MB with.
+        // A build script with bindgen has 14 MB without debug information, and 89 MB with it.
         for profile in ["DEV", "RELEASE"] {
             command
                 .env(format!("CARGO_PROFILE_{profile}_BUILD_OVERRIDE_DEBUG"), "0")
@@ -87,7 +88,7 @@ impl OpenWdk {
         Ok(())
     }
 
-    /// clang, which compiles for the kernel of 64-bit Windows against these headers.
+    /// clang, set up to compile for the kernel of 64-bit Windows with these headers.
     #[must_use]
     pub fn clang(&self) -> Command {
         self.llvm.clang(&root::include_directories(&self.root))

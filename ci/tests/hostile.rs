@@ -120,14 +120,14 @@ const FAULTS: [Fault; 24] = [
         "hooks/operations.rhai",
         "seen.push(operation);",
         "",
-        "is no list of operations",
+        "is not a list of operations",
         1210,
     ),
     (
         "hooks/altitude.rhai",
         "integer < group.low",
         "integer <= group.low",
-        "that is not so",
+        "the stated reason is false",
         550,
     ),
     (

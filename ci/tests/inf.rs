@@ -1,4 +1,5 @@
-//! The INFs of emitted projects, checked by the rules of `cargo xtask inf`, by Wine's INF engine and by `InfVerif`.
+//! The INFs of emitted projects, checked by the rules of `cargo xtask inf`, by Wine's INF engine and, if present, by
+//! `InfVerif`.
 
 mod emitting;
 

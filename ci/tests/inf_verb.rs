@@ -699,7 +699,7 @@ fn a_file_that_is_not_an_inf_is_refused_in_a_sentence() {
         (
             "program.sys",
             b"MZ\x90\0\x03\0\0\0",
-            "cannot be read as an INF: it has bytes that are 0: an INF is text, and in UTF-16 it begins with a byte order mark",
+            "cannot be read as an INF: it contains NUL bytes: an INF is a text file, and UTF-16 begins with a byte order mark",
         ),
         (
             "settings.ini",
@@ -714,12 +714,12 @@ fn a_file_that_is_not_an_inf_is_refused_in_a_sentence() {
         (
             "half.inf",
             b"\xff\xfe[\0V",
-            "cannot be read as an INF: it is UTF-16 and ends in half a character",
+            "cannot be read as an INF: it is UTF-16 with an odd number of bytes",
         ),
         (
             "odd.inf",
             b"\xff\xfe[\0\x00\xd8]\0",
-            "cannot be read as an INF: it begins as UTF-16 and is no valid UTF-16: unpaired surrogate found: d800",
+            "cannot be read as an INF: it begins as UTF-16 but is not valid UTF-16: unpaired surrogate found: d800",
         ),
     ];
     for (name, bytes, sentence) in files {
@@ -877,7 +877,7 @@ fn no_package_is_made_of_an_inx_that_breaks_the_rules() {
             at("LoadOrderGroup", 0)
         ),
         format!(
-            "{}: instances: DefaultInstance is written to Parameters\\Instances: the filter manager of the systems of [DefaultInstall.NT$ARCH$] looks for it in Instances\n",
+            "{}: instances: DefaultInstance is written to Parameters\\Instances: on the systems of [DefaultInstall.NT$ARCH$], the filter manager reads it from Instances\n",
             at("DefaultInstance", 1)
         ),
         format!("cargo xtask inf {} shows each in full", inx.display()),
@@ -952,7 +952,7 @@ fn numbers_of_a_version_are_below_65535() {
         assert_eq!(output.status.code(), Some(2));
         let said = said(&output);
         assert!(said.contains(&sentence), "{said}");
-        let from = format!("the version {version} of Cargo.toml makes no valid DriverVer");
+        let from = format!("the version {version} of Cargo.toml is not valid as DriverVer");
         assert!(said.contains(&from), "{said}");
         let left = names(&packages);
         assert_eq!(left, ["my-filter-1.65534.3-amd64-release"], "{version}");

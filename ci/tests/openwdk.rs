@@ -497,7 +497,7 @@ fn a_folder_that_is_not_a_driver_is_refused() {
     assert_eq!(
         refusal(folder.path()),
         format!(
-            "error: {shown} is no driver: its Cargo.toml has no [package.metadata.wdk]; \
+            "error: {shown} is not a driver: its Cargo.toml has no [package.metadata.wdk]; \
              name the folder of an emitted project\n"
         )
     );
@@ -509,13 +509,13 @@ fn a_folder_that_is_not_a_driver_is_refused() {
     assert_eq!(
         refusal(folder.path()),
         format!(
-            "error: {shown} has no Cargo.lock, which an emitted project carries: bring it back, \
+            "error: {shown} has no Cargo.lock, which every emitted project has: restore it, \
              or run `cargo generate-lockfile` there\n"
         )
     );
     fs::write(&manifest, "package = 1\n").unwrap();
     assert!(refusal(folder.path()).starts_with(&format!(
-        "error: {shown}/Cargo.toml is no valid Cargo.toml: "
+        "error: {shown}/Cargo.toml is not a valid Cargo.toml: "
     )));
 }
 
@@ -534,7 +534,7 @@ fn an_unknown_version_of_the_wdk_crates_is_refused_in_one_sentence() {
     .unwrap();
     assert_eq!(
         refusal(folder.path()),
-        "error: wdk-build 0.7.0 is not known to the open WDK, which was tried with wdk-build 0.6.0: \
+        "error: the open WDK was not tested with wdk-build 0.7.0, but with wdk-build 0.6.0: \
          see \"A new version of the wdk crates\" in ci/openwdk/README.md\n"
     );
 }
@@ -618,7 +618,7 @@ fn a_driver_that_does_not_compile_is_an_error() {
     let shown = project.canonicalize().unwrap();
     assert!(
         error.ends_with(&format!(
-            "error: {} does not build: what the compiler said stands above\n",
+            "error: {} does not build: see the output of the compiler above\n",
             shown.display()
         )),
         "{error}"

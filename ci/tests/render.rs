@@ -219,7 +219,7 @@ fn an_undefined_name_is_a_fault_in_an_output_and_in_a_tag() {
         (
             "hooks/pre.rhai",
             "\nvariable::set(\"year\", true);",
-            "year is a string",
+            "year has the type string",
         ),
         (
             "hooks/pre.rhai",
@@ -238,7 +238,7 @@ fn an_undefined_name_is_a_fault_in_an_output_and_in_a_tag() {
     for more in ["{{ year | shout }}", "{% if year %}", "{{ year"] {
         assert!(spoiled("template/README.md", more).is_err(), "{more}");
     }
-    // Names that the template itself defines are not undefined.
+    // Names that the template itself defines are no fault.
     let more = "{% assign x = year %}{{ x }}{% for y in operations %}{% if forloop.last %}{{ y }}{% endif %}{% endfor %}";
     let (_place, renderer) = spoiled("template/README.md", more).unwrap();
     renderer.render("my-filter", &[]).unwrap();

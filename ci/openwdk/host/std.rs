@@ -1,4 +1,4 @@
-//! The standard library as wdk-build expects it: the real one, and `std::os::windows::fs::symlink_file`.
+//! The standard library for wdk-build on Linux: `std`, and `std::os::windows::fs::symlink_file`.
 #![no_std]
 
 extern crate std as real;

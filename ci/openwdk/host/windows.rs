@@ -1,7 +1,7 @@
-//! Stands in for the `windows` crate when wdk-build is compiled for Linux.
+//! Replaces the `windows` crate when wdk-build is compiled for Linux, where the crate is empty.
 //!
-//! The real crate is empty there. wdk-build only asks it where the registry says that the WDK is; here there is no
-//! registry, so every call answers `ERROR_FILE_NOT_FOUND` and wdk-build goes by `WDKContentRoot` alone.
+//! wdk-build uses the crate only to read the path of the WDK from the registry. Linux has no registry, so every query
+//! returns `ERROR_FILE_NOT_FOUND`, and wdk-build uses `WDKContentRoot`.
 #![allow(non_snake_case, non_camel_case_types)]
 
 pub mod core {

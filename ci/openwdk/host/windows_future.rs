@@ -1,1 +1,1 @@
-//! Stands in for `windows-future`, which `windows` brings along, nothing here uses, and Linux cannot compile.
+//! Replaces `windows-future`, an unused dependency of `windows` that does not compile on Linux.

@@ -1,10 +1,9 @@
 /*
  * fltKernel.h of the open WDK: the documented interface of the Filter Manager.
  *
- * Written from Microsoft's documentation of the interface (names, numbers and layouts), for building
- * where Microsoft's own header is not at hand. Tags and type names are Microsoft's, so that bindings
- * made from either header are the same. ci/tests/openwdk.rs compares the layouts with the documented
- * x64 ones.
+ * Written from Microsoft's documentation of the interface (names, numbers and layouts), for builds
+ * without Microsoft's header. Tags and type names are Microsoft's, so that both headers give the same
+ * bindings. ci/tests/openwdk.rs compares the layouts with the documented layouts for x64.
  */
 #ifndef __FLTKERNEL__
 #define __FLTKERNEL__
@@ -48,7 +47,7 @@ typedef PVOID PFLT_CONTEXT;
 typedef struct _FLT_CALLBACK_DATA *PFLT_CALLBACK_DATA;
 typedef const struct _FLT_RELATED_OBJECTS *PCFLT_RELATED_OBJECTS;
 
-/* ---- Operations that are no IRP ------------------------------------------------------------ */
+/* ---- Operations that are not IRPs ---------------------------------------------------------- */
 
 #define IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION ((UCHAR)-1)
 #define IRP_MJ_RELEASE_FOR_SECTION_SYNCHRONIZATION ((UCHAR)-2)
@@ -68,7 +67,7 @@ typedef const struct _FLT_RELATED_OBJECTS *PCFLT_RELATED_OBJECTS;
 #define FLT_INTERNAL_OPERATION_COUNT 22
 #define IRP_MJ_OPERATION_END ((UCHAR)0x80)
 
-/* ---- What an operation is about ------------------------------------------------------------ */
+/* ---- Parameters of operations -------------------------------------------------------------- */
 
 typedef union _FLT_PARAMETERS {
     struct {
@@ -795,7 +794,7 @@ typedef struct _FLT_VOLUME_PROPERTIES {
     UNICODE_STRING RealDeviceName;
 } FLT_VOLUME_PROPERTIES, *PFLT_VOLUME_PROPERTIES;
 
-/* ---- I/O of the filter's own --------------------------------------------------------------- */
+/* ---- I/O that the filter initiates --------------------------------------------------------- */
 
 typedef ULONG FLT_IO_OPERATION_FLAGS;
 #define FLTFL_IO_OPERATION_NON_CACHED 0x00000001
@@ -903,7 +902,7 @@ typedef NTSTATUS(FLTAPI *PFLT_CONNECT_NOTIFY)(
     PVOID *ConnectionPortCookie);
 typedef VOID(FLTAPI *PFLT_DISCONNECT_NOTIFY)(PVOID ConnectionCookie);
 
-/* ---- Functions: everything documented for fltmgr.sys, in alphabetical order ---------------- */
+/* ---- All documented functions of fltmgr.sys, in alphabetical order ------------------------- */
 
 VOID FLTAPI FltAcknowledgeEcp(PFLT_FILTER Filter, PVOID EcpContext);
 VOID FLTAPI FltAcquirePushLockExclusive(PEX_PUSH_LOCK PushLock);

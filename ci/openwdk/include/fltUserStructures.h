@@ -1,6 +1,6 @@
 /*
- * fltUserStructures.h of the open WDK: what the Filter Manager shares with user mode.
- * Written from Microsoft's documentation, as fltKernel.h is.
+ * fltUserStructures.h of the open WDK: the types that the Filter Manager shares with user mode.
+ * Like fltKernel.h, written from Microsoft's documentation.
  */
 #ifndef __FLT_USER_STRUCTURES_H__
 #define __FLT_USER_STRUCTURES_H__

@@ -1,9 +1,9 @@
-/* The few intrinsics that the kernel headers use. Clang's own intrin.h brings in every SIMD type. */
+/* The intrinsics that the kernel headers use. Clang's intrin.h includes every SIMD type. */
 #pragma once
 #include <crtdefs.h>
 #include <setjmp.h>
 #include <stddef.h>
-/* wdm.h has these two itself. */
+/* wdm.h defines these two. */
 #define __INTRINSIC_DEFINED_InterlockedBitTestAndSet
 #define __INTRINSIC_DEFINED_InterlockedBitTestAndReset
 #include <psdk_inc/intrin-impl.h>

@@ -1,7 +1,7 @@
 #include <openwdk.h>
 #include <wdm.h>
 #ifdef RTL_USE_AVL_TABLES
-/* mingw-w64's ntddk.h uses these with AVL tables too, but declares them without only. */
+/* mingw-w64's ntddk.h uses these with AVL tables too, but declares them only without AVL tables. */
 typedef struct _RTL_SPLAY_LINKS {
     struct _RTL_SPLAY_LINKS *Parent;
     struct _RTL_SPLAY_LINKS *LeftChild;

@@ -1,8 +1,8 @@
 /*
  * Included first by each entry header of the open WDK.
  *
- * mingw-w64's headers are written for its own GCC. Here they are read by clang for *-windows-msvc, so
- * that layout and calling convention are Microsoft's; these macros only choose the headers' branches.
+ * mingw-w64's headers are written for GCC. Here clang reads them for *-windows-msvc, so that layout and
+ * calling convention are Microsoft's. These macros only select branches in the headers.
  */
 #ifndef OPENWDK_PRELUDE
 #define OPENWDK_PRELUDE
@@ -17,7 +17,7 @@
 #define __MINGW64__ 1
 #define WIN32 1
 
-/* Windows 10 version 2004, the oldest Windows that the drivers support. */
+/* Windows 10 version 2004, the oldest version that the drivers support. */
 #undef _WIN32_WINNT
 #undef WINVER
 #undef NTDDI_VERSION
@@ -25,7 +25,7 @@
 #define WINVER 0x0A00
 #define NTDDI_VERSION 0x0A000008
 
-/* Inline in every file that includes it, with no definition elsewhere that the linker would look for. */
+/* Inline in every file that includes it, so that the linker needs no other definition. */
 #define FORCEINLINE static __inline__
 
 #include <openwdk_sal.h>

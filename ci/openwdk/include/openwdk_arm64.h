@@ -1,4 +1,4 @@
-/* What mingw-w64's wdm.h has for each processor that it knows; ARM64 is none of them. The documented values. */
+/* The documented values for ARM64, which mingw-w64's wdm.h does not support. */
 #ifndef OPENWDK_ARM64
 #define OPENWDK_ARM64
 

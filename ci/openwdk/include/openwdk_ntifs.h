@@ -2,7 +2,7 @@
 #ifndef OPENWDK_NTIFS
 #define OPENWDK_NTIFS
 
-/* Structured exception handling, as drivers in C write it. */
+/* The keywords of structured exception handling in C drivers. */
 #ifndef __cplusplus
 #define try __try
 #define except __except

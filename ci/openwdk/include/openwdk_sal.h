@@ -1,4 +1,4 @@
-/* Annotations of Microsoft's headers that mingw-w64's do not know: they say nothing to clang. */
+/* Annotations in Microsoft's headers that mingw-w64 does not define. They are empty for clang. */
 #ifndef OPENWDK_SAL
 #define OPENWDK_SAL
 
@@ -100,7 +100,7 @@
 #define _When_(condition, annotation)
 #endif
 
-/* Word for word those of suppress.h that a driver may use without including it. */
+/* Macros of suppress.h that a driver may use without including it. */
 #ifndef ANALYSIS_ASSUME
 #define ANALYSIS_ASSUME(expression)
 #endif

@@ -1,4 +1,4 @@
-/* Documented kernel interfaces that mingw-w64's wdm.h lacks, or has in another form. */
+/* Documented kernel interfaces that mingw-w64's wdm.h lacks or declares differently. */
 #ifndef OPENWDK_WDM
 #define OPENWDK_WDM
 
@@ -32,7 +32,7 @@ NTKERNELAPI VOID NTAPI ExFreePool2(
 
 #define DrvRtPoolNxOptIn 0x00000001
 
-/* With POOL_NX_OPTIN this is where NonPagedPool becomes NonPagedPoolNx; since Windows 8 it can do no harm to ask. */
+/* With POOL_NX_OPTIN, Microsoft's function changes NonPagedPool to NonPagedPoolNx. This one does nothing. */
 static __inline__ VOID ExInitializeDriverRuntime(ULONG RuntimeFlags)
 {
     UNREFERENCED_PARAMETER(RuntimeFlags);

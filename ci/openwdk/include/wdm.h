@@ -1,5 +1,5 @@
 #include <openwdk.h>
-/* mingw-w64 has it as an inline; Windows exports it, and wdk-sys binds functions only. */
+/* Inline in mingw-w64. Windows exports it, and wdk-sys does not bind inline functions. */
 #define KeGetCurrentIrql openwdk_inline_KeGetCurrentIrql
 #include_next <wdm.h>
 #undef KeGetCurrentIrql

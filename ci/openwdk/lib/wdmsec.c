@@ -1,9 +1,9 @@
 /*
- * wdmsec.lib of the open WDK: a library that becomes a part of the driver, as Microsoft's does.
+ * wdmsec.lib of the open WDK: a static library that is linked into the driver, like Microsoft's wdmsec.lib.
  *
- * "WdmlibIoCreateDeviceSecure function (wdmsec.h)" is there for kernels older than the function itself. Of the
- * kernels that this project is for, each has it, under the name that the header documents it by, and no header
- * declares it: the library asks for it by name. Microsoft's has code of its own for where it is missing.
+ * "WdmlibIoCreateDeviceSecure function (wdmsec.h)" also supports kernels that lack IoCreateDeviceSecure. Every
+ * kernel that this project supports exports IoCreateDeviceSecure, but no header declares the export, so the
+ * library gets its address by name. Microsoft's library has an implementation of its own for older kernels.
  */
 #include <ntddk.h>
 

@@ -1,7 +1,7 @@
 //! `cargo xtask measure`: measures the cost of the template and its tools, compared with a peer if there is one.
 //!
-//! [`EXPERIMENTS`] lists the experiments. Each experiment has rows, and each row is one number. A new measurement is a new
-//! row in an experiment, or a new experiment in its own module.
+//! [`EXPERIMENTS`] lists the experiments. Each experiment has rows, and each row is one number. A new measurement is a
+//! new row in an experiment, or a new experiment in its own module.
 
 mod combinations;
 mod cost;
@@ -28,8 +28,8 @@ use crate::{checks::tools, commands::setup, interruption, repository};
 
 /// Measure the cost of the template and its tools.
 ///
-/// Each measurement is one number with its unit. If a peer does the same work, both are measured alternately in the same
-/// run, and the ratio ours/peer is reported. The ratio is comparable between machines; the numbers are not. Each
+/// Each measurement is one number with its unit. If a peer does the same work, both are measured alternately in the
+/// same run, and the ratio ours/peer is reported. The ratio is comparable between machines; the numbers are not. Each
 /// experiment is repeated. The value and the peer's value are medians over the repetitions, and the ratio is the median
 /// of the ratios of the repetitions.
 ///

@@ -29,9 +29,9 @@ use crate::{
 
 /// Run everything that CI runs.
 ///
-/// Installs what is missing (Debian packages, rustup targets, programs from crates.io, PyPI and
-/// npm), and prints what is installed and why. Then runs all stages, also after a failure. The
-/// table at the end has the time of each stage and of the slowest tests;
+/// Installs what is missing (Debian packages, rustup targets, programs from crates.io, Python and
+/// npm packages), and prints what is installed and why. Then runs all stages, also after a
+/// failure. The table at the end has the time of each stage and of the slowest tests;
 /// ci/target/test-times.tsv has the time of every test.
 ///
 /// Drivers and verdicts of the bench are kept in ci/target/kept, and reused while their inputs

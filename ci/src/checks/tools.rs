@@ -1,4 +1,4 @@
-//! Installs the programs from crates.io, PyPI and npm that the tests run, in `ci/target/tools`.
+//! Installs the programs from crates.io, `PyPI` and npm that the tests run, in `ci/target/tools`.
 
 use std::env;
 use std::fs;

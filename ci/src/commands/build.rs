@@ -1,8 +1,8 @@
-//! `cargo xtask build`: an emitted project, built where this program runs.
+//! `cargo xtask build`: builds an emitted project on this machine.
 //!
-//! On Windows that is `cargo wdk build`, as the project's own README says. On Linux it is cargo with the
-//! [open WDK](crate::openwdk) around it; the wdk crates are compiled once, in a [`Shared`] directory, and a second project
-//! of the same versions costs a second or two.
+//! On Windows it runs `cargo wdk build`, as described in the README of the project. On Linux it runs cargo with the
+//! [open WDK](crate::openwdk). The wdk crates are compiled once, in a [`Shared`] directory; a second project with the
+//! same versions takes a second or two.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -25,21 +25,21 @@ use crate::{
     },
 };
 
-/// Build an emitted project here; the last line on stdout is the path of the .sys.
+/// Build an emitted project; the last line on stdout is the path of the .sys.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the project: the one with its Cargo.toml.
+    /// The folder with the Cargo.toml of the project.
     dir: PathBuf,
 
-    /// Build what ships: optimised, and without debug assertions.
+    /// Build with optimisation and without debug assertions.
     #[arg(long)]
     release: bool,
 
-    /// The processor that the driver is for.
+    /// The architecture that the driver is for.
     #[arg(long, value_enum, default_value_t)]
     target_arch: Arch,
 
-    /// Make a package too: .sys and .inf under the version of Cargo.toml, test-signed; the last line is its folder.
+    /// Also make a test-signed package with the version of Cargo.toml; the last line on stdout is its folder.
     #[arg(long)]
     package: bool,
 
@@ -52,7 +52,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong and what to do.
+/// The project cannot be built or packaged.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Project::open(&args.dir)?;
     if !cfg!(windows) {
@@ -80,49 +80,49 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// The folder is no driver project, a tool is missing, or the build failed.
+/// The folder is not a driver project, a tool is missing, or the build failed.
 pub fn build(dir: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
     build_for(dir, profile, Arch::Amd64)
 }
 
-/// The same, for a processor.
+/// The same as [`build`], for an architecture.
 ///
 /// # Errors
 ///
-/// As those of [`build`].
+/// Those of [`build`].
 pub fn build_for(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     Project::open(dir)?.build(profile, arch, Progress::Shown)
 }
 
-/// The same without a word, unless it fails: then what the compiler said is part of the error.
+/// The same as [`build_for`], without printing progress. If the build fails, the error contains the compiler's output.
 ///
 /// # Errors
 ///
-/// As those of [`build`].
+/// Those of [`build`].
 pub fn build_quietly(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     Project::open(dir)?.build(profile, arch, Progress::InErrors)
 }
 
-/// Where [`build`] puts the driver of a project on a machine without Windows.
+/// The path of the `.sys` that [`build_for`] writes on Linux.
 ///
 /// # Errors
 ///
-/// The folder is no driver project.
+/// The folder is not a driver project.
 pub fn sys(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     Ok(Project::open(dir)?.sys(profile, arch))
 }
 
-/// Where cargo's progress goes.
+/// The destination of cargo's progress.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// To stderr.
     Shown,
-    /// Into the error, where there is one.
+    /// Into the error, if the build fails.
     InErrors,
 }
 
 impl Progress {
-    /// Sends a command's output where it goes. Never to stdout, which ends with the path.
+    /// Redirects the output of a command. It does not go to stdout, where the last line is the path.
     fn direct(self, command: &mut Command) {
         match self {
             Self::Shown => command.stdout(std::io::stderr()).stderr(Stdio::inherit()),
@@ -131,12 +131,12 @@ impl Progress {
     }
 }
 
-/// Cargo in an emitted project, with the open WDK around it and in the dev profile: for `clippy`, `check` and the like.
-/// Pass it `--target x86_64-pc-windows-msvc`.
+/// Cargo in an emitted project, with the open WDK and the dev profile, for commands such as `clippy` and `check`. The
+/// command needs `--target x86_64-pc-windows-msvc`.
 ///
 /// # Errors
 ///
-/// The folder is no driver project, or a tool is missing.
+/// The folder is not a driver project, or a tool is missing.
 pub fn cargo(dir: &Path) -> anyhow::Result<Cargo> {
     Cargo::new(&Project::open(dir)?, Profile::Dev)
 }
@@ -175,7 +175,7 @@ impl Project {
             bail!("{shown} has no Cargo.toml: name the folder of an emitted project");
         };
         let manifest: Manifest = toml::from_str(&text)
-            .with_context(|| format!("{} is no valid Cargo.toml", manifest.display()))?;
+            .with_context(|| format!("{} is not a valid Cargo.toml", manifest.display()))?;
         let Some(package) = manifest.package else {
             bail!(
                 "{shown} is a workspace without a package of its own: name the folder of the driver's package"
@@ -183,10 +183,11 @@ impl Project {
         };
         if package.metadata.and_then(|metadata| metadata.wdk).is_none() {
             bail!(
-                "{shown} is no driver: its Cargo.toml has no [package.metadata.wdk]; name the folder of an emitted project"
+                "{shown} is not a driver: its Cargo.toml has no [package.metadata.wdk]; \
+                 name the folder of an emitted project"
             );
         }
-        // On Windows a canonical path has a prefix that not every tool takes.
+        // On Windows, a canonical path has a prefix that some tools do not accept.
         let dir = if cfg!(windows) {
             std::path::absolute(dir)?
         } else {
@@ -198,7 +199,7 @@ impl Project {
         })
     }
 
-    /// The name of the library, and so of the driver.
+    /// The name of the library, which is also that of the driver.
     fn krate(&self) -> String {
         self.package.replace('-', "_")
     }
@@ -207,7 +208,7 @@ impl Project {
         self.dir.join("target")
     }
 
-    /// Where the open WDK puts the driver.
+    /// The path of the driver in a build with the open WDK.
     fn sys(&self, profile: Profile, arch: Arch) -> PathBuf {
         let folder = self.target().join(arch.target()).join(profile.folder());
         folder.join(self.krate()).with_extension("sys")
@@ -221,14 +222,14 @@ impl Project {
         }
     }
 
-    /// Makes an error of a build that failed.
+    /// Returns an error if the build failed.
     fn must_have_built(&self, output: &Output) -> anyhow::Result<()> {
         if output.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let said = if said.is_empty() {
-            "what the compiler said stands above".into()
+            "see the output of the compiler above".into()
         } else {
             said
         };
@@ -294,7 +295,7 @@ impl Project {
     }
 }
 
-/// Cargo, about to run in an emitted project.
+/// A cargo command in an emitted project.
 pub struct Cargo {
     command: Command,
     shared: Shared,
@@ -303,7 +304,7 @@ pub struct Cargo {
     profile: Profile,
 }
 
-/// Flags of the caller's own would replace those of the project, and wdk-build refuses a driver without its crt-static.
+/// Variables with flags that would replace those of the project. wdk-build refuses a driver without `crt-static`.
 const FLAGS: [&str; 5] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -317,7 +318,8 @@ impl Cargo {
         let lock = project.dir.join("Cargo.lock");
         if !lock.is_file() {
             bail!(
-                "{} has no Cargo.lock, which an emitted project carries: bring it back, or run `cargo generate-lockfile` there",
+                "{} has no Cargo.lock, which every emitted project has: restore it, \
+                 or run `cargo generate-lockfile` there",
                 project.dir.display()
             );
         }
@@ -353,7 +355,7 @@ impl Cargo {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.command.env(name, value);
         self
@@ -364,22 +366,23 @@ impl Cargo {
             .take_for(&self.package, &self.project, self.profile)
     }
 
-    /// Runs it and returns what it says.
+    /// Runs the command and returns its output.
     ///
     /// # Errors
     ///
-    /// It cannot be started.
+    /// Cargo cannot be started.
     pub fn output(&mut self) -> anyhow::Result<Output> {
         let _lock = self.take()?;
         self.command.output().context("cannot start cargo")
     }
 }
 
-/// A directory where the wdk crates are compiled once, for all projects that have them in the same versions.
+/// A directory where the wdk crates are compiled once, for all projects that use the same versions of them.
 ///
-/// It is cargo's *build* directory of each such project; its *target* directory, where the driver ends up, stays its own.
-/// wdk-build looks for a Cargo.lock above the build directory and reads the Cargo.toml beside it: both are laid there, of
-/// the first project that came, and never touched again, for a change would compile the wdk crates anew.
+/// It is cargo's *build* directory for each of these projects. Each project has its own *target* directory, where the
+/// driver is written. wdk-build searches for a Cargo.lock above the build directory and reads the Cargo.toml beside it.
+/// Both files are derived from the first project and are not changed later, because a change would recompile the wdk
+/// crates.
 struct Shared {
     directory: PathBuf,
 }
@@ -405,12 +408,12 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Lays a manifest with the project's dependencies and nothing else, and its lock file.
+    /// Creates the directory, with a manifest that has only the project's dependencies, and with its lock file.
     fn lay_anchor(&self, manifest: &toml::Table, project: &Path) -> anyhow::Result<()> {
         let above = self
             .directory
             .parent()
-            .context("the directory has a parent")?;
+            .context("the directory has no parent")?;
         fs::create_dir_all(above)?;
         let draft = tempfile::Builder::new()
             .prefix("draft-")
@@ -435,7 +438,7 @@ impl Shared {
                 let _ = draft.keep();
                 Ok(())
             }
-            // Another process was faster.
+            // Another process created it first.
             Err(_) if self.directory.is_dir() => Ok(()),
             Err(error) => {
                 Err(error).with_context(|| format!("cannot create {}", self.directory.display()))
@@ -447,12 +450,12 @@ impl Shared {
         self.directory.join("target")
     }
 
-    /// Takes the directory for one run of cargo. Like cargo's own lock, this one is the profile's alone: a project can be
-    /// linted in the one while it is built in the other.
+    /// Locks the directory for one run of cargo. As with cargo's own lock, there is one lock per profile: a project can
+    /// be linted in one profile while it is built in the other.
     ///
-    /// To cargo, two projects of one name are the same there: it would take the driver of the one for that of the other
-    /// where its sources are older. So what it made of a package is laid aside when another project of that name comes,
-    /// and brought back with its project.
+    /// Cargo does not distinguish two projects of the same name in one build directory: if the sources of the second
+    /// are older, it reuses the driver of the first. So the files that cargo made for a package are moved aside when
+    /// another project of that name is built, and moved back when their project is built again.
     fn take_for(&self, package: &str, project: &Path, profile: Profile) -> anyhow::Result<File> {
         let lock = File::create(self.directory.join(profile.lock()))?;
         if lock.try_lock().is_err() {
@@ -471,7 +474,7 @@ impl Shared {
         if let Ok(last) = fs::read(&owner) {
             let place = aside.join(digest(&last));
             let _ = fs::remove_dir_all(&place);
-            // Also where nothing was made of it: then nothing comes back.
+            // Created even if cargo made no files: then there is nothing to move back.
             fs::create_dir_all(&place)?;
             for made in self.made_of(package, profile)? {
                 relocate(&made, self.directory.as_path(), &place)?;
@@ -491,7 +494,7 @@ impl Shared {
         Ok(lock)
     }
 
-    /// What cargo made of a package: its fingerprints, its build script and that one's output, the driver.
+    /// The files that cargo made for a package: fingerprints, the build script and its output, and the driver.
     fn made_of(&self, package: &str, profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
         let mut made = Vec::new();
         for target in ["", TARGET, TARGET_ARM64] {
@@ -509,7 +512,7 @@ impl Shared {
     }
 }
 
-/// Whether cargo gave a file or folder this name for a package, and not for another whose name only begins like it.
+/// Whether `name` is that of a file or folder that cargo made for `package`, and not for a package with a longer name.
 fn is_of(package: &str, name: &str) -> bool {
     let krate = package.replace('-', "_");
     let stems = [package, &krate, &format!("lib{krate}")].map(str::to_owned);
@@ -526,7 +529,7 @@ fn is_of(package: &str, name: &str) -> bool {
     })
 }
 
-/// The file beside what was laid aside that names the project.
+/// The file that names the project whose files are moved aside.
 const OWNER: &str = "project";
 
 fn digest(project: &[u8]) -> String {
@@ -535,7 +538,7 @@ fn digest(project: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Moves a file or folder from below one folder to the same place below another.
+/// Moves a file or folder from `from` to the same relative path in `to`.
 fn relocate(path: &Path, from: &Path, to: &Path) -> anyhow::Result<()> {
     let place = to.join(path.strip_prefix(from)?);
     if let Some(above) = place.parent() {
@@ -544,7 +547,7 @@ fn relocate(path: &Path, from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::rename(path, &place).with_context(|| format!("cannot move {}", path.display()))
 }
 
-/// What was laid aside: the entries of the folders that cargo fills.
+/// The files and folders that were moved aside to `place`: the entries of cargo's folders.
 fn entries_below(place: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(place)? {
@@ -561,7 +564,7 @@ fn entries_below(place: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Removes what was laid aside of projects that are not there any more. What cannot be removed stays.
+/// Removes the files that were moved aside for projects that no longer exist. Errors are ignored.
 fn remove_aside_of_projects_gone(aside: &Path) {
     for place in fs::read_dir(aside).into_iter().flatten().flatten() {
         let project = fs::read(place.path().join(OWNER)).unwrap_or_default();
@@ -577,7 +580,7 @@ mod tests {
     use super::is_of;
 
     #[test]
-    fn what_cargo_made_of_a_package_is_told_from_that_of_another() {
+    fn files_of_a_package_are_distinguished_from_those_of_another() {
         for name in [
             "my-filter-2122ae1839a3ba51",
             "my_filter.dll",

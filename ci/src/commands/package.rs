@@ -1,7 +1,8 @@
-//! `cargo xtask build --package`: a driver package, as far as one can be made without Windows.
+//! `cargo xtask build --package`: makes a driver package.
 //!
-//! Like `scripts/New-Package.ps1` of an emitted project: the driver and its INF under the version of Cargo.toml, and
-//! beside them what tries them on a test machine. The catalog is inf2cat's, and so Windows' part.
+//! The package is that of `scripts/New-Package.ps1` in an emitted project: the driver and its INF, with the version of
+//! Cargo.toml, and the script that tests them on a test machine. A package that is made on Linux has no catalog,
+//! because inf2cat runs on Windows only.
 
 use std::{
     fs,
@@ -18,7 +19,7 @@ use crate::{
     openwdk::target::{Arch, Profile},
 };
 
-/// What a project's Cargo.toml says of its package.
+/// The part of a project's Cargo.toml that is read here.
 #[derive(Deserialize)]
 struct Manifest {
     package: Package,
@@ -35,8 +36,8 @@ impl Package {
         self.name.replace('-', "_")
     }
 
-    /// The four numbers of a driver's version. What follows a hyphen or a plus sign is left out, as it is by the
-    /// project's build script.
+    /// The four numbers of the driver's version. Text after a hyphen or a plus sign is omitted, as in the project's
+    /// build script.
     fn numbers(&self) -> String {
         let end = self.version.find(['-', '+']).unwrap_or(self.version.len());
         format!("{}.0", &self.version[..end])
@@ -44,16 +45,16 @@ impl Package {
 }
 
 /// Makes the package of a project whose driver is built, and returns its folder. On Windows the project's own script
-/// builds it anew, with catalog and all.
+/// builds the driver again and makes the package, with a catalog.
 ///
 /// # Errors
 ///
-/// A tool is missing or fails, the INX breaks a rule of [`inf`], or it lacks what is to be filled in. No package is
-/// there then, also none of an earlier build of this version.
+/// A tool is missing or fails, the INX breaks a rule of [`inf`], or it lacks a directive that is to be stamped. Then
+/// there is no package, not even that of an earlier build of this version.
 pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow::Result<PathBuf> {
     let manifest = project.join("Cargo.toml");
     let Manifest { package } = toml::from_str(&fs::read_to_string(&manifest)?)
-        .with_context(|| format!("{} is no valid Cargo.toml", manifest.display()))?;
+        .with_context(|| format!("{} is not a valid Cargo.toml", manifest.display()))?;
     let krate = package.krate();
     let result = project.join("target/package").join(format!(
         "{}-{}-{}-{}",
@@ -62,7 +63,7 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
         arch.name(),
         profile.name()
     ));
-    // What is there is of an earlier build: where this one is refused or fails, it is not to be taken for its result.
+    // Removed first, so that the package of an earlier build is not mistaken for the result of a build that fails.
     if result.is_dir() {
         fs::remove_dir_all(&result)?;
     }
@@ -82,10 +83,10 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
     let stamped = reader::encode(&stamped, encoding);
     inf::refuse(&inx, &stamped).with_context(|| {
         let version = &package.version;
-        format!("the version {version} of Cargo.toml makes no valid DriverVer")
+        format!("the version {version} of Cargo.toml is not valid as DriverVer")
     })?;
 
-    let above = result.parent().context("the folder has a parent")?;
+    let above = result.parent().context("the folder has no parent")?;
     fs::create_dir_all(above)?;
     let draft = tempfile::Builder::new()
         .prefix("draft-")
@@ -111,7 +112,7 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
     }
     fs::rename(made, &result).with_context(|| format!("cannot create {}", result.display()))?;
     eprintln!(
-        "note: the package has no {krate}.cat: Windows' inf2cat makes it, in scripts/New-Package.ps1 of the project"
+        "note: the package has no {krate}.cat, which inf2cat makes on Windows (scripts/New-Package.ps1 of the project)"
     );
     Ok(result)
 }
@@ -126,7 +127,7 @@ fn make_with_script(project: &Path, profile: Profile, arch: Arch) -> anyhow::Res
         .context("PowerShell cannot be started")?;
     ensure!(
         status.success(),
-        "the project's scripts/New-Package.ps1 failed: what it said stands above"
+        "the project's scripts/New-Package.ps1 failed: see its output above"
     );
     Ok(())
 }
@@ -135,7 +136,7 @@ fn make_with_script(project: &Path, profile: Profile, arch: Arch) -> anyhow::Res
 ///
 /// # Errors
 ///
-/// The INX has no line for something that is to be filled in.
+/// The section `[Version]` of the INX has no `DriverVer` or no `CatalogFile`.
 pub fn stamp(
     inx: &str,
     version: &str,
@@ -185,12 +186,12 @@ pub fn stamp(
     Ok(inf)
 }
 
-/// A certificate of this clone, to test-sign with. A machine that trusts it trusts whoever has the key: so it is made
-/// where it is needed, and lies where git does not look.
+/// The certificate for test-signing, one for each clone. A machine that trusts it trusts everyone who has the key, so
+/// it is created when it is needed, in a folder that git ignores.
 struct Certificate {
     key: PathBuf,
     pem: PathBuf,
-    /// The same for Windows.
+    /// The certificate in the format of Windows.
     der: PathBuf,
 }
 
@@ -208,7 +209,7 @@ impl Certificate {
         {
             return Ok(this);
         }
-        let above = folder.parent().context("the folder has a parent")?;
+        let above = folder.parent().context("the folder has no parent")?;
         fs::create_dir_all(above)?;
         let draft = tempfile::Builder::new()
             .prefix("test-certificate-")
@@ -232,7 +233,7 @@ impl Certificate {
             Ok(()) => {
                 let _ = draft.keep();
             }
-            // Another process was faster.
+            // Another process created it first.
             Err(_) if this.der.is_file() => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot create {}", folder.display()));
@@ -241,7 +242,7 @@ impl Certificate {
         Ok(this)
     }
 
-    /// Without a time stamp, and so without network: the signature is good as long as the certificate is.
+    /// Signs a file without a time stamp, which would need the network. The signature expires with the certificate.
     fn sign(&self, file: &Path, signed: &Path) -> anyhow::Result<()> {
         tool(
             Command::new("osslsigncode")
@@ -256,7 +257,7 @@ impl Certificate {
         )
     }
 
-    /// With another program than the one that signed.
+    /// Verifies the signature, with another program than the one that signs.
     fn verify(&self, signed: &Path) -> anyhow::Result<()> {
         tool(
             Command::new("sbverify")
@@ -267,13 +268,13 @@ impl Certificate {
     }
 }
 
-/// Runs a tool, whose words matter only where it fails.
+/// Runs a tool, and shows its output only if it fails.
 fn tool(command: &mut Command) -> anyhow::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("{name} is not there: run cargo xtask setup"))?;
+        .with_context(|| format!("{name} is not installed: run cargo xtask setup"))?;
     if !output.status.success() {
         bail!(
             "{name} failed: {}{}",

@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: what building and testing here needs, and how to get it.
+//! `cargo xtask setup`: installs what building and testing need on this machine.
 //!
-//! [`NEEDS`] is the one list. Debian 12 and 13 were tried, each as it comes from debootstrap. Ubuntu 24.04 was not: it has
-//! packages of these names, and which LLVM there is, is asked of apt everywhere.
+//! [`NEEDS`] lists everything. It is tested on Debian 12 and 13, fresh from debootstrap. It is not tested on Ubuntu
+//! 24.04, which has packages of the same names. The version of LLVM is the newest one that apt has.
 
 use std::{
     fs,
@@ -16,36 +16,36 @@ use crate::openwdk::{
     toolchain::{GNU_TARGET, Llvm, Mingw},
 };
 
-/// Install what building and testing here needs.
+/// Install what building and testing need on this machine.
 ///
-/// Says what is missing, what for, and installs it: Debian packages where this runs as root, and Rust's targets. Without
-/// root it prints the one line to run. On Windows nothing is needed here: Microsoft's own kit builds the driver.
+/// Lists what is missing and why it is needed, and installs it: Rust's targets and, as root, Debian packages. Without
+/// root it prints the command to run. On Windows it installs nothing: Microsoft's kit builds the driver there.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Install nothing: only say what is missing, with exit status 2 where something is.
+    /// Install nothing: only list what is missing, with exit status 2 if something is.
     #[arg(long, visible_alias = "no-setup")]
     check: bool,
 }
 
-/// What something is needed for.
+/// The purpose of a need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Building a driver, in Rust or C.
     Build,
-    /// A second opinion of the INF and of the start of the driver, and the test bench as a program for Windows.
+    /// Installing and starting the driver in Wine, and running the test bench for Windows.
     Wine,
     /// Signing a package.
     Package,
-    /// Judging what is emitted beside the driver.
+    /// Linting the emitted pipelines.
     Lint,
 }
 
 impl Group {
-    /// Everything that building and testing here needs.
+    /// All groups.
     pub const ALL: [Self; 4] = [Self::Build, Self::Wine, Self::Package, Self::Lint];
 }
 
-/// Something that must be there.
+/// Something that must be installed.
 struct Need {
     group: Group,
     name: &'static str,
@@ -54,13 +54,13 @@ struct Need {
     source: Source,
 }
 
-/// Where something comes from.
+/// The source of a need.
 enum Source {
     /// These Debian packages.
     Packages(&'static [&'static str]),
-    /// These Debian packages, each of which has the number of its LLVM at its end.
+    /// These Debian packages. Their names end with the version of LLVM.
     Llvm(&'static [&'static str]),
-    /// rustup, which adds this target.
+    /// This target of rustup.
     RustTarget(&'static str),
 }
 
@@ -76,14 +76,14 @@ const NEEDS: [Need; 10] = [
     Need {
         group: Group::Build,
         name: "mingw-w64's headers",
-        why: "the kernel's interface, openly licensed",
+        why: "the kernel's interface, under an open licence",
         found: || Mingw::find_include().is_some(),
         source: Source::Packages(&["mingw-w64-common"]),
     },
     Need {
         group: Group::Build,
         name: "mingw-w64's libraries",
-        why: "they say what the kernel exports",
+        why: "the names of the kernel's exports",
         found: || Mingw::find_lib().is_some(),
         source: Source::Packages(&["mingw-w64-x86-64-dev"]),
     },
@@ -97,14 +97,14 @@ const NEEDS: [Need; 10] = [
     Need {
         group: Group::Build,
         name: "Rust for Windows on ARM64",
-        why: "the same; an emitted project's rust-toolchain.toml names both",
+        why: "core for ARM64; the rust-toolchain.toml of an emitted project names both targets",
         found: || rust_target_is_there(TARGET_ARM64),
         source: Source::RustTarget(TARGET_ARM64),
     },
     Need {
         group: Group::Wine,
         name: "Wine",
-        why: "its INF engine installs the driver, its service manager starts it, and the test bench for Windows runs in it",
+        why: "it installs the driver from the INF, starts it as a service, and runs the test bench for Windows",
         found: || {
             ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"]
                 .iter()
@@ -122,14 +122,14 @@ const NEEDS: [Need; 10] = [
     Need {
         group: Group::Wine,
         name: "GCC's runtime for Windows",
-        why: "that test bench unwinds with it after a panic",
+        why: "the test bench that runs in Wine needs it to unwind after a panic",
         found: || Mingw::find_runtime().is_some(),
         source: Source::Packages(&["gcc-mingw-w64-x86-64-win32-runtime"]),
     },
     Need {
         group: Group::Package,
         name: "openssl, osslsigncode and sbsigntool",
-        why: "one makes a test certificate, one signs the driver of a package with it, one verifies the signature",
+        why: "they make a test certificate, sign the driver of a package with it, and verify the signature",
         found: || {
             ["openssl", "osslsigncode", "sbverify"]
                 .iter()
@@ -156,18 +156,18 @@ const NEEDS: [Need; 10] = [
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong and what to do.
+/// Something is missing and cannot be installed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure(&Group::ALL, !args.check)?;
-    println!("Everything is there.");
+    println!("Everything is installed.");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sees to it that what the groups need is there: says what is missing, and installs it unless told not to.
+/// Lists what is missing of the needs of some groups, and installs it if `install` is true.
 ///
 /// # Errors
 ///
-/// A sentence that says what is still missing and what to do.
+/// Something is still missing. The message says what to do.
 pub fn ensure(groups: &[Group], install: bool) -> anyhow::Result<()> {
     if cfg!(windows) {
         return Ok(());
@@ -184,8 +184,8 @@ pub fn ensure(groups: &[Group], install: bool) -> anyhow::Result<()> {
         .any(|need| !matches!(need.source, Source::RustTarget(_)));
     if by_apt && !has_apt() {
         bail!(
-            "building here was tried on Debian 12 and 13 only, and this machine has no apt-get: install LLVM (with lld, \
-             clang and libclang) and mingw-w64 with its own package manager, or run this in a Debian container"
+            "this machine has no apt-get, and building is tested on Debian 12 and 13 only: install LLVM (with lld, \
+             clang and libclang) and mingw-w64 with the machine's package manager, or use a Debian container"
         );
     }
     let as_root = install && is_root();
@@ -246,7 +246,7 @@ impl Plan {
                 Source::RustTarget(target) => plan.targets.push(target),
                 Source::Llvm(stems) => {
                     let version = newest_llvm(stems, &apt_names(stems)).with_context(|| {
-                        "apt knows no LLVM that has them all: run `sudo apt-get update`, then try again"
+                        "apt has no complete version of LLVM: run `sudo apt-get update`, then try again"
                     })?;
                     plan.packages
                         .extend(stems.iter().map(|stem| format!("{stem}-{version}")));
@@ -263,7 +263,7 @@ impl Plan {
         )
     }
 
-    /// The one line that does it all.
+    /// The command that installs everything.
     fn line(&self) -> String {
         let apt = (!self.packages.is_empty()).then(|| format!("sudo {}", self.apt_line()));
         let rustup = self
@@ -286,15 +286,15 @@ fn add_rust_target(target: &str) -> anyhow::Result<()> {
         .stdout(std::io::stderr())
         .status()
         .with_context(|| {
-            format!("rustup is not there to run `{line}`: get it from https://rustup.rs")
+            format!("cannot start rustup to run `{line}`: install it from https://rustup.rs")
         })?;
     if !added.success() {
-        bail!("`{line}` failed: what it said stands above");
+        bail!("`{line}` failed: see its output above");
     }
     Ok(())
 }
 
-/// The names of the packages that apt knows, of those with a number after one of the stems.
+/// apt-cache's lines for the packages whose names are one of the stems and a number.
 fn apt_names(stems: &[&str]) -> String {
     let pattern = format!("^({})-[0-9]+$", stems.join("|"));
     let output = Command::new("apt-cache")
@@ -306,7 +306,7 @@ fn apt_names(stems: &[&str]) -> String {
     )
 }
 
-/// The newest number that every stem is found with, in apt's lines of `name - description`.
+/// The highest number that every stem has in `names`, which are apt-cache's lines of `name - description`.
 fn newest_llvm(stems: &[&str], names: &str) -> Option<u32> {
     let versions = |stem: &str| -> Vec<u32> {
         names
@@ -334,20 +334,20 @@ fn has_apt() -> bool {
     Path::new("/usr/bin/apt-get").is_file()
 }
 
-/// Runs apt-get with its progress shown, waiting for another one that may be at work.
+/// Runs apt-get and shows its progress. Waits until another apt-get that is running ends.
 fn apt(arguments: &[&str]) -> anyhow::Result<()> {
     let status = Command::new("apt-get")
         .args(["-o", "DPkg::Lock::Timeout=300"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
-        // A build's stdout ends with the path of the driver, and holds nothing else.
+        // stdout is for the path of the driver only.
         .stdout(std::io::stderr())
         .status()
         .context("cannot start apt-get")?;
     if !status.success() {
         bail!(
-            "apt-get {} failed: what it said stands above. Where another installation was running, or this one was \
+            "apt-get {} failed: see its output above. If another installation was running, or this one was \
              interrupted, run `dpkg --configure -a` and try again",
             arguments.first().copied().unwrap_or_default()
         );
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_does_it_all() {
+    fn a_plan_is_one_command() {
         let plan = |packages: &[&str], targets: &[&'static str]| Plan {
             packages: packages.iter().map(ToString::to_string).collect(),
             targets: targets.to_vec(),

@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: the verdict of the test bench on a `.sys`, for people, for scripts, as a page.
+//! `cargo xtask verify`: the verdict of the test bench on a `.sys`, as text, as JSON or as an HTML page.
 
 mod page;
 mod text;
@@ -16,14 +16,14 @@ use testbench::{Bench, Expectations, Policy, Setting, Settings};
 
 use self::verdict::Verdict;
 
-/// Put a minifilter `.sys` through the test bench.
+/// Test a minifilter `.sys` in the test bench.
 ///
-/// Any x64 minifilter will do, whoever built it. The bench maps the file into a process, plays filter manager and
-/// kernel to it (load, operations, unload), and then does it all again with each call that can fail made to fail,
-/// one at a time. Every breach of the documented rules is a finding.
+/// The file may be any x64 minifilter. The bench maps the file into a process, simulates the filter manager and the
+/// kernel (load, operations, unload), and repeats the simulation with each call that can fail made to fail, one at a
+/// time. A breach of a documented rule is a finding.
 ///
-/// Beside an emitted project's file testbench.toml, which says what that driver promises, recommendations count as
-/// findings too. Without one they are advice.
+/// With the testbench.toml of an emitted project, which states what the driver promises, a breach of a recommendation
+/// is a finding too. Without it, such a breach is advice.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools)] // Each is a switch of the command line.
@@ -32,11 +32,11 @@ pub struct Args {
     #[arg(value_name = "FILE.sys", required_unless_present = "list_rules")]
     driver: Option<PathBuf>,
 
-    /// The unload policy that the driver is to keep
+    /// The unload policy that the driver must follow
     #[arg(long, value_enum)]
     policy: Option<PolicyArg>,
 
-    /// The driver is not to support a service stop
+    /// The driver must not support a service stop
     #[arg(long)]
     no_service_stop: bool,
 
@@ -44,16 +44,17 @@ pub struct Args {
     #[arg(long, value_name = "testbench.toml")]
     expect: Option<PathBuf>,
 
-    /// Look for no testbench.toml: judge by the documented rules alone
+    /// Do not look for a testbench.toml: judge by the documented rules only
     #[arg(long, conflicts_with = "expect")]
     no_expect: bool,
 
-    /// Give the driver a value in the registry; may be given several times
+    /// Set a registry value of the driver; can be repeated
     ///
-    /// NAME is a value of the service's Parameters key, KEY\NAME one of a key in it, \NAME one of the service's own key.
-    /// TYPE is dword or qword (decimal, or hexadecimal with 0x), string, expand-string, multi-string (strings with | between
-    /// them) or binary (two hexadecimal digits for each byte). The table [registry] of testbench.toml gives values too:
-    /// NAME = "TYPE:VALUE". A value given here replaces one of the same name there.
+    /// NAME is a value of the service's Parameters key, KEY\NAME a value of a subkey of Parameters, \NAME a value of
+    /// the service's key. TYPE is dword or qword (decimal, or hexadecimal with 0x), string, expand-string, multi-string
+    /// (strings separated by |) or binary (two hexadecimal digits for each byte). The table [registry] of
+    /// testbench.toml sets values too, as NAME = "TYPE:VALUE". A value on the command line replaces one of the same
+    /// name in the table.
     #[arg(long, value_name = "NAME=TYPE:VALUE", value_parser = Setting::parse)]
     reg: Vec<Setting>,
 
@@ -61,11 +62,11 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Also write the report as a page
+    /// Also write the report as an HTML page
     #[arg(long, value_name = "F.html")]
     report: Option<PathBuf>,
 
-    /// List the rules with what they ask and where it is written
+    /// List the rules: their requirements and documents
     #[arg(long)]
     list_rules: bool,
 }
@@ -73,25 +74,25 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask verify my_filter.sys
-      what is wrong, one finding after the other
+      print the findings
   cargo xtask verify other.sys --policy refuse-non-mandatory
-      the same, and fltmc unload must be refused and sc stop must not
+      also require that fltmc unload is refused and sc stop is not
   cargo xtask verify other.sys --reg Mode=dword:1 --reg 'Rules\\Path=string:C:\\data'
-      a driver that does not start without these settings
+      test a driver that does not start without these registry values
   cargo xtask verify my_filter.sys --report verdict.html
-      a page to hand on
+      also write the report as an HTML page
   cargo xtask verify my_filter.sys --json | jq -r '.findings[].rule'
-      for a script
+      print the rules of the findings, for a script
 
-Exit status: 0 no findings, 1 findings, 2 the file is no minifilter or could not be loaded.";
+Exit status: 0 no findings, 1 findings, 2 the file is not a minifilter or could not be loaded.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PolicyArg {
-    /// Every request unloads
+    /// Every unload request succeeds
     Always,
-    /// fltmc unload is refused, a service stop unloads
+    /// fltmc unload is refused, a service stop succeeds
     RefuseNonMandatory,
-    /// No request unloads: there is no unload callback
+    /// No unload request succeeds, because there is no unload callback
     Never,
 }
 
@@ -105,7 +106,7 @@ impl From<PolicyArg> for Policy {
     }
 }
 
-/// Where this process was started as a bench worker, serves and returns its exit code.
+/// If this process was started as a bench worker, serves and returns its exit code.
 #[must_use]
 pub fn serve_as_bench_worker() -> Option<ExitCode> {
     testbench::worker::serve()
@@ -115,7 +116,7 @@ pub fn serve_as_bench_worker() -> Option<ExitCode> {
 ///
 /// # Errors
 ///
-/// A sentence that says why the file could not be loaded, or the page not written.
+/// The file cannot be loaded, or the page cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list_rules {
         text::rules();
@@ -124,7 +125,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let driver = args
         .driver
         .as_deref()
-        .context("say which .sys is to be verified")?;
+        .context("name the .sys that is to be verified")?;
     let verdict = judge(args, driver)?;
     if let Some(page) = &args.report {
         std::fs::write(page, page::render(&verdict))
@@ -178,7 +179,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What is expected: the file, then the switches.
+/// The expectations of the file, with the changes that the command line makes.
 fn expectations(
     args: &Args,
     driver: &Path,

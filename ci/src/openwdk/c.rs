@@ -1,4 +1,4 @@
-//! A minifilter in C, built with clang against the open WDK: for trying the bench on drivers of others.
+//! Builds a minifilter in C with clang and the open WDK, to test the bench with other drivers.
 
 use std::{
     ffi::OsString,
@@ -16,10 +16,10 @@ use super::{OpenWdk, root::run};
 ///
 /// # Errors
 ///
-/// The open WDK cannot be made, or what the compiler or the linker said.
+/// The open WDK cannot be made, or the compiler or the linker fails, with its output.
 pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
     let wdk = OpenWdk::prepare()?;
-    let directory = out.parent().context("the .sys has a folder")?;
+    let directory = out.parent().context("the .sys has no folder")?;
     fs::create_dir_all(directory)?;
     let objects = tempfile::tempdir()?;
     let mut link = Command::new(wdk.program("lld-link"));
@@ -31,7 +31,7 @@ pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyho
         "/dynamicbase",
         "/nxcompat",
         "/integritycheck",
-        // The same sources give the same file, at any time.
+        // The same sources give the same file.
         "/Brepro",
     ]);
     let mut output = OsString::from("/out:");

@@ -1,8 +1,8 @@
-//! wdk-build on Linux: this program as cargo's `RUSTC_WRAPPER`.
+//! Makes wdk-build work on Linux, as cargo's `RUSTC_WRAPPER`.
 //!
-//! Build scripts run on the machine that builds, and wdk-build refuses any but Windows. Nothing of it is patched: where
-//! cargo compiles it for this machine, the compiler is called with a little more or with another file, as [`Change`]
-//! says. Everything else is compiled as it stands.
+//! Build scripts run on the host, and wdk-build refuses every host except Windows. The crates are not patched: when
+//! cargo compiles them for the host, this program runs the compiler with additional arguments or with another source
+//! file, as [`Change`] says. Everything else is compiled unchanged.
 
 use std::{
     env,
@@ -13,10 +13,10 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// Where this variable is set, cargo started this program as its compiler.
+/// If this variable is set, cargo started this program as its compiler.
 pub const ROLE: &str = "XTASK_SERVES_AS_RUSTC_WRAPPER";
 
-/// The versions that the open WDK was made for and tried with. Another version may need other changes.
+/// The versions that the open WDK was tested with. Another version may need other changes.
 const KNOWN: [(&str, &str); 8] = [
     ("wdk", "0.5.0"),
     ("wdk-alloc", "0.4.2"),
@@ -28,26 +28,27 @@ const KNOWN: [(&str, &str); 8] = [
     ("windows-future", "0.3.2"),
 ];
 
-/// Refuses a version of the wdk crates, and of those that are changed, that the open WDK was not tried with.
+/// Refuses a version of a wdk crate, or of a crate that is changed, that the open WDK was not tested with.
 ///
 /// # Errors
 ///
-/// A sentence that names both versions and the way out.
+/// The open WDK was tested with another version.
 pub fn check_version(package: &str, version: &str) -> anyhow::Result<()> {
     match KNOWN.iter().find(|(name, _)| *name == package) {
         Some((_, known)) if *known != version => bail!(
-            "{package} {version} is not known to the open WDK, which was tried with {package} {known}: \
+            "the open WDK was not tested with {package} {version}, but with {package} {known}: \
              see \"A new version of the wdk crates\" in ci/openwdk/README.md"
         ),
         _ => Ok(()),
     }
 }
 
-/// What is done to the compilation of one crate for this machine.
+/// A change of the compilation of a crate for the host.
 enum Change {
-    /// It compiles, but is empty or fails here: our own file in its place.
+    /// Compiles this file instead. The crate is empty on Linux, or does not compile there.
     Instead(&'static str),
-    /// It refuses to compile unless `target_os = "windows"`, and calls one function of Windows' `std`.
+    /// Compiles with `target_os = "windows"`, which the crate requires, and with the function of Windows' `std` that it
+    /// calls.
     AsOnWindows,
 }
 
@@ -60,7 +61,7 @@ fn change(krate: &str) -> Option<Change> {
     }
 }
 
-/// Where cargo started this process as its compiler, serves and returns its exit code.
+/// If cargo started this process as its compiler, serves and returns its exit code.
 #[must_use]
 pub fn serve_as_rustc_wrapper() -> Option<ExitCode> {
     env::var_os(ROLE)?;
@@ -72,7 +73,7 @@ pub fn serve_as_rustc_wrapper() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
-/// Runs the compiler that `arguments` begin with, on the rest of them, changed where [`change`] says so.
+/// Runs the compiler, which is the first of the `arguments`, with the others, changed as [`change`] says.
 fn compile(mut arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     if arguments.is_empty() {
         bail!("{ROLE} is set, but no compiler was named: this program was not started by cargo");
@@ -90,7 +91,7 @@ fn compile(mut arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
                 .iter_mut()
                 .find(|argument| Path::new(argument).ends_with("src/lib.rs"))
                 .context(
-                    "cargo named no src/lib.rs: its command line is not the one this was made for",
+                    "cargo named no src/lib.rs: its command line differs from the supported one",
                 )?;
             *source = sources().join(file).into();
         }
@@ -114,7 +115,7 @@ fn compile(mut arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     run(Command::new(rustc).args(arguments))
 }
 
-/// Compiles `std.rs` to the directory that cargo searches for dependencies, and returns where it lies.
+/// Compiles `std.rs` into the directory that cargo searches for dependencies, and returns the path of the library.
 fn compile_std(rustc: &OsStr, arguments: &[OsString]) -> anyhow::Result<PathBuf> {
     let directory = value_of(arguments, "--out-dir").context("cargo named no --out-dir")?;
     let library = Path::new(directory).join("libopenwdk_std.rlib");
@@ -169,10 +170,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_version_is_one_sentence() {
+    fn an_untested_version_is_refused() {
         assert_eq!(
             check_version("wdk-build", "0.7.0").unwrap_err().to_string(),
-            "wdk-build 0.7.0 is not known to the open WDK, which was tried with wdk-build 0.6.0: \
+            "the open WDK was not tested with wdk-build 0.7.0, but with wdk-build 0.6.0: \
              see \"A new version of the wdk crates\" in ci/openwdk/README.md"
         );
         check_version("wdk-build", "0.6.0").unwrap();

@@ -1,4 +1,4 @@
-//! The lock file of a project: which packages it names, and whether the open WDK was tried with them.
+//! Reads the lock file of a project, and checks that the open WDK was tested with its packages.
 
 use std::{fs, path::Path};
 
@@ -27,7 +27,7 @@ pub fn packages(lock: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text =
         fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let lock: Lock =
-        toml::from_str(&text).with_context(|| format!("{} is no lock file", lock.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a lock file", lock.display()))?;
     Ok(lock
         .package
         .into_iter()
@@ -36,11 +36,11 @@ pub fn packages(lock: &Path) -> anyhow::Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// Refuses a project whose lock file names a version of the wdk crates that the open WDK was not tried with.
+/// Refuses a project whose lock file names a version of the wdk crates that the open WDK was not tested with.
 ///
 /// # Errors
 ///
-/// A sentence that names both versions and the way out.
+/// The open WDK was tested with another version.
 pub fn check(lock: &Path) -> anyhow::Result<()> {
     for (package, version) in packages(lock)? {
         host::check_version(&package, &version)?;

@@ -1,13 +1,13 @@
-//! The folder that stands in for Microsoft's WDK: headers and import libraries, laid out as wdk-build expects them.
+//! Makes the folder that replaces Microsoft's WDK: headers and libraries, in the layout that wdk-build expects.
 //!
-//! | in it | comes from |
+//! | folder | source |
 //! |---|---|
-//! | `Include/…/km/crt` | `ci/openwdk/include`: our own headers; searched first, they pass on to those below |
+//! | `Include/…/km/crt` | `ci/openwdk/include`: our own headers; they are searched first, and include those below |
 //! | `Include/…/km` | mingw-w64's ddk headers, with the edits of `ci/openwdk/edits.toml` |
 //! | `Include/…/shared` | mingw-w64's other headers |
-//! | `Lib/…/km/x64`, `Lib/…/km/ARM64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib`; static ones, from the C there |
+//! | `Lib/…/km/x64`, `Lib/…/km/ARM64` | import libraries, from the names in mingw-w64's libraries and in `ci/openwdk/lib`; static libraries, from the C sources there |
 //!
-//! It lies in ci/target, under a name made of everything that goes into it, so a change makes a new one.
+//! The folder is in ci/target. Its name is a digest of its inputs, so that a changed input makes a new folder.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -29,13 +29,13 @@ use super::{
     toolchain::{Llvm, Mingw},
 };
 
-/// The version that the folders carry: the WDK that wdk-build 0.6 is documented with.
+/// The version in the names of folders: that of the WDK in the documentation of wdk-build 0.6.
 const VERSION: &str = "10.0.26100.0";
 
-/// Changed when this module makes something else of the same inputs.
+/// Increased when this module makes a different folder from the same inputs.
 const RECIPE: u32 = 2;
 
-/// Headers that may be empty. The SIMD ones would only bring bindgen types that it cannot express.
+/// Headers that are made empty. Those for SIMD have types that bindgen cannot express.
 const EMPTY: [&str; 9] = [
     "dontuse.h",
     "emmintrin.h",
@@ -48,7 +48,7 @@ const EMPTY: [&str; 9] = [
     "xmmintrin.h",
 ];
 
-/// Headers that sources name in another spelling than the file has, which Windows does not mind.
+/// Headers that sources name in another case. File names on Windows are not case-sensitive.
 const ALIASES: [(&str, &str); 6] = [
     ("DriverSpecs.h", "driverspecs.h"),
     ("FltKernel.h", "fltKernel.h"),
@@ -58,7 +58,7 @@ const ALIASES: [(&str, &str); 6] = [
     ("fltuserstructures.h", "fltUserStructures.h"),
 ];
 
-/// The libraries that wdk-build links, and the Filter Manager's: what each is called, and whom it imports from.
+/// The libraries that wdk-build links, and that of the Filter Manager: the name, and the image that it imports from.
 const LIBRARIES: [(&str, &str); 4] = [
     ("ntoskrnl", "ntoskrnl.exe"),
     ("hal", "HAL.dll"),
@@ -72,21 +72,21 @@ struct Edits {
     edit: Vec<Edit>,
 }
 
-/// Where the open WDK's own files lie.
+/// The folder of the open WDK's own files.
 pub(super) fn data() -> PathBuf {
     crate::repository().join("ci/openwdk")
 }
 
-/// Where what is made of them lies: a cache that `cargo clean` empties.
+/// The folder of what is made from them, which `cargo clean` removes.
 pub(super) fn cache() -> PathBuf {
     crate::repository().join("ci/target/openwdk")
 }
 
-/// Makes the folder, unless it is there, and returns its path.
+/// Makes the folder, unless it exists, and returns its path.
 ///
 /// # Errors
 ///
-/// A file that cannot be read or written, or a tool that failed.
+/// A file cannot be read or written, or a tool fails.
 pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf> {
     let root = cache.join(key(llvm, mingw)?);
     if root.is_dir() {
@@ -100,7 +100,7 @@ pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf>
         return Ok(root);
     }
     remove_others(cache);
-    // Made beside its place and then renamed: an interruption leaves no half of it.
+    // Made under another name and then renamed, so that an interruption leaves no incomplete folder.
     let draft = tempfile::Builder::new()
         .prefix("draft-")
         .tempdir_in(cache)?;
@@ -111,8 +111,8 @@ pub fn make(cache: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<PathBuf>
     Ok(root)
 }
 
-/// Removes what was made of other inputs, with the wdk crates that were compiled against it, unless a build is at work
-/// there. What cannot be removed stays: it is a cache.
+/// Removes the folders that were made from other inputs, with the wdk crates that were compiled there, unless a build
+/// is using them. Errors are ignored.
 fn remove_others(cache: &Path) {
     for root in fs::read_dir(cache).into_iter().flatten().flatten() {
         let shared = fs::read_dir(root.path().join("drivers"))
@@ -132,27 +132,27 @@ fn remove_others(cache: &Path) {
     }
 }
 
-/// Where the headers lie, in the order in which they are searched.
+/// The folders of the headers, in the order in which they are searched.
 #[must_use]
 pub fn include_directories(root: &Path) -> [PathBuf; 3] {
     let include = root.join("Include").join(VERSION);
     ["km/crt", "km", "shared"].map(|part| include.join(part))
 }
 
-/// Where the libraries lie.
+/// The folder of the libraries for x64.
 #[must_use]
 pub fn library_directory(root: &Path) -> PathBuf {
     root.join("Lib").join(VERSION).join("km/x64")
 }
 
-/// A name for all that the folder is made of.
+/// The name of the folder: a digest of its inputs.
 fn key(llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
     (RECIPE, &llvm.bin, &mingw.include).hash(&mut hasher);
     for file in files_below(&data())? {
         (&file, fs::read(&file)?).hash(&mut hasher);
     }
-    // A package that was upgraded has other sizes or dates; its contents are too many to read each time.
+    // An upgraded package has other sizes or dates. Reading its contents each time would take too long.
     let packaged = ["ddk/wdm.h", "ddk/ntifs.h", "ddk/ntddk.h", "_mingw.h"]
         .map(|header| mingw.include.join(header))
         .into_iter()
@@ -186,7 +186,7 @@ fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
     let [ours, km, shared] = include_directories(root);
     fs::create_dir_all(&ours)?;
     for file in files_below(&data().join("include"))? {
-        let name = file.file_name().context("a file has a name")?;
+        let name = file.file_name().context("the file has no name")?;
         fs::copy(&file, ours.join(name))?;
     }
     for name in EMPTY {
@@ -197,14 +197,14 @@ fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
     }
 
     for file in files_below(&mingw.include.join("ddk"))? {
-        let name = file.file_name().context("a file has a name")?;
+        let name = file.file_name().context("the file has no name")?;
         link(&file, &km.join(name))?;
     }
     link(&mingw.include, &shared)?;
 
     let edits = fs::read_to_string(data().join("edits.toml"))?;
     let edits: Edits =
-        toml::from_str(&edits).context("ci/openwdk/edits.toml is not what root.rs reads")?;
+        toml::from_str(&edits).context("ci/openwdk/edits.toml is not a valid edits file")?;
     let mut edited = BTreeMap::new();
     for Edit {
         file,
@@ -216,7 +216,7 @@ fn headers(root: &Path, mingw: &Mingw) -> anyhow::Result<()> {
             Some(text) => text,
             None => fs::read_to_string(mingw.include.join("ddk").join(&file))?,
         };
-        // A newer mingw-w64 may have corrected it. Whether the layout is right, the tests say.
+        // Nothing is replaced if a newer mingw-w64 has corrected the header. The tests check the layout.
         edited.insert(file, text.replace(&find, &replace));
     }
     for (file, text) in edited {
@@ -234,7 +234,7 @@ fn link(original: &Path, place: &Path) -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 fn link(_: &Path, _: &Path) -> anyhow::Result<()> {
-    bail!("the open WDK is made on Linux only: on Windows, Microsoft's own is used")
+    bail!("the open WDK is made on Linux only: on Windows, use Microsoft's WDK")
 }
 
 fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
@@ -252,11 +252,11 @@ fn libraries(root: &Path, llvm: &Llvm, mingw: &Mingw) -> anyhow::Result<()> {
             )?);
             import_library(directory, library, image, &exports, llvm, machine)?;
         }
-        // Link lines name it in either spelling.
+        // Linker command lines use both spellings.
         link(&directory.join("fltMgr.lib"), &directory.join("fltmgr.lib"))?;
         empty_library(&directory.join("BufferOverflowFastFailK.lib"), llvm, target)?;
     }
-    // wdk-build links it for this processor.
+    // wdk-build links it for ARM64.
     empty_library(&arm64.join("arm64rt.lib"), llvm, TARGET_ARM64)?;
     static_library(root, &x64.join("wdmsec.lib"), llvm, &[])?;
     static_library(root, &arm64.join("wdmsec.lib"), llvm, &FOR_ARM64)
@@ -266,7 +266,7 @@ fn mingw_library(mingw: &Mingw, library: &str) -> PathBuf {
     mingw.lib.join(format!("lib{library}.a"))
 }
 
-/// Whether an export is a function or a variable, by its name.
+/// Exports by their names: functions and variables.
 type Exports = BTreeMap<String, Kind>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -275,7 +275,7 @@ enum Kind {
     Variable,
 }
 
-/// What an import library of mingw-w64 offers: `__imp_X` for each, and a plain `X` too where X can be called.
+/// The exports in an import library of mingw-w64: each has a symbol `__imp_X`, and a function also has a symbol `X`.
 fn exports_known_to_mingw(library: &Path) -> anyhow::Result<Exports> {
     if !library.is_file() {
         return Ok(Exports::new());
@@ -301,7 +301,7 @@ fn exports_known_to_mingw(library: &Path) -> anyhow::Result<Exports> {
         .collect())
 }
 
-/// What a list of ours adds: a name a line, ` DATA` after a variable's, `#` before a comment.
+/// The exports in a list: a name on each line, ` DATA` after the name of a variable, `#` before a comment.
 fn exports_listed(list: &Path) -> anyhow::Result<Exports> {
     if !list.is_file() {
         return Ok(Exports::new());
@@ -346,7 +346,7 @@ fn import_library(
         .arg(directory.join(format!("{library}.lib"))))
 }
 
-/// The library that checks stack cookies. What is built here has none, so it only has to exist.
+/// Makes an empty library, such as the one that checks stack cookies, which code that is built here does not have.
 fn empty_library(library: &Path, llvm: &Llvm, target: &str) -> anyhow::Result<()> {
     let object = library.with_extension("obj");
     let source = library.with_extension("c");
@@ -358,7 +358,7 @@ fn empty_library(library: &Path, llvm: &Llvm, target: &str) -> anyhow::Result<()
     archive(&object, library, llvm)
 }
 
-/// What makes of a compilation for x64 one for ARM64.
+/// The arguments that change a compilation for x64 into one for ARM64.
 const FOR_ARM64: [&str; 5] = [
     "--target=aarch64-pc-windows-msvc",
     "-U_AMD64_",
@@ -367,7 +367,7 @@ const FOR_ARM64: [&str; 5] = [
     "-DARM64",
 ];
 
-/// A library whose code becomes a part of the driver, from our own source of the same name.
+/// Makes a static library, whose code is linked into the driver, from our source of the same name.
 fn static_library(
     root: &Path,
     library: &Path,
@@ -376,7 +376,7 @@ fn static_library(
 ) -> anyhow::Result<()> {
     let object = library.with_extension("obj");
     let source = library.with_extension("c");
-    let source = source.file_name().context("a library has a name")?;
+    let source = source.file_name().context("the library has no name")?;
     run(llvm
         .clang(&include_directories(root))
         .args(arguments)
@@ -392,7 +392,7 @@ fn archive(object: &Path, library: &Path, llvm: &Llvm) -> anyhow::Result<()> {
     run(Command::new(llvm.program("llvm-lib")).arg(out).arg(object))
 }
 
-/// Runs a tool, silently unless it fails.
+/// Runs a tool, and shows its output only if it fails.
 pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
     let output = command
         .output()
@@ -413,7 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_in_use_is_removed() {
+    fn unused_folders_are_removed() {
         let cache = tempfile::tempdir().unwrap();
         let shared = |root: &str| {
             let directory = cache.path().join(root).join("drivers/0");

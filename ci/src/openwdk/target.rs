@@ -1,23 +1,23 @@
-//! What a driver is built for: the processor, the target of Rust, the profile of cargo.
+//! The architectures, Rust targets and cargo profiles that drivers are built for.
 
-/// The target that drivers are built for.
+/// Rust's target for x64 drivers.
 pub const TARGET: &str = "x86_64-pc-windows-msvc";
 
-/// The target of ARM64. A driver is compiled and linked for it here; the bench runs drivers of x64 only.
+/// Rust's target for ARM64 drivers. They are compiled and linked only; the bench runs x64 drivers.
 pub const TARGET_ARM64: &str = "aarch64-pc-windows-msvc";
 
-/// The processor that a driver is for.
+/// The architecture that a driver is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Arch {
-    /// x64: what the bench runs.
+    /// x64, which the bench runs.
     #[default]
     Amd64,
-    /// ARM64: compiled and linked, and run nowhere here.
+    /// ARM64, which is compiled and linked only.
     Arm64,
 }
 
 impl Arch {
-    /// Its name in INFs and to cargo-wdk.
+    /// Its name in INFs and for cargo-wdk.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Arch {
 pub enum Profile {
     /// With debug assertions.
     Dev,
-    /// What ships.
+    /// With optimisation, and without debug assertions.
     Release,
 }
 
@@ -55,7 +55,7 @@ impl Profile {
         }
     }
 
-    /// What whoever builds in it holds, in the directory that projects share.
+    /// The name of the file that a build locks in the directory that projects share.
     #[must_use]
     pub fn lock(self) -> &'static str {
         match self {

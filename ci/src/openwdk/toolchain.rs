@@ -1,8 +1,8 @@
-//! What the open WDK is made of, found by looking for it.
+//! Finds LLVM and mingw-w64 on this machine.
 //!
-//! Known layouts: Debian and Ubuntu put each LLVM under `/usr/lib/llvm-N`, so several stand side by side, and the one that
-//! is new enough for today's Rust is rarely the default. mingw-w64's headers lie in `/usr/share/mingw-w64/include`
-//! (Debian) or under `/usr/x86_64-w64-mingw32/include`. Debian 12 and 13 were tried, with LLVM 22 and mingw-w64 10 and 12.
+//! Debian and Ubuntu install each LLVM in `/usr/lib/llvm-N`, so that there can be several, and the default one is often
+//! too old for the current Rust. mingw-w64's headers are in `/usr/share/mingw-w64/include` (Debian) or in
+//! `/usr/x86_64-w64-mingw32/include`. Tested on Debian 12 and 13, with LLVM 22 and mingw-w64 10 and 12.
 
 use std::{
     env, fs,
@@ -10,23 +10,23 @@ use std::{
     process::Command,
 };
 
-/// The programs that are needed of LLVM.
+/// The programs of LLVM that are needed.
 const PROGRAMS: [&str; 5] = ["lld-link", "llvm-dlltool", "llvm-lib", "llvm-rc", "clang"];
 
-/// The target of programs for Windows that can be linked without Microsoft's libraries: the test bench, for Wine.
+/// The target of Windows programs that link without Microsoft's libraries: the test bench that runs in Wine.
 pub const GNU_TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// One installed LLVM, complete.
+/// An installed LLVM with all programs that are needed.
 #[derive(Debug, Clone)]
 pub struct Llvm {
-    /// Where its programs lie.
+    /// The folder of its programs.
     pub bin: PathBuf,
-    /// Where its libclang lies, which bindgen loads.
+    /// The folder of its libclang, which bindgen loads.
     pub libclang: PathBuf,
 }
 
 impl Llvm {
-    /// The newest one that has everything.
+    /// The newest complete LLVM.
     #[must_use]
     pub fn find() -> Option<Self> {
         let on_path = env::var_os("PATH").unwrap_or_default();
@@ -55,7 +55,7 @@ impl Llvm {
         self.bin.join(name)
     }
 
-    /// clang, which compiles for the kernel of 64-bit Windows and searches headers in these folders.
+    /// clang, set up to compile for the kernel of 64-bit Windows with the headers in these folders.
     #[must_use]
     pub fn clang(&self, includes: &[PathBuf]) -> Command {
         let mut clang = Command::new(self.program("clang"));
@@ -64,19 +64,19 @@ impl Llvm {
             "-std=gnu17",
             "-fms-compatibility",
             "-fms-extensions",
-            // A driver is not linked with the C runtime, and has no floating point.
+            // A driver does not link the C runtime, and does not use floating point.
             "-fno-builtin",
             "-mno-implicit-float",
             "-fno-stack-protector",
-            // A variable that several files declare is one, as it is to Microsoft's compiler.
+            // A variable that several files declare is one variable, as with Microsoft's compiler.
             "-fcommon",
             "-D_WIN64",
             "-D_AMD64_",
             "-DAMD64",
             "-D_KERNEL_MODE",
-            // The headers are not ours to tidy.
+            // The headers are not maintained here.
             "-Wno-everything",
-            // What is not declared would be called with a guessed signature.
+            // A function without a declaration would be called with a guessed signature.
             "-Werror=implicit-function-declaration",
             "-Werror=int-conversion",
         ]);
@@ -106,7 +106,7 @@ fn debian_versions() -> Vec<u32> {
     versions
 }
 
-/// Whether bindgen would find a libclang there: `libclang.so`, `libclang-22.so.1` and the like, but not `libclang-cpp`.
+/// Whether bindgen would find a libclang in the folder: `libclang.so` or `libclang-22.so.1`, but not `libclang-cpp`.
 fn has_libclang(directory: &Path) -> bool {
     fs::read_dir(directory)
         .into_iter()
@@ -121,7 +121,7 @@ fn has_libclang(directory: &Path) -> bool {
         })
 }
 
-/// mingw-w64's headers of the kernel, and its libraries, which say what the kernel exports.
+/// mingw-w64's headers of the kernel, and its import libraries, which have the names of the kernel's exports.
 #[derive(Debug, Clone)]
 pub struct Mingw {
     /// The folder with `windows.h`, and `ddk/ntifs.h` below it.
@@ -131,7 +131,7 @@ pub struct Mingw {
 }
 
 impl Mingw {
-    /// Both parts.
+    /// Both folders; `None` if one is missing.
     #[must_use]
     pub fn find() -> Option<Self> {
         Some(Self {
@@ -140,7 +140,7 @@ impl Mingw {
         })
     }
 
-    /// The headers.
+    /// The folder of the headers.
     #[must_use]
     pub fn find_include() -> Option<PathBuf> {
         [
@@ -152,7 +152,7 @@ impl Mingw {
         .find(|directory| directory.join("ddk/ntifs.h").is_file())
     }
 
-    /// The libraries.
+    /// The folder of the libraries.
     #[must_use]
     pub fn find_lib() -> Option<PathBuf> {
         let directory = PathBuf::from("/usr/x86_64-w64-mingw32/lib");
@@ -162,7 +162,7 @@ impl Mingw {
             .then_some(directory)
     }
 
-    /// libgcc as a DLL, which programs for [`GNU_TARGET`] unwind with; the one with Windows' own threads.
+    /// The DLL of libgcc, with which programs for [`GNU_TARGET`] unwind; the variant with Win32 threads.
     #[must_use]
     pub fn find_runtime() -> Option<PathBuf> {
         fs::read_dir("/usr/lib/gcc/x86_64-w64-mingw32")
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_llvm_without_one_of_the_programs_or_libclang_is_none() {
+    fn an_llvm_without_a_program_or_libclang_is_not_found() {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("llvm-99/bin");
         let lib = folder.path().join("llvm-99/lib");

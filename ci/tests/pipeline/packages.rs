@@ -138,26 +138,3 @@ fn a_license_that_is_not_listed_is_found() {
         said(&output)
     );
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The template's version
-
-#[test]
-fn the_template_has_one_version() {
-    let repository = xtask::repository();
-    let hook = read(&repository, "hooks/version.rhai");
-    let version = Regex::new(r#""(\d+\.\d+\.\d+)""#).unwrap();
-    let version = &version.captures(&hook).unwrap()[1];
-    let changes = read(&repository, "CHANGELOG.md");
-    let newest = changes
-        .lines()
-        .find_map(|line| line.strip_prefix("## "))
-        .unwrap();
-    assert_eq!(newest, version);
-    let (_place, project) = emit(&[]);
-    let manifest: toml::Table = toml::from_str(&read(&project, "Cargo.toml")).unwrap();
-    assert_eq!(
-        manifest["package"]["metadata"]["template"]["version"].as_str(),
-        Some(version)
-    );
-}

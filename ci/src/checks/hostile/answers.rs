@@ -1,4 +1,4 @@
-//! The answers: what is valid, bent; what somebody else's syntax is made of; and chance.
+//! Generates hostile answers: modified valid answers, syntax of other languages, and random text.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use fastrand::Rng;
 
 use crate::commands::options::{Choice, Declared, Kind};
 
-/// A name and answers to some options, as they could stand on a command line.
+/// A project's name and answers to some options, as on a command line.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What it all follows from.
+    /// The seed that determines the case.
     pub seed: u64,
     /// The project's name.
     pub name: String,
@@ -27,7 +27,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// What some file format, language, shell or terminal takes for its own.
+/// Syntax of file formats, languages, shells and terminals.
 const BLOCKS: &[&str] = &[
     "\"",
     "\"\"",
@@ -195,7 +195,7 @@ const BLOCKS: &[&str] = &[
     "name = \"x\"",
 ];
 
-/// What counts where a text begins.
+/// Syntax that is special at the beginning of a text.
 const HEADS: &[&str] = &[
     "- ",
     "+ ",
@@ -220,7 +220,7 @@ const HEADS: &[&str] = &[
     "mIcRosoft's",
 ];
 
-/// What no answer may hold, and what must not reach a terminal.
+/// Characters that no answer may contain, including control characters that must not be printed to a terminal.
 const FOREIGN: &[&str] = &[
     "\0",
     "\n",
@@ -276,7 +276,7 @@ const FOREIGN: &[&str] = &[
     "–",
 ];
 
-/// What stampinf replaces in an INF, and what only looks like it.
+/// Tokens that stampinf replaces in an INF, and similar text.
 const STAMPED: &[&str] = &[
     "$ARCH$",
     "$arch$",
@@ -290,7 +290,7 @@ const STAMPED: &[&str] = &[
     "$$ARCH$$",
 ];
 
-/// Names that somebody else has, and the parts of such names.
+/// Reserved names, names in use, and parts of such names.
 const NAMES: &[&str] = &[
     "fn",
     "self",
@@ -362,7 +362,7 @@ const NAMES: &[&str] = &[
     "false",
 ];
 
-/// Valid answers to bend.
+/// Valid answers, which are modified.
 const TEXTS: &[&str] = &[
     "A file-system minifilter driver",
     "Example Company",
@@ -393,9 +393,9 @@ impl Case {
             name: "my-filter".to_owned(),
             answers: Vec::new(),
         };
-        // Most answers are valid, or nothing but refusals would be seen.
+        // Most answers are valid; otherwise every case would be refused.
         for option in options {
-            // An altitude fits one group of many.
+            // An altitude is valid in one load-order group only.
             if rng.u8(..4) == 0 && option.name != "altitude" {
                 case.answers
                     .push((option.name.clone(), valid(rng, &option.kind)));
@@ -429,7 +429,7 @@ impl Case {
         case
     }
 
-    /// The answers, as they are emitted with.
+    /// The answers, as pairs of option and value.
     #[must_use]
     pub fn answers(&self) -> Vec<(&str, &str)> {
         self.answers
@@ -438,7 +438,7 @@ impl Case {
             .collect()
     }
 
-    /// The answer to an option: the last one counts, and blanks before it are dropped.
+    /// The last answer to an option, without leading white space.
     #[must_use]
     pub fn answer(&self, option: &str) -> Option<&str> {
         self.answers
@@ -477,7 +477,7 @@ fn valid(rng: &mut Rng, kind: &Kind) -> String {
     }
 }
 
-/// A nasty answer to an option.
+/// A hostile answer to an option.
 fn bent(rng: &mut Rng, option: &Declared) -> String {
     match &option.kind {
         Kind::Text { .. } if option.name == "altitude" => match rng.u8(..8) {
@@ -533,7 +533,7 @@ fn nasty_text(rng: &mut Rng) -> String {
             printable(rng, length)
         }
         12 => {
-            // Around the limit.
+            // Around the limit of 255 characters.
             let length = rng.usize(252..=258);
             printable(rng, length)
         }

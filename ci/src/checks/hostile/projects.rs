@@ -1,6 +1,6 @@
-//! What must be true of a project: each of its files can be read in its format, and says what was answered.
+//! Checks a project: each file is valid in its format, and contains what was answered.
 //!
-//! Most files are the same in all projects: each is read once.
+//! Most files are the same in all projects; each different file is read once.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -24,13 +24,13 @@ use crate::{
     },
 };
 
-/// Reads projects.
+/// Checks projects.
 pub struct Projects {
     known: HashSet<u64>,
     powershell: tree_sitter::Parser,
 }
 
-/// A project and what it was made from.
+/// A project, and the case that it was rendered from.
 struct Project<'a> {
     rendered: &'a Rendered,
     case: &'a Case,
@@ -48,12 +48,12 @@ impl Projects {
         })
     }
 
-    /// How many different files were read.
+    /// The number of different files that were read.
     pub fn read(&self) -> usize {
         self.known.len()
     }
 
-    /// Judges a project.
+    /// Checks a project.
     pub fn judge(
         &mut self,
         case: &Case,
@@ -100,14 +100,14 @@ impl Projects {
                 serde_saphyr::from_str::<serde_json::Value>(text).map_err(|it| anyhow!("{it}"))?;
             }
             Some("ps1" | "psd1") => {
-                let tree = self.powershell.parse(text, None).context("no PowerShell")?;
-                ensure!(!tree.root_node().has_error(), "no PowerShell");
+                let tree = self.powershell.parse(text, None).context("not parsed")?;
+                ensure!(!tree.root_node().has_error(), "not valid PowerShell");
             }
-            Some("inx") => ensure!(text.is_ascii(), "it is not all ASCII"),
-            // Any text is Markdown, a license, or a list of patterns.
+            Some("inx") => ensure!(text.is_ascii(), "it is not ASCII"),
+            // Markdown, licenses and lists of patterns may contain any text.
             Some("md") => {}
             None if name.starts_with("LICENSE") || name.starts_with(".git") => {}
-            _ => bail!("nothing here reads such a file"),
+            _ => bail!("there is no check for such a file"),
         }
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Project<'_> {
         };
         ensure!(
             *name == written,
-            "{name} is not how cargo-generate writes it"
+            "{name} is not the name that cargo-generate writes"
         );
         ensure!(refusals::well_formed(name), "{name} is not well formed");
         ensure!(!refusals::is_device(name), "{name} is a device");
@@ -161,7 +161,7 @@ impl Project<'_> {
         ensure!(identifier.is_ok(), "{name} is a Rust keyword");
         for option in ["description", "provider"] {
             let answer = self.answer(option)?;
-            ensure!(refusals::is_line(answer), "{option} is no line of ASCII");
+            ensure!(refusals::is_line(answer), "{option} is not a valid line");
         }
         let microsoft = self.answer("provider")?.to_ascii_lowercase();
         ensure!(
@@ -172,7 +172,7 @@ impl Project<'_> {
         let different: HashSet<_> = operations.iter().collect();
         ensure!(
             !operations.is_empty() && different.len() == operations.len(),
-            "{operations:?} is no list of operations"
+            "{operations:?} is not a list of operations"
         );
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Project<'_> {
     fn manifest(&self) -> anyhow::Result<()> {
         let manifest = self.table("Cargo.toml")?;
         let package = manifest.get("package").and_then(Value::as_table);
-        let package = package.context("no package")?;
+        let package = package.context("no [package]")?;
         let mut expected = Table::new();
         expected.insert("name".into(), self.rendered.name.as_str().into());
         expected.insert("description".into(), self.answer("description")?.into());
@@ -233,8 +233,8 @@ impl Project<'_> {
         }
         inf::check(text, &answers)?;
         let altitude = self.answer("altitude")?;
-        ensure!(refusals::is_altitude(altitude), "{altitude} is no altitude");
-        // What stampinf replaces stands where a processor is named, and nowhere else.
+        ensure!(refusals::is_altitude(altitude), "{altitude} is invalid");
+        // A token that stampinf replaces may occur only in a heading that names an architecture.
         for line in text.lines() {
             let upper = line.to_ascii_uppercase();
             let replaced = refusals::STAMPED.iter().any(|it| upper.contains(it));
@@ -248,9 +248,9 @@ impl Project<'_> {
 
     fn bench(&self) -> anyhow::Result<()> {
         if !self.flag("testbench")? {
-            // The driver itself may be called testbench-something.
+            // The name of the driver may begin with `testbench`.
             let part = |it: &String| it.starts_with("testbench/") || it == "testbench.toml";
-            ensure!(!self.rendered.files.keys().any(part), "it is there");
+            ensure!(!self.rendered.files.keys().any(part), "it is emitted");
             return Ok(());
         }
         let mut expected = Table::new();
@@ -260,7 +260,7 @@ impl Project<'_> {
         expected.insert("error-log".into(), self.answer("error_log")?.into());
         expected.insert("operations".into(), self.operations()?.into());
         let found = self.table("testbench.toml")?;
-        ensure!(found == expected, "it says {found}");
+        ensure!(found == expected, "it contains {found}");
         Ok(())
     }
 
@@ -272,7 +272,7 @@ impl Project<'_> {
         let found = texts.get(1).map(String::as_str);
         ensure!(
             found == Some(description),
-            "it reads {found:?} and not {description:?}"
+            "the description is {found:?} and not {description:?}"
         );
         Ok(())
     }
@@ -289,10 +289,7 @@ impl Project<'_> {
             .files
             .keys()
             .filter(|it| it.starts_with("LICENSE"));
-        ensure!(
-            there.eq(files),
-            "there are other license files than {files:?}"
-        );
+        ensure!(there.eq(files), "the license files are not {files:?}");
         let provider = format!(" {}", self.answer("provider")?);
         for file in files {
             let holder = self.text(file)?.lines().any(|line| {
@@ -311,7 +308,7 @@ impl Project<'_> {
             lib.starts_with(&format!(
                 "//! The `{driver}` file-system minifilter driver."
             )),
-            "src/lib.rs does not name it"
+            "src/lib.rs does not name the driver"
         );
         for operation in self.operations()? {
             self.text(&format!(
@@ -344,7 +341,7 @@ impl Project<'_> {
                 .map_err(|it| anyhow!("{file}: {it}"))?;
             ensure!(
                 texts_of(tokens).contains(&said),
-                "{file} has no text {said:?}"
+                "{file} does not contain {said:?}"
             );
         }
         Ok(())
@@ -361,7 +358,7 @@ impl Project<'_> {
     }
 }
 
-/// The texts in Rust source, also those that a macro is given.
+/// The string literals in Rust source, including those in arguments of macros.
 fn texts_of(tokens: TokenStream) -> Vec<String> {
     let mut texts = Vec::new();
     for token in tokens {
@@ -378,10 +375,11 @@ fn texts_of(tokens: TokenStream) -> Vec<String> {
     texts
 }
 
-/// The first heading and the first paragraph, as a reader sees them. Whatever is not plain text is missing.
+/// The rendered text of the first heading and of the first paragraph. Markup in them splits the text, so that it
+/// differs from what is expected.
 fn readable(markdown: &str) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    // Smart punctuation changes what is shown, and neither GitHub nor crates.io has it.
+    // GitHub and crates.io do not use smart punctuation, which changes the text.
     let options = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
     for event in Parser::new_ext(markdown, options) {
         match event {

@@ -1,4 +1,4 @@
-//! What must be true of a refusal: it is right, it names what it refuses, and it can be read.
+//! Checks a refusal: the reason is true, and the message names the refused answer and is readable.
 
 use anyhow::{Context, bail, ensure};
 use heck::{ToKebabCase, ToSnakeCase};
@@ -6,10 +6,10 @@ use heck::{ToKebabCase, ToSnakeCase};
 use super::answers::Case;
 use crate::{checks::render::Renderer, commands::options::Kind};
 
-/// The longest sentence lists the operations, and quotes 60 characters that are all escaped.
+/// The most characters of a message. The longest one lists the operations, and quotes 60 characters, all escaped.
 const LONGEST: usize = 1_200;
 
-/// What stampinf replaces in an INF.
+/// The tokens that stampinf replaces in an INF.
 pub const STAMPED: [&str; 5] = [
     "$ARCH$",
     "$KMDFVERSION$",
@@ -18,7 +18,7 @@ pub const STAMPED: [&str; 5] = [
     "$UMDFCOINSTALLERVERSION$",
 ];
 
-/// Whether Windows opens a device where such a file is named.
+/// Whether a name is reserved for a device on Windows.
 pub fn is_device(name: &str) -> bool {
     let numbered = |port| {
         name.strip_prefix(port)
@@ -27,15 +27,15 @@ pub fn is_device(name: &str) -> bool {
     ["con", "prn", "aux", "nul"].contains(&name) || numbered("com") || numbered("lpt")
 }
 
-/// Judges a refusal, and returns the rule by which it was refused.
+/// Checks a refusal, and returns the rule that the message states.
 pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result<&'static str> {
     ensure!(
         sentence == crate::visible(sentence) && !sentence.contains(['\n', '\t']),
-        "the sentence holds what a terminal obeys"
+        "the message has control characters for a terminal"
     );
     ensure!(
         sentence.chars().count() <= LONGEST,
-        "the sentence has more than {LONGEST} characters"
+        "the message has more than {LONGEST} characters"
     );
     if let Some((named, rest)) = sentence.split_once(" cannot be the project's name: ") {
         return name(case, named, rest, renderer);
@@ -86,15 +86,15 @@ pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result
             .is_some_and(|it| it.eq_ignore_ascii_case("microsoft"));
         ("provider: Microsoft", microsoft)
     } else {
-        bail!("no rule says so")
+        bail!("no rule has this message")
     };
-    ensure!(right, "that is not so");
+    ensure!(right, "the stated reason is false");
     Ok(rule)
 }
 
 fn unknown_option(case: &Case, renderer: &Renderer) -> anyhow::Result<&'static str> {
     let known = |name: &str| renderer.options().iter().any(|option| option.name == name);
-    // A name with a sign in it ends there.
+    // A name ends at its first `=`.
     let wrong = case
         .answers
         .iter()
@@ -135,7 +135,7 @@ fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Re
         },
         "it does not name {written:?}"
     );
-    // What it proposes must be accepted.
+    // The name that the message proposes must be accepted.
     let proposed = rest
         .rsplit(' ')
         .next()
@@ -148,7 +148,7 @@ fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Re
     let (rule, right) = if rest.starts_with("it takes lower-case letters") {
         ("name: its shape", !well_formed)
     } else if rest.starts_with("it is a Rust keyword") {
-        // Reserved words are none for a parser; weak ones are no keywords here.
+        // Checked without a parser, which accepts reserved words. Weak keywords must not be refused.
         let weak = [
             "union",
             "raw",
@@ -167,15 +167,15 @@ fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Re
     } else if rest.starts_with("it is the name of a crate") {
         ("name: a crate", well_formed)
     } else if rest.starts_with("it is the name of") {
-        ("name: somebody else's filter or service", well_formed)
+        ("name: another filter or service", well_formed)
     } else {
-        bail!("no rule says so")
+        bail!("no rule has this message")
     };
-    ensure!(right, "that is not so");
+    ensure!(right, "the stated reason is false");
     Ok(rule)
 }
 
-/// What a project's name is made of.
+/// Whether a project's name is well formed.
 pub fn well_formed(name: &str) -> bool {
     name.len() <= 32
         && name.starts_with(|it: char| it.is_ascii_lowercase())
@@ -196,7 +196,7 @@ fn answer(
         .iter()
         .find(|it| it.name == option)
         .context("it names no option")?;
-    // Every answer to an option is judged, also one that a later one replaces.
+    // Each answer to an option is checked, even if a later one replaces it.
     let given = case
         .answers
         .iter()
@@ -224,7 +224,7 @@ fn answer(
         Kind::Choice(choices) => {
             let right = values
                 .any(|it| quoted(it) == named && choices.iter().all(|choice| choice.value != it));
-            ("no choice", right)
+            ("not one of the choices", right)
         }
         Kind::Flag => {
             let flag =
@@ -238,21 +238,21 @@ fn answer(
             let unknown =
                 |it: &str| !it.is_empty() && choices.iter().all(|choice| choice.value != it);
             let right = values.any(|it| it.split(',').any(|it| quoted(it) == named && unknown(it)));
-            ("no choice, in a list", right)
+            ("not one of the choices, in a list", right)
         }
     };
-    ensure!(right, "that is not so");
+    ensure!(right, "the stated reason is false");
     Ok(rule)
 }
 
-/// A line of printable ASCII that nothing cuts.
+/// Whether a text is a line of printable ASCII without white space at its ends.
 pub fn is_line(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && text.trim() == text
 }
 
-/// A decimal number as the filter manager reads it, or `auto`.
+/// Whether a text is `auto`, or a decimal number that the filter manager can read.
 pub fn is_altitude(text: &str) -> bool {
     let digits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())

@@ -1,5 +1,5 @@
-//! The combinations of answers that are tried. They are derived from the declared options, so that a new option needs no
-//! change here.
+//! The combinations of answers that are tried. They are derived from the declared options, so that a new option needs
+//! no change here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

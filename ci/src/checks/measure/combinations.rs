@@ -18,8 +18,8 @@ const PARTS: usize = 64;
 
 pub static EXPERIMENT: Experiment = Experiment {
     name: "combinations",
-    how: "runs cargo xtask matrix --shard 1/64; before that, runs a combination of another part, which compiles the wdk \
-          crates if necessary and is not counted",
+    how: "runs cargo xtask matrix --shard 1/64; before that, runs a combination of another part, which compiles the \
+          wdk crates if necessary and is not counted",
     peer: None,
     runs: 1,
     needs: Needs::Both,

@@ -17,8 +17,8 @@ use crate::repository;
 pub static EXPERIMENT: Experiment = Experiment {
     name: "first-verified",
     how: "clones the last commit of this repository into a temporary folder, and runs `cargo xtask new`, \
-          `cargo xtask build --release` and `cargo xtask verify` there, including all compilation, with cargo's downloads \
-          and the installed tools of this machine",
+          `cargo xtask build --release` and `cargo xtask verify` there, including all compilation, with cargo's \
+          downloads and the installed tools of this machine",
     peer: None,
     runs: 1,
     needs: Needs::Build,

@@ -24,10 +24,10 @@ use crate::{
 
 pub static EXPERIMENT: Experiment = Experiment {
     name: "scenarios",
-    how: "the bench judges the release .sys of the project with the defaults; it runs each scenario in its own process, \
-          as many at a time as there are processors",
+    how: "the bench judges the release .sys of the project with the defaults; it runs each scenario in its own \
+          process, as many at a time as there are processors",
     peer: Some(
-        "starts the same program in the same role, without a job, as many times and as many at a time; the program ends",
+        "starts the same program in the same role without a job, as often and as many at a time; it ends at once",
     ),
     runs: 5,
     needs: Needs::Build,

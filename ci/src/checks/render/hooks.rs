@@ -174,7 +174,7 @@ fn set(state: &mut State, name: &str, value: Value) -> std::result::Result<(), S
     if let Some(old) = state.globals.get(name)
         && kind(old) != kind(&value)
     {
-        return Err(format!("{name} is a {}", kind(old)));
+        return Err(format!("{name} has the type {}", kind(old)));
     }
     state.set.insert(name.to_owned());
     state.globals.insert(name.to_owned().into(), value);

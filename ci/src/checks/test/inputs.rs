@@ -90,7 +90,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 17] = [
     (
         "pipeline",
         true,
-        &[".github/", "CHANGELOG.md", "ci/openwdk/", "ci/tools/"],
+        &[".github/", "ci/openwdk/", "ci/snapshot/", "ci/tools/"],
     ),
     ("project", true, &["ci/imports.toml", "ci/openwdk/"]),
     ("record", true, &[]),

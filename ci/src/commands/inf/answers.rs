@@ -1,4 +1,4 @@
-//! What the answers call for in an INF, from the answers alone.
+//! Compares an INF with the answers. What an INF must contain is derived from the answers alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ static VERSION: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[],
-    asks: "[Version] says what was answered.",
+    asks: "[Version] matches the answers.",
     document: "INF Version Section",
 };
 static ALTITUDE: Rule = Rule {
@@ -24,7 +24,7 @@ static ALTITUDE: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[],
-    asks: "The altitude is the one that was answered, or a draft.",
+    asks: "The altitude is the answered one, or a draft if the answer is auto.",
     document: "Load Order Groups and Altitudes for Minifilter Drivers",
 };
 static REGISTRY: Rule = Rule {
@@ -32,27 +32,27 @@ static REGISTRY: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[],
-    asks: "What is installed is what was answered.",
+    asks: "The registry values match the answers.",
     document: "Creating an INF File for a Minifilter Driver",
 };
 
-/// In what an INF can differ from the answers.
+/// The rules for differences between an INF and the answers.
 pub static RULES: [&Rule; 3] = [&VERSION, &ALTITUDE, &REGISTRY];
 
-/// Where the filter manager looks for the instances.
+/// The key where the filter manager reads the instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// Below `Parameters`, from Windows 11 version 24H2.
     Parameters,
-    /// Beside it, before that.
+    /// Beside `Parameters`, in earlier versions.
     Downlevel,
 }
 
 impl Layout {
-    /// Both.
+    /// Both layouts.
     pub const ALL: [Self; 2] = [Self::Parameters, Self::Downlevel];
 
-    /// The section of an INX that installs it.
+    /// The install section of an emitted INX with this layout.
     #[must_use]
     pub fn section(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ fn flag(answers: &Answers, option: &str) -> anyhow::Result<bool> {
     match answer(answers, option)? {
         "true" => Ok(true),
         "false" => Ok(false),
-        other => bail!("{option} is {other}: it is true or false"),
+        other => bail!("{option} is {other}: it must be true or false"),
     }
 }
 
@@ -83,14 +83,14 @@ fn chosen<T: Copy>(answers: &Answers, option: &str, choices: &[(&str, T)]) -> an
     let found = choices.iter().find(|(choice, _)| *choice == answer);
     found
         .map(|(_, meaning)| *meaning)
-        .with_context(|| format!("{option} is {answer}, which means nothing to an INF"))
+        .with_context(|| format!("{option} is {answer}, which is not one of its values"))
 }
 
 /// The name of the service, the `.sys`, the instance and the event source.
 ///
 /// # Errors
 ///
-/// Where the project has no name.
+/// `project-name` is missing.
 pub fn driver_name(answers: &Answers) -> anyhow::Result<String> {
     Ok(answer(answers, "project-name")?.replace('-', "_"))
 }
@@ -100,14 +100,14 @@ fn group(answers: &Answers) -> anyhow::Result<&'static Group> {
     GROUPS
         .iter()
         .find(|group| group.option == option)
-        .with_context(|| format!("{option} is no load-order group"))
+        .with_context(|| format!("{option} is not a load-order group"))
 }
 
 /// The bits of `SupportedFeatures`.
 ///
-/// An offloaded copy is a pair of file-system controls. Who filters reads or writes and not those controls would
-/// not see what is copied that way, and does not support it ("Offloaded Data Transfers"). `BypassIO`, 8, is never
-/// declared.
+/// An offloaded copy is a pair of file-system controls. A driver that filters reads or writes, but not file-system
+/// controls, does not see the copied data, and must not declare support ("Offloaded Data Transfers"). `BypassIO` (8) is
+/// never declared.
 pub fn supported_features<'a>(operations: impl Iterator<Item = &'a str>) -> u32 {
     const OFFLOAD_READ: u32 = 1;
     const OFFLOAD_WRITE: u32 = 2;
@@ -124,11 +124,12 @@ pub fn supported_features<'a>(operations: impl Iterator<Item = &'a str>) -> u32 
     features
 }
 
-/// All that an installation puts into the registry. `altitude` is the one to find there: `auto` does not say which.
+/// The registry values that an installation must write. `altitude` is the expected altitude, which the answer `auto`
+/// does not determine.
 ///
 /// # Errors
 ///
-/// Where an answer is missing or has no meaning.
+/// An answer is missing or invalid.
 pub fn registry(answers: &Answers, layout: Layout, altitude: &str) -> anyhow::Result<Registry> {
     let name = driver_name(answers)?;
     let mut registry = Registry::new();
@@ -200,31 +201,31 @@ pub fn registry(answers: &Answers, layout: Layout, altitude: &str) -> anyhow::Re
     Ok(registry)
 }
 
-/// Why an altitude is not the one that the answers ask for.
+/// Why an altitude does not match the answers; `None` if it matches.
 fn wrong_altitude(answers: &Answers, altitude: &str) -> anyhow::Result<Option<String>> {
     let asked = answer(answers, "altitude")?;
     if asked != "auto" {
-        let text = format!("the altitude is {altitude}, and {asked} was asked for");
+        let text = format!("the altitude is {altitude}, and {asked} was answered");
         return Ok((altitude != asked).then_some(text));
     }
-    // Nobody else's, as likely as not, and not a number that Microsoft assigns.
+    // A long fraction is probably unique, and is not a fraction that Microsoft assigns.
     let fraction = altitude
         .split_once('.')
         .map_or("", |(_, fraction)| fraction);
     let is_draft = (9..=32).contains(&fraction.len()) && !fraction.ends_with('0');
     let group = group(answers)?;
     let text = format!(
-        "the altitude {altitude} is no draft: a draft is in the range of {} and has a fraction of 9 to 32 digits",
+        "the altitude {altitude} is not a draft: a draft is in the range of {} and has a fraction of 9 to 32 digits",
         group.name
     );
     Ok((!is_draft || !group.has(altitude)).then_some(text))
 }
 
-/// In what an INF that keeps the rules differs from what the answers call for.
+/// The differences between an INF that follows the rules and the answers.
 ///
 /// # Errors
 ///
-/// Where an answer is missing or has no meaning.
+/// An answer is missing or invalid, or the INF lacks a section or directive.
 pub fn findings(inf: &Inf, answers: &Answers) -> anyhow::Result<Vec<Finding>> {
     let mut findings = vec![];
     let mut say = |rule: &'static Rule, text: String| {
@@ -270,7 +271,7 @@ pub fn findings(inf: &Inf, answers: &Answers) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// In what two registries differ, a sentence each.
+/// The differences between two sets of registry values, a sentence for each.
 #[must_use]
 pub fn differences(expected: &Registry, found: &Registry) -> Vec<String> {
     let places: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
@@ -278,8 +279,8 @@ pub fn differences(expected: &Registry, found: &Registry) -> Vec<String> {
     for place in places {
         let (key, value) = place;
         differences.push(match (expected.get(place), found.get(place)) {
-            (Some(right), None) => format!(r"{key}\{value} is not there, and must be {right}"),
-            (None, Some(wrong)) => format!(r"{key}\{value} is {wrong}, and must not be there"),
+            (Some(right), None) => format!(r"{key}\{value} is missing, and must be {right}"),
+            (None, Some(wrong)) => format!(r"{key}\{value} is {wrong}, and must not exist"),
             (Some(right), Some(wrong)) if right != wrong => {
                 format!(r"{key}\{value} is {wrong}, and must be {right}")
             }

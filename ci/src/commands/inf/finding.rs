@@ -1,49 +1,49 @@
-//! What an INF must keep, and what is said where it does not.
+//! Rules for INFs, and breaches of them.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// The version of `InfVerif` whose codes are called seen.
+/// The version of `InfVerif` that reported the codes that are called seen.
 pub const INFVERIF: &str = "10.0.26100.3323";
 
-/// How much a rule counts.
+/// The level of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Microsoft's documentation or `InfVerif` demands it: a breach is a finding.
+    /// Microsoft's documentation or `InfVerif` requires it: a breach is a finding.
     Must,
     /// It is recommended: a breach is advice.
     Should,
 }
 
-/// Something that an INF must keep.
+/// A rule for INFs.
 #[derive(Debug)]
 pub struct Rule {
     /// Its name.
     pub name: &'static str,
-    /// How much it counts.
+    /// Its level.
     pub level: Level,
     /// The codes under which `InfVerif` was seen to report it.
     pub seen: &'static [u16],
     /// The codes that the documentation has for it, and that `InfVerif` was not seen to report.
     pub documented: &'static [u16],
-    /// What it asks.
+    /// What it requires.
     pub asks: &'static str,
-    /// The title of the page that asks for it.
+    /// The title of the page that documents it.
     pub document: &'static str,
 }
 
-/// What `InfVerif` calls it.
+/// A code of `InfVerif`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// [`INFVERIF`] reports it for such an INF.
+    /// The version [`INFVERIF`] reports it for such an INF.
     Seen(u16),
-    /// The documentation has it, and it was not seen.
+    /// It is documented, and that version was not seen to report it.
     Documented(u16),
 }
 
 impl Code {
-    /// The code.
+    /// The number of the code.
     #[must_use]
     pub fn number(self) -> u16 {
         match self {
@@ -70,16 +70,16 @@ impl Serialize for Code {
     }
 }
 
-/// What is wrong with an INF.
+/// A breach of a rule.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The rule that is broken.
     pub rule: &'static Rule,
-    /// The line, from 1; `None` where something is missing from the file.
+    /// The line, from 1; `None` if something is missing from the file.
     pub line: Option<usize>,
-    /// What `InfVerif` calls it.
+    /// The code of `InfVerif`.
     pub code: Option<Code>,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to correct it.
     pub text: String,
 }
 

@@ -1,20 +1,20 @@
-//! The load-order groups, as the documentation and Microsoft's metadata have them.
+//! The load-order groups, from Microsoft's documentation and metadata.
 //!
 //! Names and ranges: "Load Order Groups and Altitudes for Minifilter Drivers". Class names: "File System Filter
-//! Driver Classes and Class GUIDs". The GUIDs are those of devguid.h, by windows-sys. Nothing of it comes from
-//! `hooks/groups.rhai`, which is held against it.
+//! Driver Classes and Class GUIDs". GUIDs: devguid.h, from windows-sys. Nothing is taken from `hooks/groups.rhai`,
+//! which the tests compare with this table.
 
 use std::ops::RangeInclusive;
 
 use windows_sys::{Win32::Devices::DeviceAndDriverInstallation as classes, core::GUID};
 
-/// A load-order group, and what belongs to it.
+/// A load-order group.
 pub struct Group {
-    /// The answer that chooses it.
+    /// The answer that selects it.
     pub option: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// The integers that its altitudes begin with.
+    /// The range of the integer part of its altitudes.
     pub altitudes: RangeInclusive<u32>,
     /// The name of its setup class.
     pub class: &'static str,
@@ -37,14 +37,14 @@ impl Group {
         format!("{{{data1:08x}-{data2:04x}-{data3:04x}-{one:02x}{two:02x}-{tail:012x}}}")
     }
 
-    /// Whether an altitude, a decimal number, lies in its range. A fraction stays with its integer.
+    /// Whether an altitude, a decimal number, is in the range of the group. Only the integer part is compared.
     #[must_use]
     pub fn has(&self, altitude: &str) -> bool {
         is_within(&self.altitudes, altitude)
     }
 }
 
-/// Whether an altitude, a decimal number, lies in a range. A fraction stays with its integer.
+/// Whether an altitude, a decimal number, is in a range. Only the integer part is compared.
 #[must_use]
 pub fn is_within(altitudes: &RangeInclusive<u32>, altitude: &str) -> bool {
     let (integer, fraction) = altitude.split_once('.').unwrap_or((altitude, "0"));
@@ -56,7 +56,7 @@ pub fn is_within(altitudes: &RangeInclusive<u32>, altitude: &str) -> bool {
             .is_ok_and(|integer| altitudes.contains(&integer))
 }
 
-/// The altitudes of a load-order group, with a class or without one.
+/// The altitudes of a load-order group, which may have no class.
 #[must_use]
 pub fn altitudes(group: &str) -> Option<RangeInclusive<u32>> {
     let classless = CLASSLESS.iter().map(|(name, range)| (*name, range));
@@ -68,7 +68,7 @@ pub fn altitudes(group: &str) -> Option<RangeInclusive<u32>> {
         .map(|(_, altitudes)| altitudes.clone())
 }
 
-/// The groups of which the documentation names no class for others than Microsoft.
+/// The groups for which the documentation names no class that vendors other than Microsoft can use.
 const CLASSLESS: [(&str, RangeInclusive<u32>); 6] = [
     ("Filter", 420_000..=429_999),
     ("FSFilter Top", 400_000..=409_999),

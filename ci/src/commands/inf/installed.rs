@@ -1,4 +1,4 @@
-//! What an INF puts into the registry.
+//! The registry values that an INF writes.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,10 +6,10 @@ use anyhow::Context;
 
 use super::reader::{Inf, Section};
 
-/// Values by their key, below `HKLM\System\CurrentControlSet\Services`, and their name.
+/// Registry values, by their key below `HKLM\System\CurrentControlSet\Services` and by their name.
 pub type Registry = BTreeMap<(String, String), Value>;
 
-/// A value.
+/// A registry value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `REG_SZ`
@@ -33,7 +33,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// A number as an INF has it: decimal, or hexadecimal behind `0x`.
+/// Parses a number of an INF: decimal, or hexadecimal with the prefix `0x`.
 #[must_use]
 pub fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -42,12 +42,12 @@ pub fn number(text: &str) -> Option<u32> {
     }
 }
 
-/// What an install section puts into the registry, by "INF `AddService` Directive" and "INF `AddReg`
+/// The registry values that an install section writes, as documented in "INF `AddService` Directive" and "INF `AddReg`
 /// Directive".
 ///
 /// # Errors
 ///
-/// Where the file does not say it.
+/// A section or directive is missing, or a value is invalid.
 pub fn registry(inf: &Inf, install: &str) -> anyhow::Result<Registry> {
     let section = |name: &str| {
         inf.section(name)
@@ -83,7 +83,7 @@ pub fn registry(inf: &Inf, install: &str) -> anyhow::Result<Registry> {
         let text = text(key)?;
         put(
             value,
-            Value::Number(number(&text).with_context(|| format!("{text} is no number"))?),
+            Value::Number(number(&text).with_context(|| format!("{text} is not a number"))?),
         );
     }
     put("ImagePath", Value::Expanded(text("ServiceBinary")?));

@@ -1,4 +1,4 @@
-//! What an emitted project's `testbench.toml` says of the driver, compared with what the INF installs.
+//! Compares what an INF installs with what `testbench.toml` of an emitted project promises of the driver.
 
 use testbench::{Expectations, expect::ErrorLog};
 
@@ -23,7 +23,7 @@ static ERROR_LOG: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[],
-    asks: "A driver that logs errors has an event source, and another has none.",
+    asks: "A driver that logs errors has an event source, and any other driver has none.",
     document: "testbench.toml",
 };
 static OPERATIONS: Rule = Rule {
@@ -31,15 +31,15 @@ static OPERATIONS: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[],
-    asks: "SupportedFeatures has no offloaded copy that the driver does not see.",
+    asks: "SupportedFeatures declares no offloaded copy that the driver does not see.",
     document: "testbench.toml; Offloaded Data Transfers",
 };
 
-/// In what an INF can differ from `testbench.toml`.
+/// The rules for differences between an INF and `testbench.toml`.
 pub static RULES: [&Rule; 3] = [&DRIVER, &ERROR_LOG, &OPERATIONS];
 
-/// In what an INF differs from what the driver promises. What is not promised is not compared, and neither is what the
-/// rules miss.
+/// The differences between an INF and what the driver promises. A value is compared only if it is promised and is in
+/// the INF; the rules report a missing value.
 #[must_use]
 pub fn findings(inf: &Inf, promised: &Expectations) -> Vec<Finding> {
     let mut findings = vec![];
@@ -72,7 +72,7 @@ fn names(install: &Install, driver: &str, findings: &mut Vec<Finding>) {
     };
     let name = filter.entry.value(0);
     if !name.is_empty() && !name.eq_ignore_ascii_case(driver) {
-        let text = format!("the service is {name}, and the driver is {driver}");
+        let text = format!("the service is {name}, but the driver is {driver}");
         findings.push(finding(&DRIVER, filter.entry, text));
     }
     if let Some(entry) = filter
@@ -81,7 +81,7 @@ fn names(install: &Install, driver: &str, findings: &mut Vec<Finding>) {
     {
         let file = entry.value(0).rsplit('\\').next().unwrap_or_default();
         if !file.is_empty() && !file.eq_ignore_ascii_case(&format!("{driver}.sys")) {
-            let text = format!("the service runs {file}, and the driver is {driver}.sys");
+            let text = format!("the service runs {file}, but the driver is {driver}.sys");
             findings.push(finding(&DRIVER, entry, text));
         }
     }
@@ -93,10 +93,10 @@ fn event_source(install: &Install, log: ErrorLog, findings: &mut Vec<Finding>) {
     };
     let text = match (log, filter.entry.value(3).is_empty()) {
         (ErrorLog::EventLog, true) => {
-            "AddService names no section for the event log, and the driver logs errors"
+            "AddService names no section for the event log, but the driver logs errors"
         }
         (ErrorLog::Debugger, false) => {
-            "AddService names a section for the event log, and the driver logs nothing there"
+            "AddService names a section for the event log, but the driver logs nothing there"
         }
         _ => return,
     };
@@ -118,7 +118,8 @@ fn features(install: &Install, operations: &[String], findings: &mut Vec<Finding
     let unseen = declared & OFFLOADED & !supported;
     if unseen != 0 {
         let text = format!(
-            "SupportedFeatures 0x{declared:x} has 0x{unseen:x}, an offloaded copy: it comes as a file-system control, which the driver does not filter; the reads or writes that it filters do not come"
+            "SupportedFeatures 0x{declared:x} declares offloaded copies (0x{unseen:x}): they are file-system controls, \
+             which the driver does not filter, and they bypass the reads or writes that it filters"
         );
         findings.push(finding(&OPERATIONS, entry, text));
     }

@@ -1,7 +1,7 @@
-//! A reader of INF files, by "General Syntax Rules for INF Files" and "INF Strings Section".
+//! Reads INF files, as documented in "General Syntax Rules for INF Files" and "INF Strings Section".
 //!
-//! On crates.io there is inf-rs, which needs a nightly compiler, and on `PyPI` wininfparser, which tells sections and
-//! keys apart but neither fields, quotation marks nor string tokens. It is those that free text can break.
+//! Two other parsers are not used: inf-rs on crates.io needs a nightly compiler, and wininfparser on `PyPI` does not
+//! parse fields, quotation marks and string tokens, which free text can break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ static QUOTATION_MARKS: Rule = Rule {
     level: Level::Must,
     seen: &[],
     documented: &[1002],
-    asks: "A quotation mark is closed in its line.",
+    asks: "A quotation mark is closed on the same line.",
     document: GENERAL,
 };
 static PERCENT_SIGNS: Rule = Rule {
@@ -33,7 +33,7 @@ static PERCENT_SIGNS: Rule = Rule {
     level: Level::Must,
     seen: &[1235],
     documented: &[],
-    asks: "A percent sign that begins no token is doubled.",
+    asks: "A percent sign that is not part of a token is doubled.",
     document: GENERAL,
 };
 static STRING_DEFINED: Rule = Rule {
@@ -44,13 +44,13 @@ static STRING_DEFINED: Rule = Rule {
     asks: "Each %token% is defined in [Strings].",
     document: "INF Strings Section",
 };
-// The system merges sections of one name, and InfVerif refuses them.
+// Windows merges sections of the same name, and InfVerif refuses them.
 static SECTION_ONCE: Rule = Rule {
     name: "section-once",
     level: Level::Must,
     seen: &[1209],
     documented: &[],
-    asks: "No section is there twice.",
+    asks: "No two sections have the same name.",
     document: CODES,
 };
 static STRING_ONCE: Rule = Rule {
@@ -70,7 +70,7 @@ static LENGTH: Rule = Rule {
     document: GENERAL,
 };
 
-/// What in a file cannot be read as it is meant.
+/// The rules of the syntax.
 pub static RULES: [&Rule; 7] = [
     &LINE,
     &QUOTATION_MARKS,
@@ -81,13 +81,13 @@ pub static RULES: [&Rule; 7] = [
     &LENGTH,
 ];
 
-/// The most characters that a field has.
+/// The most characters of a field.
 const LONGEST: usize = 4095;
 
-/// How the characters of a file are written.
+/// The encoding of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// One byte each, without a byte order mark. What is not ASCII depends on the machine's code page.
+    /// One byte per character, without a byte order mark. Characters outside ASCII depend on the machine's code page.
     Ansi,
     /// UTF-8 with a byte order mark.
     Utf8,
@@ -98,17 +98,17 @@ pub enum Encoding {
 /// An INF file.
 #[derive(Debug)]
 pub struct Inf {
-    /// The file.
+    /// The text of the file.
     pub text: String,
-    /// How it is encoded.
+    /// The encoding of the file.
     pub encoding: Encoding,
-    /// Whether stampinf has still to go through it.
+    /// Whether it is an INX, which stampinf has not processed.
     pub is_inx: bool,
-    /// The sections, in their order.
+    /// The sections, in the order of the file.
     pub sections: Vec<Section>,
-    /// The names of the strings that are used somewhere, in lower case.
+    /// The names of the strings that are used, in lower case.
     pub used_strings: BTreeSet<String>,
-    /// What keeps it from being read as it is meant. What is left of it is read.
+    /// The breaches of the syntax. The rest of the file is read.
     pub findings: Vec<Finding>,
 }
 
@@ -130,18 +130,18 @@ pub struct Entry {
     pub line: usize,
     /// Its key.
     pub key: Option<String>,
-    /// Its values: without quotation marks, with the strings in place of their tokens. `%13%` stays.
+    /// Its values, without quotation marks and with string tokens replaced. A dirid such as `%13%` is kept.
     pub values: Vec<String>,
 }
 
 impl Entry {
-    /// A value, by its position; empty where it is omitted.
+    /// The value at a position; empty if it is omitted.
     #[must_use]
     pub fn value(&self, position: usize) -> &str {
         self.values.get(position).map_or("", String::as_str)
     }
 
-    /// Whether this is its key.
+    /// Whether the entry has this key, in any case.
     #[must_use]
     pub fn is(&self, key: &str) -> bool {
         self.key
@@ -151,40 +151,40 @@ impl Entry {
 }
 
 impl Section {
-    /// The entry of a key: the first, where there are more.
+    /// The first entry with a key.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.is(key))
     }
 
-    /// All entries of a key.
+    /// All entries with a key.
     pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Entry> {
         self.entries.iter().filter(move |entry| entry.is(key))
     }
 
-    /// The first value of the entry of a key.
+    /// The first value of the first entry with a key.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&str> {
         self.entry(key).map(|entry| entry.value(0))
     }
 }
 
-/// The text of a file, and how it is encoded.
+/// Decodes a file.
 ///
 /// # Errors
 ///
-/// It is no text of an INF.
+/// The file is not text in an encoding of an INF.
 pub fn decode(bytes: &[u8]) -> anyhow::Result<(String, Encoding)> {
     if let Some(units) = bytes.strip_prefix(b"\xff\xfe") {
         ensure!(
             units.len().is_multiple_of(2),
-            "it is UTF-16 and ends in half a character"
+            "it is UTF-16 with an odd number of bytes"
         );
         let units = units
             .chunks_exact(2)
             .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();
-        let text = text.context("it begins as UTF-16 and is no valid UTF-16")?;
+        let text = text.context("it begins as UTF-16 but is not valid UTF-16")?;
         return Ok((text, Encoding::Utf16));
     }
     if bytes.starts_with(b"\xfe\xff") {
@@ -196,18 +196,18 @@ pub fn decode(bytes: &[u8]) -> anyhow::Result<(String, Encoding)> {
     };
     if bytes.contains(&0) {
         bail!(
-            "it has bytes that are 0: an INF is text, and in UTF-16 it begins with a byte order mark"
+            "it contains NUL bytes: an INF is a text file, and UTF-16 begins with a byte order mark"
         );
     }
     let text = match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        // Of some code page: one character each.
+        // Each byte is one character of a code page.
         Err(_) => bytes.iter().copied().map(char::from).collect(),
     };
     Ok((text, encoding))
 }
 
-/// The file of a text.
+/// Encodes a text as a file.
 #[must_use]
 pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
     match encoding {
@@ -223,11 +223,11 @@ pub fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
 }
 
 impl Inf {
-    /// Reads a file as it lies on the disk.
+    /// Reads the bytes of a file.
     ///
     /// # Errors
     ///
-    /// It is no INF.
+    /// The file is not an INF.
     pub fn decode(bytes: &[u8]) -> anyhow::Result<Self> {
         let (text, encoding) = decode(bytes)?;
         let inf = Self {
@@ -265,14 +265,14 @@ impl Inf {
         }
     }
 
-    /// Whether a string is used and not defined.
+    /// Whether a string is used that is not defined.
     #[must_use]
     pub fn has_undefined_strings(&self) -> bool {
         let mut rules = self.findings.iter().map(|finding| finding.rule.name);
         rules.any(|name| name == STRING_DEFINED.name)
     }
 
-    /// The section of a name, where there is one.
+    /// The section with a name, in any case.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections
@@ -281,7 +281,7 @@ impl Inf {
     }
 }
 
-/// Whether the name of a section is that of strings, in whatever language.
+/// Whether a section is a `[Strings]` section, in any language.
 #[must_use]
 pub fn is_strings(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -297,17 +297,17 @@ fn broken(rule: &'static Rule, line: usize, code: Option<Code>, text: String) ->
     }
 }
 
-/// A section whose entries are not yet taken apart.
+/// A section whose entries are not parsed.
 struct Headed {
     name: String,
     line: usize,
-    /// Without comments, each with the number of the line that it begins on.
+    /// The entries without comments, each with the number of the line that it begins on.
     entries: Vec<(usize, String)>,
 }
 
 fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
     let mut sections: Vec<Headed> = Vec::new();
-    // Where the lines of a section that is there twice go.
+    // The current section. If a name occurs twice, this is the first section of the name.
     let mut current: Option<usize> = None;
     for (number, line) in lines(text, findings) {
         let Some(name) = line.strip_prefix('[') else {
@@ -317,7 +317,7 @@ fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
                     &LINE,
                     number,
                     Some(Code::Documented(1002)),
-                    format!("{line} stands before all sections"),
+                    format!("{line} is before the first section"),
                 )),
             }
             continue;
@@ -325,12 +325,12 @@ fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
         let name = match name.split_once(']') {
             Some((name, "")) => name,
             Some((name, _)) => {
-                let text = format!("{line} has something behind the heading");
+                let text = format!("{line} has text after the heading");
                 findings.push(broken(&LINE, number, Some(Code::Documented(1002)), text));
                 name
             }
             None => {
-                let text = format!("{line} begins a section and has no closing bracket");
+                let text = format!("{line} begins a section but has no closing bracket");
                 findings.push(broken(&LINE, number, Some(Code::Seen(1002)), text));
                 name
             }
@@ -339,7 +339,7 @@ fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
             .iter()
             .position(|other| other.name.eq_ignore_ascii_case(name));
         if current.is_some() {
-            let text = format!("[{name}] is there a second time");
+            let text = format!("the section [{name}] occurs a second time");
             findings.push(broken(&SECTION_ONCE, number, Some(Code::Seen(1209)), text));
         } else {
             current = Some(sections.len());
@@ -353,7 +353,7 @@ fn sections(text: &str, findings: &mut Vec<Finding>) -> Vec<Headed> {
     sections
 }
 
-/// The lines that say something: without comments, and with those in one that a backslash continues.
+/// The lines that are not empty, without comments. Lines that a backslash continues are joined.
 fn lines(text: &str, findings: &mut Vec<Finding>) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut begun: Option<(usize, String)> = None;
@@ -362,12 +362,12 @@ fn lines(text: &str, findings: &mut Vec<Finding>) -> Vec<(usize, String)> {
             .iter()
             .any(|marker| line.starts_with(marker))
         {
-            let text = format!("{line} is a mark of a merge conflict: resolve it");
+            let text = format!("{line} marks a merge conflict: resolve the conflict");
             findings.push(broken(&LINE, number, None, text));
             continue;
         }
         let at = outside_quotes(line, ';').unwrap_or_else(|()| {
-            let text = format!("a quotation mark is open at the end of {}", line.trim());
+            let text = format!("a quotation mark is not closed in {}", line.trim());
             let code = Some(Code::Documented(1002));
             findings.push(broken(&QUOTATION_MARKS, number, code, text));
             None
@@ -386,7 +386,7 @@ fn lines(text: &str, findings: &mut Vec<Finding>) -> Vec<(usize, String)> {
     lines
 }
 
-/// The strings by their names in lower case. Tokens are not looked up in them.
+/// The strings, by their names in lower case. Tokens in strings are not replaced.
 fn defined(sections: &[Headed], findings: &mut Vec<Finding>) -> BTreeMap<String, String> {
     let mut strings = BTreeMap::new();
     let (general, of_languages): (Vec<_>, Vec<_>) = sections
@@ -455,7 +455,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    /// `%token%` becomes its string, `%%` a percent sign; a number is a folder and stays.
+    /// Replaces `%token%` by its string, and `%%` by a percent sign. A number is a dirid, which is kept.
     fn replaced(&mut self, text: &str, line: usize, findings: &mut Vec<Finding>) -> String {
         let mut result = String::new();
         let mut rest = text;
@@ -493,7 +493,7 @@ impl Tokens {
     }
 }
 
-/// The first place of a character outside quotation marks; an error where they are open at the end.
+/// The first position of a character outside quotation marks; an error if a quotation mark is not closed.
 fn outside_quotes(text: &str, wanted: char) -> Result<Option<usize>, ()> {
     let mut quoted = false;
     for (at, character) in text.char_indices() {
@@ -511,7 +511,7 @@ fn split_key(text: &str) -> Option<(&str, &str)> {
     Some((text[..at].trim(), text[at + 1..].trim()))
 }
 
-/// A comma ends a value outside quotation marks.
+/// Splits values at commas outside quotation marks.
 fn split(mut text: &str) -> Vec<&str> {
     let mut values = Vec::new();
     while let Ok(Some(at)) = outside_quotes(text, ',') {
@@ -522,7 +522,7 @@ fn split(mut text: &str) -> Vec<&str> {
     values
 }
 
-/// A value without its quotation marks. The marks around it do not count for its length.
+/// A value without its quotation marks. The quotation marks around it do not count towards its length.
 fn field(value: &str, line: usize, findings: &mut Vec<Finding>) -> String {
     let inner = value
         .strip_prefix('"')
@@ -537,7 +537,7 @@ fn field(value: &str, line: usize, findings: &mut Vec<Finding>) -> String {
     unquoted(value)
 }
 
-/// Quotation marks go, and two of them inside a quoted part are one.
+/// Removes quotation marks. Two of them inside a quoted part become one.
 fn unquoted(text: &str) -> String {
     let mut result = String::new();
     let mut characters = text.chars().peekable();

@@ -1,7 +1,7 @@
-//! What a primitive minifilter driver's INF must keep, as strict as a program can make it.
+//! The rules for the INF of a primitive minifilter driver.
 //!
-//! A rule knows nothing of this template: what it asks of an INF, it asks of any minifilter's. What is the driver's own
-//! choice is compared elsewhere, with [the answers](super::answers) or [the test bench's file](super::promises).
+//! The rules apply to the INF of any minifilter, not only to those of this template. The choices of one driver are
+//! compared with [the answers](super::answers) or with [testbench.toml](super::promises).
 
 mod breach;
 mod files;
@@ -38,36 +38,36 @@ const MODELS: &str = "INF Manufacturer Section";
 const CLASSES: &str = "File System Filter Driver Classes and Class GUIDs";
 const ALTITUDES: &str = "Load Order Groups and Altitudes for Minifilter Drivers";
 
-/// The rules, with the codes that `InfVerif` was seen to report and those that are documented alone.
+/// The rules, with the codes that `InfVerif` was seen to report, and the codes that are only documented.
 #[rustfmt::skip]
 pub static RULES: &[(Rule, Check)] = &[
     // The file.
     rule("encoding", Must, &[], &[1003], CODES, "A file that is not ASCII is UTF-16 with a byte order mark.", sections::encoding),
-    rule("plain-text", Should, &[], &[1003], CODES, "All lines end alike, and values have no control characters.", sections::plain_text),
+    rule("plain-text", Should, &[], &[1003], CODES, "All lines have the same line ending, and values have no control characters.", sections::plain_text),
     rule("stampinf", Must, &[1274], &[], STAMPINF, "$ARCH$ is written in capitals.", sections::stampinf),
-    rule("stampinf-in-values", Should, &[], &[1274], STAMPINF, "$ARCH$ stands in names of sections alone.", sections::stampinf_in_values),
+    rule("stampinf-in-values", Should, &[], &[1274], STAMPINF, "$ARCH$ occurs only in names of sections.", sections::stampinf_in_values),
     rule("strings-used", Should, &[], &[], STRINGS, "Each string is used.", sections::strings_used),
     // Sections and directives.
-    rule("primitive", Must, &[], &[1420], PRIMITIVE, "There is no section of a device's INF.", sections::primitive),
-    rule("sections-found", Must, &[1203, 1275, 2006], &[], CODES, "Each section that is named, and each that a driver's package needs, is there.", sections::found),
+    rule("primitive", Must, &[], &[1420], PRIMITIVE, "There are no sections for devices.", sections::primitive),
+    rule("sections-found", Must, &[1203, 1275, 2006], &[], CODES, "Each section that is named, and each that a driver package needs, exists.", sections::found),
     rule("sections-used", Must, &[2083], &[], CODES, "Each section is named by a directive.", sections::used),
-    rule("sections-shared", Must, &[1205], &[1206], CODES, "A section is named in one meaning.", sections::shared),
-    rule("key-once", Must, &[], &[1088], CODES, "No key is there twice in a section, but for directives that may be repeated.", sections::keys_once),
-    rule("directives-allowed", Should, &[], &[1290], CODES, "A section has the entries that its page lists.", sections::directives_allowed),
-    rule("directives-required", Must, &[1013, 1234], &[1234, 1289], MINIFILTER, "[Version] and the service have the entries that they must have.", sections::directives_required),
+    rule("sections-shared", Must, &[1205], &[1206], CODES, "A section has one purpose.", sections::shared),
+    rule("key-once", Must, &[], &[1088], CODES, "No key occurs twice in a section, except directives that may be repeated.", sections::keys_once),
+    rule("directives-allowed", Should, &[], &[1290], CODES, "A section has only entries that its documentation lists.", sections::directives_allowed),
+    rule("directives-required", Must, &[1013, 1234], &[1234, 1289], MINIFILTER, "[Version] and the service have their required entries.", sections::directives_required),
     rule("directives-recommended", Should, &[], &[1289], MINIFILTER, "The service has a name and a description, and files are copied.", sections::directives_recommended),
-    rule("values", Must, &[], &[1201], CODES, "An entry has no more values than it takes.", sections::values),
-    rule("values-present", Should, &[], &[1006], CODES, "An entry has the values that it is for.", sections::values_present),
-    // Which section is for which system. 1287 and 1288 are documented of [Models], whose names are decorated alike.
+    rule("values", Must, &[], &[1201], CODES, "An entry has no more values than are documented.", sections::values),
+    rule("values-present", Should, &[], &[1006], CODES, "An entry has its required values.", sections::values_present),
+    // The systems of a section. 1287 and 1288 are documented for [Models] sections, which have the same decorations.
     rule("architecture", Must, &[1421, 2083], &[1423], PRIMITIVE, "Install sections are decorated with an architecture.", sections::architecture),
     rule("architecture-current", Should, &[], &[], PRIMITIVE, "The architectures are those of Windows 11.", sections::architecture_current),
-    rule("system-version", Must, &[], &[1287, 1288], MODELS, "The version in a section's name can be read.", sections::system_version),
+    rule("system-version", Must, &[], &[1287, 1288], MODELS, "The version in a section's name is valid.", sections::system_version),
     rule("layouts", Should, &[1323], &[], MINIFILTER, "One install section is for build 25952 and later, one for earlier systems.", sections::layouts),
     rule("services-sections", Must, &[2083], &[], "INF DefaultInstall.Services Section", "Each install section has its Services section.", sections::services_sections),
     // [Version]
     rule("signature", Must, &[], &[1001], VERSION, "Signature is \"$WINDOWS NT$\".", version::signature),
-    rule("class", Must, &[1010, 1280, 1281], &[], CLASSES, "Class and ClassGuid belong together.", version::class),
-    rule("filter-class", Should, &[], &[], CLASSES, "The class is one of file-system filters.", version::filter_class),
+    rule("class", Must, &[1010, 1280, 1281], &[], CLASSES, "Class and ClassGuid name the same class.", version::class),
+    rule("filter-class", Should, &[], &[], CLASSES, "The class is a class of file-system filters.", version::filter_class),
     rule("provider", Must, &[1204], &[], CODES, "The provider is not Microsoft.", version::provider),
     rule("driver-version", Must, &[1217, 1218], &[], "INF DriverVer Directive", "DriverVer is a date and four numbers below 65535.", version::driver_version),
     rule("catalog", Must, &[1213, 1214, 1233], &[], VERSION, "CatalogFile names a catalog, and no list of files does.", version::catalog),
@@ -81,7 +81,7 @@ pub static RULES: &[(Rule, Check)] = &[
     rule("service-binary", Must, &[2085], &[2084], "InfVerif Error 2084", "ServiceBinary is a file that is copied.", files::service_binary),
     // The service.
     rule("service-name", Must, &[1253], &[], ADD_SERVICE, "The service has a name.", service::name),
-    rule("service-flags", Should, &[], &[], ADD_SERVICE, "The service is no device's function driver.", service::flags),
+    rule("service-flags", Should, &[], &[], ADD_SERVICE, "The service is not a function driver.", service::flags),
     rule("service-kind", Must, &[], &[], MINIFILTER, "The service is a file-system driver that depends on FltMgr.", service::kind),
     rule("error-control", Should, &[], &[], MINIFILTER, "ErrorControl is 1.", service::error_control),
     rule("start-type", Must, &[1013], &[], ADD_SERVICE, "StartType is 0 to 3.", service::start_type),
@@ -89,16 +89,16 @@ pub static RULES: &[(Rule, Check)] = &[
     rule("same-service", Should, &[], &[1332, 1333], "InfVerif Error 1330 - 1333", "The install sections of one architecture install the same service.", service::same),
     rule("event-source", Should, &[], &[], ADD_SERVICE, "An event source has its messages and types, in each install section.", service::event_source),
     rule("legacy-uninstall", Must, &[1422], &[], PRIMITIVE, "A DefaultUninstall section has LegacyUninstall = 1.", service::legacy_uninstall),
-    rule("uninstall", Should, &[], &[], "INF DelService Directive", "What is uninstalled is stopped, and is what was installed.", service::uninstall),
+    rule("uninstall", Should, &[], &[], "INF DelService Directive", "The service that was installed is stopped and removed.", service::uninstall),
     // The registry.
     rule("registry-root", Must, &[1224, 1321], &[], ADD_REG, "Values are written to HKR.", registry::root),
-    rule("registry-types", Must, &[1267, 1268], &[1431], ADD_REG, "A value has a type that exists, and what the system reads has its type.", registry::types),
+    rule("registry-types", Must, &[1267, 1268], &[1431], ADD_REG, "A value has a defined type, and a value that Windows reads has the documented type.", registry::types),
     rule("registry-once", Must, &[], &[1294], CODES, "A value is written once.", registry::once),
     rule("registry-paths", Must, &[1258], &[], CODES, "A path begins with %13% or an environment variable.", registry::paths),
-    rule("parameters-key", Must, &[1323], &[], CODES, "From build 25952, the service's values lie below Parameters.", registry::parameters_key),
-    rule("instances", Must, &[], &[], MINIFILTER, "Instances have altitude and flags, one is the default, and they lie where the filter manager looks.", registry::instances),
-    rule("supported-features", Should, &[], &[], MINIFILTER, "SupportedFeatures has bits that exist.", registry::supported_features),
-    rule("altitude", Must, &[], &[], ALTITUDES, "An altitude lies in the range of its load-order group.", registry::altitude),
+    rule("parameters-key", Must, &[1323], &[], CODES, "From build 25952, the values of the service are below Parameters.", registry::parameters_key),
+    rule("instances", Must, &[], &[], MINIFILTER, "Instances have an altitude and flags, one is the default, and they are below the key that the filter manager reads.", registry::instances),
+    rule("supported-features", Should, &[], &[], MINIFILTER, "SupportedFeatures has only defined bits.", registry::supported_features),
+    rule("altitude", Must, &[], &[], ALTITUDES, "An altitude is in the range of its load-order group.", registry::altitude),
 ];
 
 const fn rule(
@@ -121,7 +121,7 @@ const fn rule(
     (rule, check)
 }
 
-/// What breaks a rule.
+/// The breaches of all rules.
 #[must_use]
 pub fn findings(inf: &Inf) -> Vec<Finding> {
     let package = Package::of(inf);

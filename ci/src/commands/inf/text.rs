@@ -1,4 +1,4 @@
-//! The verdict for people at a terminal.
+//! Prints the verdict as text.
 
 use console::style;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::visible;
 
-/// Prints the verdict: the file, what is wrong, the sum.
+/// Prints the verdict: the file, the findings, and a summary.
 pub(super) fn print(verdict: &Verdict) {
     let name = visible(&verdict.file.display().to_string());
     println!("{}", style(&name).bold());

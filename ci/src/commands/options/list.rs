@@ -68,31 +68,31 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         super::find(&options, name)?;
     }
     let renderer = Renderer::new(Path::new("."))?;
-    let files = |answers: &[(&str, &str)]| -> anyhow::Result<BTreeSet<String>> {
+    let names_with = |answers: &[(&str, &str)]| -> anyhow::Result<BTreeSet<String>> {
         let rendered = renderer.render("my-filter", answers)?;
         Ok(rendered.files.into_keys().collect())
     };
-    let defaults = files(&[])?;
-    let mut rows = Vec::new();
+    let defaults = names_with(&[])?;
+    let mut table = Vec::new();
     for option in options
         .iter()
         .filter(|it| args.options.is_empty() || args.options.contains(&it.name))
     {
         let mut values = Vec::new();
         for Choice { value, label } in choices(option) {
-            let changed = files(&[(&option.name, &value)])?;
+            let with_value = names_with(&[(&option.name, &value)])?;
             values.push(Listing {
-                adds: changed.difference(&defaults).cloned().collect(),
+                adds: with_value.difference(&defaults).cloned().collect(),
                 removes: match option.kind {
                     // Chosen beside others, it removes nothing.
                     Kind::List(_) => Vec::new(),
-                    _ => summary(defaults.difference(&changed)),
+                    _ => summary(defaults.difference(&with_value)),
                 },
                 value,
                 label,
             });
         }
-        rows.push(Listed {
+        table.push(Listed {
             name: option.name.clone(),
             prompt: option.prompt.clone(),
             default: option.default.clone(),
@@ -110,9 +110,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         });
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        println!("{}", serde_json::to_string_pretty(&table)?);
     } else {
-        rows.iter().for_each(print);
+        table.iter().for_each(print);
     }
     Ok(ExitCode::SUCCESS)
 }

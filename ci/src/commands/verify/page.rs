@@ -1,4 +1,4 @@
-//! The verdict as a page that stands on its own.
+//! The verdict as a self-contained HTML page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use testbench::Finding;

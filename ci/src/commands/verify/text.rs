@@ -1,4 +1,4 @@
-//! The verdict for people at a terminal.
+//! Prints the verdict as text.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use testbench::{Finding, rules};
 
 use super::verdict::Verdict;
 
-/// Prints the verdict: the driver, what is wrong, the sum.
+/// Prints the verdict: the driver, the findings, and a summary.
 pub fn print(verdict: &Verdict, page: Option<&Path>) {
     let report = &verdict.report;
     let name = file_name(&report.driver);
@@ -48,7 +48,7 @@ pub fn print(verdict: &Verdict, page: Option<&Path>) {
         policy(verdict),
     );
     if report.truncated {
-        println!("Not everything was played: scenarios did not end, or there were too many.");
+        println!("The result is incomplete: scenarios did not end, or there were too many.");
     }
     if let Some(page) = page {
         println!("The page is {}.", page.display());
@@ -153,22 +153,22 @@ fn details(finding: &Finding, driver: &str) {
     line("see", &finding.documents.join("; "));
 }
 
-/// The unload policy, in words.
+/// The unload policy, as text.
 pub fn policy(verdict: &Verdict) -> String {
     let observed = verdict.report.observed.unload_policy;
     observed.map_or_else(|| "not seen".to_owned(), |policy| policy.to_string())
 }
 
-/// What a service stop does, in words.
+/// The effect of a service stop, as text.
 pub fn service_stop(verdict: &Verdict) -> &'static str {
     match verdict.report.observed.service_stop {
         Some(true) => "a service stop reaches the driver",
         Some(false) => "a service stop does not reach the driver",
-        None => "nothing was registered",
+        None => "no filter was registered",
     }
 }
 
-/// The name of a path.
+/// The file name of a path.
 pub fn file_name(path: &str) -> &str {
     Path::new(path)
         .file_name()

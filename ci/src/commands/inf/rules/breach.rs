@@ -1,18 +1,18 @@
-//! What a rule says of a package.
+//! The breaches that a rule reports.
 
 use crate::commands::inf::finding::Code;
 
-/// What a rule says of a package: each time it is broken.
+/// The breaches of a rule in a package.
 pub type Said = Vec<Breach>;
 
-/// Once that a rule is broken.
+/// A breach of a rule.
 pub struct Breach {
     pub line: Option<usize>,
     pub code: Option<Code>,
     pub text: String,
 }
 
-/// A breach in a line.
+/// A breach on a line.
 pub fn at(line: usize, text: String) -> Breach {
     Breach {
         line: Some(line),
@@ -21,7 +21,7 @@ pub fn at(line: usize, text: String) -> Breach {
     }
 }
 
-/// A breach by something that is not there.
+/// A breach without a line: something is missing from the file.
 pub fn nowhere(text: String) -> Breach {
     Breach {
         line: None,
@@ -31,7 +31,7 @@ pub fn nowhere(text: String) -> Breach {
 }
 
 impl Breach {
-    /// With a code that `InfVerif` was seen to report.
+    /// Adds a code that `InfVerif` was seen to report.
     pub fn seen(self, code: u16) -> Self {
         Self {
             code: Some(Code::Seen(code)),
@@ -39,7 +39,7 @@ impl Breach {
         }
     }
 
-    /// With a code that the documentation has.
+    /// Adds a code that is documented and was not seen.
     pub fn documented(self, code: u16) -> Self {
         Self {
             code: Some(Code::Documented(code)),

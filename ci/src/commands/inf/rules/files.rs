@@ -1,4 +1,4 @@
-//! Which files are copied, where from and where to.
+//! Rules for files: sources, destinations and deletion.
 
 use super::{
     breach::{Said, at},
@@ -15,7 +15,7 @@ fn lists<'a>(package: &Package<'a>) -> Vec<&'a Section> {
 
 pub fn destinations(package: &Package) -> Said {
     let mut said = vec![];
-    // Without the section, another rule says so.
+    // `sections-found` reports a missing section.
     if package.all(Kind::Destinations).is_empty() {
         return said;
     }
@@ -36,7 +36,7 @@ pub fn destinations(package: &Package) -> Said {
             });
         if let Some(file) = elsewhere.filter(|_| destination.value(0) == DRIVER_STORE) {
             let text = format!(
-                "{file} goes to the folder {folder:?} and comes from {:?}: in the driver store both are the same",
+                "{file} is copied to the folder {folder:?} from {:?}: in the driver store, both must be the same",
                 package.source_folder(file)
             );
             said.push(at(destination.line, text).seen(1100));
@@ -50,13 +50,13 @@ pub fn driver_store(package: &Package) -> Said {
     let entries = package.entries(Kind::Destinations);
     entries
         .filter(|entry| {
-            // What an earlier version of the driver left elsewhere may be deleted there.
+            // Files that an earlier version of the driver copied elsewhere may be deleted there.
             entry.is("DefaultDestDir") || copied.iter().any(|list| entry.is(&list.name))
         })
         .filter(|entry| entry.value(0) != DRIVER_STORE)
         .map(|entry| {
             let text = format!(
-                "the files of {} go to {}: a primitive driver stays in the driver store, {DRIVER_STORE}",
+                "the files of {} are copied to dirid {}: a primitive driver stays in the driver store, {DRIVER_STORE}",
                 entry.key.as_deref().unwrap_or_default(),
                 entry.value(0)
             );
@@ -83,25 +83,25 @@ pub fn sources(package: &Package) -> Said {
         .filter_map(|(line, name)| Some((line, name.strip_prefix('@')?)));
     for (line, file) in listed.chain(alone) {
         if package.source(file).is_none() {
-            let text = format!("{file} is copied and not listed in [SourceDisksFiles]");
+            let text = format!("{file} is copied but not listed in [SourceDisksFiles]");
             said.push(at(line, text).seen(1230));
         }
     }
     for entry in package.entries(Kind::DiskFiles) {
         let (name, disk) = (entry.key.as_deref().unwrap_or_default(), entry.value(0));
         if disk.parse::<u32>().is_err() {
-            let text = format!("{name} is on the disk {disk}, which is no number");
+            let text = format!("{name} is on the disk {disk}, which is not a number");
             said.push(at(entry.line, text).seen(1008));
         } else if !package.entries(Kind::DiskNames).any(|it| it.is(disk)) {
             let text =
-                format!("{name} is on the disk {disk}, which [SourceDisksNames] does not have");
+                format!("{name} is on the disk {disk}, which [SourceDisksNames] does not list");
             said.push(at(entry.line, text).seen(1273));
         }
     }
     for entry in package.entries(Kind::DiskNames) {
         let disk = entry.key.as_deref().unwrap_or_default();
         if disk.parse::<u32>().is_err() {
-            let text = format!("the disk {disk} is no number");
+            let text = format!("the disk {disk} is not a number");
             said.push(at(entry.line, text).seen(1008));
         }
     }
@@ -117,7 +117,7 @@ pub fn used(package: &Package) -> Said {
             .iter()
             .any(|list| list.name.eq_ignore_ascii_case(name));
         if !is_used && !name.eq_ignore_ascii_case("DefaultDestDir") {
-            let text = format!("[DestinationDirs] {name} is no list of files");
+            let text = format!("[DestinationDirs] {name} is not a list of files");
             said.push(at(entry.line, text));
         }
     }
@@ -127,14 +127,14 @@ pub fn used(package: &Package) -> Said {
             || package
                 .entries(Kind::CopiedFiles)
                 .any(|copied| copied.value(1).eq_ignore_ascii_case(name));
-        // A catalog is `catalog`'s.
+        // `catalog` reports a catalog.
         if !is_copied && !name.to_lowercase().ends_with(".cat") {
-            let text = format!("{name} is listed and not copied");
+            let text = format!("{name} is listed but not copied");
             said.push(at(entry.line, text));
         }
     }
     let is_listed = |disk: &str| package.entries(Kind::DiskNames).any(|it| it.is(disk));
-    // What is on a disk that is not listed may be on this one: that is `sources`'.
+    // A file whose disk is not listed, which `sources` reports, may be meant for an unused disk.
     let mut files = package.entries(Kind::DiskFiles);
     if files.any(|file| !is_listed(file.value(0))) {
         return said;
@@ -150,7 +150,7 @@ pub fn used(package: &Package) -> Said {
     said
 }
 
-/// Windows itself takes out of the driver store what it put there. A list that is copied, too, is `sections-shared`'s.
+/// Windows itself removes files from the driver store. `sections-shared` reports a list that is also copied.
 pub fn deleted(package: &Package) -> Said {
     let lists = package.all(Kind::DeletedFiles).into_iter();
     lists
@@ -161,7 +161,7 @@ pub fn deleted(package: &Package) -> Said {
         })
         .map(|list| {
             let text = format!(
-                "DelFiles names [{}]: files in the driver store are not an INF's to delete",
+                "DelFiles names [{}]: an INF must not delete files in the driver store",
                 list.name
             );
             at(list.line, text).seen(1102)
@@ -186,7 +186,7 @@ pub fn service_binary(package: &Package) -> Said {
             .and_then(|rest| rest.split_once(r"%\"))
         else {
             let text = format!(
-                "ServiceBinary {binary} is no path below a folder's number: write %13%\\name.sys"
+                "ServiceBinary {binary} is not a path below a dirid: write it as in %13%\\name.sys"
             );
             said.push(at(entry.line, text).seen(2085));
             continue;

@@ -1,17 +1,17 @@
-//! What the sections of an INF are for.
+//! The purpose of each section of an INF.
 
 use super::super::{
     installed::number,
     reader::{self, Entry, Inf, Section},
 };
 
-/// The folder of the package in the driver store, from which a primitive driver runs ("Using Dirids").
+/// The dirid of the package's folder in the driver store, from which a primitive driver runs ("Using Dirids").
 pub const DRIVER_STORE: &str = "13";
 
 /// The build from which the filter manager reads instances below `Parameters`: Windows 11 version 24H2.
 pub const PARAMETERS_BUILD: u32 = 25952;
 
-/// What a section is for: by its name, or by the directive that names it.
+/// The purpose of a section, according to its name or to the directive that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Version,
@@ -29,7 +29,7 @@ pub enum Kind {
     EventLog,
     ServiceRegistry,
     EventRegistry,
-    /// Used, and for nothing that a rule is about.
+    /// A section that is used, but has no rule.
     Other,
 }
 
@@ -47,7 +47,7 @@ impl Kind {
     }
 }
 
-/// A section that a directive names.
+/// A reference to a section.
 pub struct Reference<'a> {
     pub kind: Kind,
     pub directive: &'static str,
@@ -55,10 +55,10 @@ pub struct Reference<'a> {
     pub line: usize,
 }
 
-/// Which values of a directive name sections, and what those are for.
+/// A kind of section, a directive in it, and the kinds and positions of the values that name sections.
 type Names = (Kind, &'static str, &'static [(Kind, usize)]);
 
-/// Where a position is 0, any number of sections may be named.
+/// Position 0 stands for all values.
 const NAMES: [Names; 18] = [
     (Kind::Install, "CopyFiles", &[(Kind::CopiedFiles, 0)]),
     (Kind::Install, "DelFiles", &[(Kind::DeletedFiles, 0)]),
@@ -84,7 +84,7 @@ const NAMES: [Names; 18] = [
     (Kind::EventLog, "BitReg", &[(Kind::Other, 0)]),
 ];
 
-/// An INF, with what its sections are for.
+/// An INF, with the references to its sections.
 pub struct Package<'a> {
     pub inf: &'a Inf,
     pub references: Vec<Reference<'a>>,
@@ -108,7 +108,7 @@ impl<'a> Package<'a> {
                     let names = (position..=last).map_while(|at| entry.values.get(at));
                     found.extend(
                         names
-                            // A file of its own, in place of a list.
+                            // `@name` is a single file, not a list.
                             .filter(|name| !name.is_empty() && !name.starts_with('@'))
                             .map(|name| Reference {
                                 kind,
@@ -125,7 +125,7 @@ impl<'a> Package<'a> {
         package
     }
 
-    /// Whatever is named in a section that no rule knows is used, too.
+    /// Adds the sections that a section of the kind `Other` names.
     fn follow(&mut self) {
         loop {
             let mut found = Vec::new();
@@ -151,7 +151,7 @@ impl<'a> Package<'a> {
         }
     }
 
-    /// What a section is for; there may be more than one use, or none.
+    /// The kinds of a section: one, several or none.
     pub fn kinds(&self, section: &Section) -> Vec<Kind> {
         let mut kinds: Vec<_> = by_name(&section.name).into_iter().collect();
         let named = |name: &str| name.eq_ignore_ascii_case(&section.name);
@@ -163,7 +163,7 @@ impl<'a> Package<'a> {
         kinds
     }
 
-    /// What a section is for, where that is one thing.
+    /// The kind of a section that has exactly one.
     pub fn kind(&self, section: &Section) -> Option<Kind> {
         match self.kinds(section)[..] {
             [kind] => Some(kind),
@@ -198,7 +198,7 @@ impl<'a> Package<'a> {
         (!entry.value(0).is_empty()).then_some(entry)
     }
 
-    /// What the sections install, each.
+    /// The installation of each install section.
     pub fn installs(&self) -> Vec<Install<'a>> {
         self.all(Kind::Install)
             .into_iter()
@@ -206,8 +206,8 @@ impl<'a> Package<'a> {
             .collect()
     }
 
-    /// The sections of the services that are filters, one of each install section. A package may install programs beside
-    /// them.
+    /// The service-install sections of the filters, one for each install section. A package may also install services
+    /// that are programs.
     pub fn filters(&self) -> Vec<&'a Section> {
         let mut filters: Vec<&Section> = vec![];
         for section in self
@@ -222,7 +222,7 @@ impl<'a> Package<'a> {
         filters
     }
 
-    /// The entries of all lists of registry values of services and event sources, with the list.
+    /// The entries for registry values of services and event sources, with their section.
     pub fn registry_values(&self) -> impl Iterator<Item = (&'a Section, &'a Entry)> {
         let kinds = [Kind::ServiceRegistry, Kind::EventRegistry];
         let sections = self.inf.sections.iter().filter(move |section| {
@@ -232,7 +232,7 @@ impl<'a> Package<'a> {
         sections.flat_map(|section| section.entries.iter().map(move |entry| (section, entry)))
     }
 
-    /// Where the files of a list go: the number of the folder, and the folder below it.
+    /// The destination of a list of files: the dirid, and the folder below it.
     pub fn destination(&self, list: &str) -> Option<&'a Entry> {
         let destinations = self.inf.section("DestinationDirs")?;
         destinations
@@ -240,12 +240,12 @@ impl<'a> Package<'a> {
             .or_else(|| destinations.entry("DefaultDestDir"))
     }
 
-    /// The entry of a file in `[SourceDisksFiles]`, of whatever architecture.
+    /// The entry of a file in `[SourceDisksFiles]`, of any architecture.
     pub fn source(&self, file: &str) -> Option<&'a Entry> {
         self.entries(Kind::DiskFiles).find(|entry| entry.is(file))
     }
 
-    /// The folder beside the INF that a file lies in; empty where it lies beside it.
+    /// The folder of a file, relative to the INF; empty if the file is beside the INF.
     pub fn source_folder(&self, file: &str) -> String {
         let Some(source) = self.source(file) else {
             return String::new();
@@ -259,12 +259,12 @@ impl<'a> Package<'a> {
     }
 }
 
-/// Whether a section installs a file-system driver, as each filter is one.
+/// Whether a section installs a file-system driver, which every filter is.
 fn is_file_system_driver(section: &Section) -> bool {
     section.value("ServiceType").and_then(number) == Some(2)
 }
 
-/// What may stand behind the name of an install section, beside `Services`.
+/// The extensions of an install section's name, other than `Services`.
 const EXTENSIONS: [&str; 10] = [
     "coinstallers",
     "components",
@@ -305,9 +305,9 @@ pub struct Added<'a> {
     pub entry: &'a Entry,
     /// Its service-install section.
     pub section: Option<&'a Section>,
-    /// The lists of values that go below the service's key.
+    /// The sections with the values below the service's key.
     pub values: Vec<&'a Section>,
-    /// The lists of values of the event source.
+    /// The sections with the values of the event source.
     pub event_values: Vec<&'a Section>,
 }
 
@@ -326,9 +326,9 @@ impl<'a> Added<'a> {
 /// The systems that an install section is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Systems {
-    /// Those that no other section is for, of whatever build.
+    /// All systems that no other section is for.
     All,
-    /// Those from a build on.
+    /// The systems from a build on.
     From(u32),
     /// The version in its name cannot be read.
     Unreadable,
@@ -337,15 +337,15 @@ pub enum Systems {
 /// What one section installs.
 pub struct Install<'a> {
     pub section: &'a Section,
-    /// The processor that it is for, in small letters; `None` where it says none.
+    /// The architecture that it is for, in lower case; `None` if its name has none.
     pub architecture: Option<String>,
     /// The systems that it is for.
     pub systems: Systems,
     /// The lists of files that it copies.
     pub copied: Vec<&'a Section>,
-    /// The files that it copies without a list.
+    /// The single files that it copies.
     pub copied_alone: Vec<&'a str>,
-    /// The filter: the first service that is a file-system driver, or where there is none the first.
+    /// The filter: the first service that is a file-system driver, or else the first service.
     pub filter: Option<Added<'a>>,
 }
 
@@ -388,7 +388,7 @@ impl<'a> Install<'a> {
         }
     }
 
-    /// Whether it is for systems that read the instances below `Parameters` alone; `None` where that cannot be read.
+    /// Whether it is only for systems that read the instances below `Parameters`; `None` if its version cannot be read.
     pub fn has_parameters_layout(&self) -> Option<bool> {
         match self.systems {
             Systems::All => Some(false),
@@ -405,7 +405,7 @@ impl<'a> Install<'a> {
             .map(|entry| (entry.value(1), entry.value(2), entry))
     }
 
-    /// The files that it copies, by their names on the machine, each with its list.
+    /// The files that it copies: the list, and the name at the destination.
     fn files(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let listed = self.copied.iter().flat_map(|list| {
             let files = list.entries.iter().map(|entry| entry.value(0));
@@ -414,14 +414,14 @@ impl<'a> Install<'a> {
         listed.chain(self.copied_alone.iter().map(|file| ("", *file)))
     }
 
-    /// Whether it copies a file of a name.
+    /// Whether it copies a file with this name.
     pub fn has_file(&self, name: &str) -> bool {
         self.files()
             .any(|(_, file)| file.eq_ignore_ascii_case(name))
     }
 
-    /// Whether a file that it copies is at a path in a folder. All files of a package are in the driver store, where
-    /// they lie as they do beside the INF.
+    /// Whether it copies a file to a path below a dirid. The driver store has all files of a package, in the same
+    /// folders as beside the INF.
     pub fn has_path(&self, package: &Package, dirid: &str, path: &str) -> bool {
         self.files().any(|(list, file)| {
             let folder = if dirid == DRIVER_STORE {
@@ -468,7 +468,7 @@ impl<'a> Decoration<'a> {
     }
 }
 
-/// The name of the install section that a `.Services` section belongs to; another name as it is.
+/// The name of the install section that a `.Services` section belongs to; any other name is returned unchanged.
 pub fn without_services(section: &str) -> &str {
     const SERVICES: &str = ".services";
     section
@@ -482,16 +482,15 @@ pub fn without_services(section: &str) -> &str {
 /// Why a target version cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Its form.
+    /// The form is wrong.
     Form,
-    /// Its build: systems before it do not know the form.
+    /// The build is lower than 14310, from which builds in names are supported.
     Build(u32),
 }
 
-/// The build of a target version, `major.minor.product-type.suite-mask.build`, of which what is at the end may be
-/// missing.
+/// The build of a target version, `major.minor.product-type.suite-mask.build`. Fields at the end may be missing.
 pub fn target_build(version: &str) -> Result<Option<u32>, Unreadable> {
-    // All bits of the suites that there are.
+    // All defined bits of the suite mask.
     const SUITES: u32 = 0x7ff;
     let fields: Vec<_> = version.split('.').collect();
     let numbers: Option<Vec<Option<u32>>> = fields

@@ -1,4 +1,4 @@
-//! What is written into the registry.
+//! Rules for registry values.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ const NUMBER: u32 = 0x0001_0001;
 const NONE: u32 = 0x0002_0001;
 const LARGE_NUMBER: u32 = 0x000b_0001;
 
-/// What the flags of an entry say of the type; the others say how it is written.
+/// The bits of an entry's flags that specify the type.
 const TYPE: u32 = 0xffff_0001;
-/// The flag of an entry that makes a key and no value.
+/// The flag of an entry that creates a key without a value.
 const KEY_ONLY: u32 = 0x10;
 
 pub fn root(package: &Package) -> Said {
@@ -35,7 +35,7 @@ pub fn root(package: &Package) -> Said {
             _ => 1224,
         };
         let text = format!(
-            "[{}] writes to {root}: a driver's values lie at HKR",
+            "[{}] writes to {root}: write the values to HKR",
             section.name
         );
         said.push(at(entry.line, text).seen(code));
@@ -43,7 +43,7 @@ pub fn root(package: &Package) -> Said {
     said
 }
 
-/// The type that a value must have, where the system reads it.
+/// The type that a value must have if Windows reads it.
 fn known(key: &str, name: &str, is_event_source: bool) -> Option<u32> {
     let name = name.to_lowercase();
     let in_instances = is_below(key, "Instances") || is_below(key, r"Parameters\Instances");
@@ -73,7 +73,7 @@ pub fn types(package: &Package) -> Said {
             flags => number(flags),
         };
         let Some(flags) = flags else {
-            let text = format!("{name} has the type {}, which is no number", entry.value(3));
+            let text = format!("{name} has the type {}, not a number", entry.value(3));
             said.push(at(line, text));
             continue;
         };
@@ -85,21 +85,21 @@ pub fn types(package: &Package) -> Said {
         let known = known(entry.value(1), name, is_event_source);
         let data = entry.values.get(4..).unwrap_or_default();
         if let Some(right) = known.filter(|right| *right != kind) {
-            let text = format!("{name} has the type 0x{kind:08x}: it is 0x{right:08x}");
+            let text = format!("{name} has the type 0x{kind:08x}: it must be 0x{right:08x}");
             said.push(at(line, text).documented(1431));
         } else if ![TEXT, BYTES, EXPANDED, LIST, NUMBER, NONE, LARGE_NUMBER].contains(&kind) {
             let text = format!("{name} has the type 0x{kind:08x}, which does not exist");
             said.push(at(line, text));
         } else if kind == NUMBER
             && number(value).is_none()
-            // In single bytes, too.
+            // A number may also be written as four bytes.
             && !(data.len() == 4 && data.iter().all(|byte| is_byte(byte)))
         {
-            let text = format!("{name} is {value}, which is no number of 32 bits");
+            let text = format!("{name} is {value}, which is not a 32-bit number");
             said.push(at(line, text).seen(1268));
         } else if kind == BYTES && !data.iter().all(|byte| byte.is_empty() || is_byte(byte)) {
             let text = format!(
-                "{name} is {}: bytes are hexadecimal numbers of two digits, with commas between them",
+                "{name} is {}: write each byte as two hexadecimal digits, with commas between the bytes",
                 data.join(",")
             );
             said.push(at(line, text).seen(1267));
@@ -126,7 +126,8 @@ pub fn once(package: &Package) -> Said {
     said
 }
 
-/// Only the package's own folder is a number that lasts; other paths begin with an environment variable.
+/// In a value, the only dirid that stays valid is that of the package's folder. Other paths begin with an environment
+/// variable.
 pub fn paths(package: &Package) -> Said {
     let mut said = vec![];
     for (_, entry) in package.registry_values() {
@@ -141,7 +142,7 @@ pub fn paths(package: &Package) -> Said {
             let Some((folder, _)) = folder else { continue };
             if folder.bytes().all(|byte| byte.is_ascii_digit()) && folder != "13" {
                 let text =
-                    format!("{name} has the path {path}: only %13% may be a folder's number here");
+                    format!("{name} has the path {path}: the only dirid allowed here is %13%");
                 said.push(at(line, text).seen(1258));
             }
         }
@@ -149,7 +150,7 @@ pub fn paths(package: &Package) -> Said {
     said
 }
 
-/// Whether a key is `root` or lies below it.
+/// Whether a key is `root` or is below it.
 fn is_below(key: &str, root: &str) -> bool {
     let (key, root) = (key.to_lowercase(), root.to_lowercase());
     key == root
@@ -158,7 +159,7 @@ fn is_below(key: &str, root: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('\\'))
 }
 
-/// Before build 25952 the filter manager has its own values beside `Parameters`.
+/// Before build 25952, the filter manager reads values beside `Parameters`, so the rule applies from that build.
 pub fn parameters_key(package: &Package) -> Said {
     let mut said = vec![];
     for install in package.installs() {
@@ -168,7 +169,7 @@ pub fn parameters_key(package: &Package) -> Said {
         for (key, name, entry) in install.filter_values() {
             if !is_below(key, "Parameters") {
                 let text = format!(
-                    "{name} is written to {key:?}: in [{}] it must lie below Parameters",
+                    "{name} is written to {key:?}: in [{}] it must be below Parameters",
                     install.section.name
                 );
                 said.push(at(entry.line, text).seen(1323));
@@ -178,10 +179,10 @@ pub fn parameters_key(package: &Package) -> Said {
     said
 }
 
-/// The keys of the instances: the one that the filter manager of an installation's systems looks in, and the other.
+/// The two keys of instances: the one that the filter manager reads on the systems of an installation, and the other.
 ///
-/// A section that is for all systems, with no other for those from build 25952, is right for those that read the key
-/// that it writes. That it is not for the others is `layouts`' to say.
+/// A section for all systems, without another section for build 25952 and later, is judged by the key that it writes.
+/// `layouts` reports that the section does not suit the other systems.
 fn instances_keys(install: &Install, installs: &[Install]) -> Option<[&'static str; 2]> {
     const BELOW: &str = r"Parameters\Instances";
     const BESIDE: &str = "Instances";
@@ -197,7 +198,7 @@ fn instances_keys(install: &Install, installs: &[Install]) -> Option<[&'static s
     })
 }
 
-/// A value of an installation's filter.
+/// The entry for a value of an installation's filter.
 fn find<'a>(install: &Install<'a>, key: &str, name: &str) -> Option<&'a Entry> {
     let mut values = install.filter_values();
     let found = values
@@ -205,7 +206,7 @@ fn find<'a>(install: &Install<'a>, key: &str, name: &str) -> Option<&'a Entry> {
     found.map(|(_, _, entry)| entry)
 }
 
-/// The line of the directive that names the values of an installation's filter.
+/// The line of the `AddReg` directive of an installation's filter.
 fn line_of_values(install: &Install) -> usize {
     let filter = install.filter.as_ref();
     let section = filter.and_then(|filter| filter.section);
@@ -214,7 +215,7 @@ fn line_of_values(install: &Install) -> usize {
     })
 }
 
-/// The installations of which it is known where their systems look for instances, and which install a filter.
+/// The installations of a filter whose keys of instances are known, with these keys.
 fn with_layout<'a>(package: &Package<'a>) -> Vec<(Install<'a>, [&'static str; 2])> {
     let installs = package.installs();
     let keys: Vec<_> = installs
@@ -237,14 +238,11 @@ pub fn supported_features(package: &Package) -> Said {
         let key = root.strip_suffix(r"\Instances").unwrap_or_default();
         let here = &install.section.name;
         match find(&install, key, "SupportedFeatures") {
-            // Offloaded reads and writes, queries of names by open, BypassIO.
+            // Offloaded read, offloaded write, query open, BypassIO.
             Some(entry) if matches!(number(entry.value(4)), Some(0..=0xf)) => {}
             Some(entry) => said.push(at(
                 entry.line,
-                format!(
-                    "SupportedFeatures {} has bits that mean nothing",
-                    entry.value(4)
-                ),
+                format!("SupportedFeatures {} has undefined bits", entry.value(4)),
             )),
             None => said.push(at(
                 line_of_values(&install),
@@ -255,7 +253,8 @@ pub fn supported_features(package: &Package) -> Said {
     said
 }
 
-/// A value that an installation does not write to a key, and where in the file it is instead.
+/// The breach for a value that an installation does not write to a key. It has the line where the file has the value
+/// instead.
 fn missing(
     package: &Package,
     install: &Install,
@@ -267,7 +266,7 @@ fn missing(
     let below = key.strip_prefix(root).unwrap_or_default();
     if let Some(entry) = find(install, &format!("{other}{below}"), name) {
         let text = format!(
-            "{name} is written to {}: the filter manager of the systems of [{here}] looks for it in {key}",
+            "{name} is written to {}: on the systems of [{here}], the filter manager reads it from {key}",
             entry.value(1)
         );
         return at(entry.line, text);
@@ -290,7 +289,7 @@ fn missing(
     });
     if let Some((section, entry)) = stray {
         let text = format!(
-            "{name} for {key} is in [{}], which no AddReg of the service of [{here}] names",
+            "{name} for {key} is in [{}], which no AddReg directive of the service of [{here}] names",
             section.name
         );
         return at(entry.line, text);
@@ -315,21 +314,20 @@ pub fn instances(package: &Package) -> Said {
             None => said.push(missing(root, "DefaultInstance")),
             Some(entry) if is_instance(entry.value(4)) => {}
             Some(entry) => {
-                // As a whole it may lie elsewhere.
+                // The whole instance may be below the other key.
                 let name = entry.value(4);
                 let key = format!(r"{root}\{name}");
                 let elsewhere = format!(r"{other}\{name}");
                 said.push(if find(&install, &elsewhere, "Altitude").is_some() {
                     missing(&key, "Altitude")
                 } else {
-                    let text =
-                        format!(r"there is no instance {name}, which is the default, in {root}");
+                    let text = format!(r"{root} has no instance {name}, which is the default");
                     at(entry.line, text)
                 });
             }
         }
-        // Of an instance that lies elsewhere as a whole, each value is said to. Beside Parameters, from the build on where
-        // that is wrong, `parameters-key` says so.
+        // If a whole instance is below the other key, each of its values is reported. From build 25952,
+        // `parameters-key` reports the values beside Parameters.
         if instances.is_empty() && install.has_parameters_layout() == Some(false) {
             let prefix = format!(r"{other}\");
             let elsewhere = install.filter_values().filter_map(|(key, name, _)| {
@@ -347,7 +345,7 @@ pub fn instances(package: &Package) -> Said {
                 said.push(missing(&key, "Altitude"));
             }
             match find(&install, &key, "Flags") {
-                // 0x1 suppresses automatic attachment, 0x2 attachment by hand.
+                // 0x1 suppresses automatic attachment, 0x2 manual attachment.
                 Some(entry) if matches!(number(entry.value(4)), Some(0..=3)) => {}
                 Some(entry) => said.push(at(
                     entry.line,
@@ -381,13 +379,13 @@ pub fn altitude(package: &Package) -> Said {
             if !in_instances
                 || !name.eq_ignore_ascii_case("Altitude")
                 || groups::is_within(&altitudes, altitude)
-                // Then it is the group that is wrong, and `load-order-group` says so.
+                // Then the group is wrong, which `load-order-group` reports.
                 || of_class.is_some_and(|class| class.has(altitude))
             {
                 continue;
             }
             let text = format!(
-                "{altitude} is no altitude of {group}, which has those from {} to {}",
+                "{altitude} is not an altitude of {group}, which has the range {} to {}",
                 altitudes.start(),
                 altitudes.end()
             );

@@ -1,4 +1,4 @@
-//! Which sections there are, what they may say, and for which systems they are.
+//! Rules for sections: which sections exist, what they contain, and which systems they are for.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,16 @@ pub fn encoding(package: &Package) -> Said {
         Encoding::Utf16 => return said,
         Encoding::Utf8 => said.push(at(
             1,
-            "it begins with the byte order mark of UTF-8: save it as ASCII, or as UTF-16 with a byte order mark".to_owned(),
+            "it begins with the byte order mark of UTF-8: save it as ASCII, or as UTF-16 with a byte order mark"
+                .to_owned(),
         )),
         Encoding::Ansi => {}
     }
     for (number, line) in (1..).zip(package.inf.text.lines()) {
         if let Some(other) = line.chars().find(|character| !character.is_ascii()) {
             let text = format!(
-                "{other:?} depends on the code page of the machine: write ASCII, or save the file as UTF-16 with a byte order mark"
+                "{other:?} depends on the code page of the machine: write ASCII, or save the file as UTF-16 \
+                 with a byte order mark"
             );
             said.push(at(number, text).documented(1003));
         }
@@ -34,7 +36,7 @@ pub fn encoding(package: &Package) -> Said {
 
 pub fn plain_text(package: &Package) -> Said {
     let mut said = vec![];
-    // Either end will do, but not both.
+    // Lines may end with LF or with CR LF, but all in the same way.
     let ends: Vec<_> = package
         .inf
         .text
@@ -44,7 +46,7 @@ pub fn plain_text(package: &Package) -> Said {
     if let [first, rest @ .., _] = &ends[..]
         && let Some(at_other) = rest.iter().position(|end| end != first)
     {
-        let text = "the line ends in another way than the first";
+        let text = "the line ending differs from that of the first line";
         said.push(at(at_other + 2, text.to_owned()));
     }
     for (number, line) in (1..).zip(package.inf.text.lines()) {
@@ -54,13 +56,13 @@ pub fn plain_text(package: &Package) -> Said {
             character.is_control() && (quoted || *character != '\t')
         });
         if let Some(odd) = odd {
-            said.push(at(number, format!("{odd:?} stands in a value")).documented(1003));
+            said.push(at(number, format!("{odd:?} is in a value")).documented(1003));
         }
     }
     said
 }
 
-/// The lines with `$ARCH$` in whatever case, without their comments.
+/// The lines with `$ARCH$` in any case, without comments.
 fn with_architecture<'a>(package: &Package<'a>) -> impl Iterator<Item = (usize, &'a str)> {
     let lines = (1..).zip(package.inf.text.lines());
     lines
@@ -74,25 +76,25 @@ pub fn stampinf(package: &Package) -> Said {
             line.to_lowercase().matches("$arch$").count() > line.matches("$ARCH$").count()
         })
         .map(|(number, line)| {
-            let text = format!("{line}: stampinf replaces $ARCH$ in capitals and nothing else");
+            let text = format!("{line}: stampinf replaces $ARCH$ only in capitals");
             at(number, text).seen(1274)
         })
         .collect()
 }
 
-/// It replaces `$ARCH$` wherever it stands.
+/// stampinf replaces `$ARCH$` everywhere in the file.
 pub fn stampinf_in_values(package: &Package) -> Said {
     with_architecture(package)
         .filter(|(_, line)| !line.starts_with('[') && line.contains("$ARCH$"))
         .map(|(number, line)| {
-            let text = format!("{line}: stampinf replaces $ARCH$ here too, with amd64 or the like");
+            let text = format!("{line}: stampinf replaces $ARCH$ here too, such as with amd64");
             at(number, text).documented(1274)
         })
         .collect()
 }
 
 pub fn strings_used(package: &Package) -> Said {
-    // One that is not defined may be this one by another name.
+    // An undefined string may be an unused one with a misspelt name.
     if package.inf.has_undefined_strings() {
         return vec![];
     }
@@ -101,13 +103,13 @@ pub fn strings_used(package: &Package) -> Said {
         .filter_map(|entry| {
             let name = entry.key.as_ref()?;
             let used = package.inf.used_strings.contains(&name.to_lowercase());
-            let text = format!("the string {name} is used nowhere");
+            let text = format!("the string {name} is not used");
             (!used).then(|| at(entry.line, text))
         })
         .collect()
 }
 
-/// Whether it is one of a device's or a device class's.
+/// Whether a section belongs to the INF of a device or of a device class.
 fn is_of_devices(section: &Section) -> bool {
     const NAMES: [&str; 6] = [
         "manufacturer",
@@ -126,7 +128,7 @@ pub fn primitive(package: &Package) -> Said {
     sections
         .filter(|section| is_of_devices(section))
         .map(|section| {
-            let text = format!("a primitive driver has no section [{}]", section.name);
+            let text = format!("a primitive driver has no [{}] section", section.name);
             at(section.line, text).documented(1420)
         })
         .collect()
@@ -141,7 +143,7 @@ pub fn found(package: &Package) -> Said {
                 _ => 1203,
             };
             let text = format!(
-                "{} names the section [{}], which is not there",
+                "{} names the section [{}], which does not exist",
                 reference.directive, reference.name
             );
             said.push(at(reference.line, text).seen(code));
@@ -191,7 +193,7 @@ pub fn shared(package: &Package) -> Said {
             .collect();
         let files = [Kind::CopiedFiles, Kind::DeletedFiles];
         let text = format!(
-            "the section [{}] is named in different meanings, by {}",
+            "the section [{}] is used for different purposes, by {}",
             section.name,
             Vec::from_iter(directives).join(" and ")
         );
@@ -232,8 +234,7 @@ pub fn keys_once(package: &Package) -> Said {
     said
 }
 
-/// The documented directives of a section that mean something to a minifilter's package; `None` where its keys are
-/// names.
+/// The documented directives of a section that apply to the package of a minifilter; `None` if its keys are names.
 fn directives(kind: Kind) -> Option<&'static [&'static str]> {
     Some(match kind {
         Kind::Version => &[
@@ -246,7 +247,7 @@ fn directives(kind: Kind) -> Option<&'static [&'static str]> {
             "PnpLockdown",
             "ExtensionId",
         ],
-        // Registry values at HKR belong to the service: it has none of its own.
+        // Without AddReg, because registry values at HKR belong to the service.
         Kind::Install => &[
             "OptionDesc",
             "CopyFiles",
@@ -258,7 +259,7 @@ fn directives(kind: Kind) -> Option<&'static [&'static str]> {
             "Needs",
         ],
         Kind::InstallServices => &["AddService", "DelService", "Include", "Needs"],
-        // RequiredPrivileges and the like are for programs.
+        // RequiredPrivileges and similar directives are for services that are programs.
         Kind::Service => &[
             "DisplayName",
             "Description",
@@ -289,14 +290,14 @@ pub fn directives_allowed(package: &Package) -> Said {
         let Some(kind) = package.kind(section).filter(|kind| *kind != Kind::Other) else {
             continue;
         };
-        // A program's service has directives of its own.
+        // A service that is a program has other directives.
         if kind == Kind::Service && !filters.contains(&section.line) {
             continue;
         }
         for entry in &section.entries {
             let what = match (&entry.key, directives(kind)) {
                 (Some(key), _) if !kind.has_keys() => format!("{key} ="),
-                // A string without a value is the reader's.
+                // The reader reports a string without a value.
                 (None, _) if kind.has_keys() && kind != Kind::Strings => entry.values.join(","),
                 (Some(key), Some(allowed)) => {
                     // CatalogFile.NTamd64
@@ -309,7 +310,7 @@ pub fn directives_allowed(package: &Package) -> Said {
                 _ => continue,
             };
             let text = format!(
-                "{what} has no place in [{}] of a minifilter driver",
+                "{what} does not belong in [{}] of a minifilter driver",
                 section.name
             );
             said.push(at(entry.line, text).documented(1290));
@@ -325,7 +326,7 @@ fn has(section: &Section, directive: &str) -> bool {
         .is_some_and(|entry| entry.values.iter().any(|value| !value.is_empty()))
 }
 
-/// The sections of a kind: of services, those that are filters.
+/// The sections of a kind; of services, only those of filters.
 fn of_kind<'a>(package: &Package<'a>, kind: Kind) -> Vec<&'a Section> {
     match kind {
         Kind::Service => package.filters(),
@@ -336,7 +337,7 @@ fn of_kind<'a>(package: &Package<'a>, kind: Kind) -> Vec<&'a Section> {
 pub fn directives_required(package: &Package) -> Said {
     let mut said = vec![];
     for (kind, required) in [
-        // The others have rules of their own.
+        // Other directives have their own rules.
         (
             Kind::Version,
             &["Class", "ClassGuid", "Provider", "DriverVer"][..],
@@ -356,7 +357,7 @@ pub fn directives_required(package: &Package) -> Said {
     ] {
         for section in of_kind(package, kind) {
             for directive in required {
-                // stampinf fills it in.
+                // stampinf sets it.
                 let may_be_empty = *directive == "DriverVer" && package.inf.is_inx;
                 if has(section, directive) || may_be_empty && section.entry(directive).is_some() {
                     continue;
@@ -395,7 +396,7 @@ pub fn directives_recommended(package: &Package) -> Said {
     said
 }
 
-/// The entries that have a known form, with the least and the most of their values.
+/// The entries of a known form, with their minimum and maximum number of values, and whether they must have a value.
 fn counted<'a>(
     package: &Package<'a>,
 ) -> Vec<(&'a crate::commands::inf::reader::Entry, usize, usize, bool)> {
@@ -412,7 +413,7 @@ fn counted<'a>(
                 // A key without a value.
                 least = 1;
             }
-            // Directives that are empty have rules of their own.
+            // Other rules report an empty directive.
             entries.push((entry, least, most, directives(kind).is_none()));
         }
     }
@@ -430,7 +431,7 @@ pub fn values(package: &Package) -> Said {
         .filter(|(entry, _, most, _)| entry.values.len() > *most)
         .map(|(entry, _, most, _)| {
             let text = format!(
-                "{} has {} values, and takes {most}",
+                "{} has {} values, but at most {most} are documented",
                 shown(entry),
                 entry.values.len()
             );
@@ -453,11 +454,11 @@ pub fn values_present(package: &Package) -> Said {
         .collect()
 }
 
-/// The least and the most.
+/// The minimum and maximum number of values.
 fn number_of_values(kind: Kind, key: &str) -> (usize, usize) {
     match (kind, key) {
-        // The folder below a destination has its own rule.
         (Kind::Version, "driverver") => (1, 2),
+        // `destinations` checks the folder below a destination.
         (Kind::Destinations | Kind::DiskFiles, _) => (1, 3),
         (Kind::DiskNames, _) => (1, 6),
         (Kind::CopiedFiles | Kind::DeletedFiles, _) => (1, 5),
@@ -474,7 +475,7 @@ fn number_of_values(kind: Kind, key: &str) -> (usize, usize) {
     }
 }
 
-/// The sections that are for a system.
+/// The sections that are for certain systems.
 fn decorated<'a>(package: &Package<'a>) -> Vec<&'a Section> {
     [
         Kind::Install,
@@ -508,10 +509,10 @@ pub fn architecture(package: &Package) -> Said {
             continue;
         };
         if !KNOWN.contains(&architecture.as_str()) {
-            let text = format!("[{name}]: {architecture} is no architecture");
+            let text = format!("[{name}]: {architecture} is not an architecture");
             said.push(at(section.line, text));
         } else if !installed.is_empty() && !installed.contains(&architecture) {
-            let text = format!("[{name}]: nothing is installed for {architecture}");
+            let text = format!("[{name}]: no section installs the driver for {architecture}");
             said.push(at(section.line, text).seen(2083));
         }
     }
@@ -533,7 +534,7 @@ pub fn architecture_current(package: &Package) -> Said {
                 .contains(&architecture.as_str())
                 .then(|| {
                     let text = format!(
-                        "[{}]: Windows 11 runs on amd64 and arm64, and not on {architecture}",
+                        "[{}]: Windows 11 runs on amd64 and arm64, not on {architecture}",
                         section.name
                     );
                     at(section.line, text)
@@ -552,7 +553,7 @@ pub fn system_version(package: &Package) -> Said {
             Ok(_) => {}
             Err(Unreadable::Build(build)) => {
                 let text = format!(
-                    "[{}] is for build {build}: a build in a name is at least 14310",
+                    "[{}] is for build {build}: the lowest build in a name is 14310",
                     section.name
                 );
                 said.push(at(section.line, text).documented(1288));
@@ -569,12 +570,12 @@ pub fn system_version(package: &Package) -> Said {
     said
 }
 
-/// One section for the filter managers that read the instances below `Parameters`, one for those before.
+/// One install section is for systems that read the instances below `Parameters`, and one is for earlier systems.
 pub fn layouts(package: &Package) -> Said {
     let installs = package.installs();
     let mut said = vec![];
     let is = |systems: Systems| move |install: &Install| install.systems == systems;
-    // What cannot be read is `system-version`'s.
+    // `system-version` reports a version that cannot be read.
     if installs.iter().any(is(Systems::Unreadable)) {
         return said;
     }
@@ -583,7 +584,8 @@ pub fn layouts(package: &Package) -> Said {
             && build != PARAMETERS_BUILD
         {
             let text = format!(
-                "[{}] is for builds from {build}: the filter manager reads the instances below Parameters from build {PARAMETERS_BUILD}",
+                "[{}] is for builds from {build}: the filter manager reads the instances below Parameters \
+                 from build {PARAMETERS_BUILD}",
                 install.section.name
             );
             said.push(at(install.section.line, text).seen(1323));
@@ -597,7 +599,8 @@ pub fn layouts(package: &Package) -> Said {
     };
     if let Some((first, systems)) = missing {
         let text = format!(
-            "there is no install section for systems {systems} build {PARAMETERS_BUILD} alone: from that build, the filter manager looks for the instances below Parameters, and before it beside Parameters"
+            "there is no install section only for systems {systems} build {PARAMETERS_BUILD}: from that build, the \
+             filter manager reads the instances below Parameters, and before that build beside Parameters"
         );
         said.push(at(first.section.line, text));
     }
@@ -613,14 +616,14 @@ pub fn services_sections(package: &Package) -> Said {
         for section in package.all(kind) {
             let name = format!("{}.Services", section.name);
             if package.inf.section(&name).is_none() {
-                let text = format!("[{}] has no [{name}] beside it", section.name);
+                let text = format!("[{}] has no matching section [{name}]", section.name);
                 said.push(at(section.line, text));
             }
         }
         for section in package.all(services) {
             let name = without_services(&section.name);
             if package.inf.section(name).is_none() {
-                let text = format!("[{}] has no [{name}] beside it", section.name);
+                let text = format!("[{}] has no matching section [{name}]", section.name);
                 said.push(at(section.line, text).seen(2083));
             }
         }

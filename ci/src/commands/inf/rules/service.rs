@@ -1,4 +1,4 @@
-//! The service, its event source, and how both go.
+//! Rules for the service, its event source, and the removal of both.
 
 use std::collections::BTreeMap;
 
@@ -37,9 +37,9 @@ pub fn flags(package: &Package) -> Said {
             let text = match number(flags) {
                 Some(number) if number & FUNCTION_DRIVER == 0 => return None,
                 Some(_) => format!(
-                    "AddService has the flags {flags}: 0x2 makes the service a device's function driver, which a filter is not"
+                    "AddService has the flags {flags}: 0x2 is for a device's function driver, which a filter is not"
                 ),
-                None => format!("AddService has the flags {flags}, which are no number"),
+                None => format!("AddService has the flags {flags}, which are not a number"),
             };
             Some(at(entry.line, text))
         })
@@ -53,7 +53,7 @@ pub fn kind(package: &Package) -> Said {
             && number(entry.value(0)) != Some(2)
         {
             let text = format!(
-                "ServiceType is {}: a minifilter's is 2, a file-system driver",
+                "ServiceType is {}: write 2, which is a file-system driver",
                 entry.value(0)
             );
             said.push(at(entry.line, text));
@@ -64,7 +64,7 @@ pub fn kind(package: &Package) -> Said {
                 .entry("Dependencies")
                 .map_or(section.line, |entry| entry.line);
             let text = format!(
-                "Dependencies of [{}] are without FltMgr: the filter manager starts first",
+                "Dependencies of [{}] lack FltMgr: the filter manager must start first",
                 section.name
             );
             said.push(at(line, text));
@@ -80,7 +80,7 @@ pub fn error_control(package: &Package) -> Said {
         .filter(|entry| !entry.value(0).is_empty() && number(entry.value(0)) != Some(1))
         .map(|entry| {
             let text = format!(
-                "ErrorControl is {}: a minifilter's is 1, a start that fails is reported and the system starts",
+                "ErrorControl is {}: write 1, with which a failed start is reported and the system starts",
                 entry.value(0)
             );
             at(entry.line, text)
@@ -97,9 +97,9 @@ pub fn start_type(package: &Package) -> Said {
             Some(0..=3) => {}
             Some(4) => said.push(at(
                 entry.line,
-                "StartType is 4: what is disabled cannot be installed".to_owned(),
+                "StartType is 4: a disabled service cannot be installed".to_owned(),
             )),
-            // What is empty is missing.
+            // `directives-required` reports an empty value.
             None if start.is_empty() => {}
             None => {
                 let text = format!("StartType is {start}: write 0 to 3");
@@ -114,8 +114,8 @@ pub fn start_type(package: &Package) -> Said {
     said
 }
 
-/// With any start type: "Creating an INF File for a Minifilter Driver" asks for a group even where the group does
-/// not order the start, and boot and system start are ordered by it.
+/// The rule applies to every start type: "Creating an INF File for a Minifilter Driver" requires a group even if it
+/// does not determine the start order. It does for boot and system start.
 pub fn load_order_group(package: &Package) -> Said {
     let guid = package.version("ClassGuid").map(|entry| entry.value(0));
     let of_class = GROUPS
@@ -127,7 +127,7 @@ pub fn load_order_group(package: &Package) -> Said {
         let name = entry.value(0);
         let text = match (groups::altitudes(name), of_class) {
             _ if name.is_empty() => continue,
-            (None, _) => format!("{name} is no load-order group of minifilters"),
+            (None, _) => format!("{name} is not a load-order group of minifilters"),
             (Some(_), Some(right)) if !right.name.eq_ignore_ascii_case(name) => format!(
                 "the class {} belongs to the group {}, and not to {name}",
                 right.class, right.name
@@ -139,15 +139,15 @@ pub fn load_order_group(package: &Package) -> Said {
     said
 }
 
-/// Values as they are compared: numbers by what they are, however they are written.
+/// Values in a form that can be compared: equal numbers are equal, whether decimal or hexadecimal.
 fn comparable<'a>(values: impl IntoIterator<Item = &'a String>) -> String {
     let value = |value: &String| number(value).map_or_else(|| value.clone(), |it| it.to_string());
     let values: Vec<String> = values.into_iter().map(value).collect();
     values.join(",")
 }
 
-/// The values at a key, by lower-case key and name, with their lines. The two layouts differ in the filter manager's
-/// own keys.
+/// The values of an installation's filter, by key and name in lower case, with their lines. Keys have no `Parameters`
+/// prefix, in which the two layouts differ.
 fn values(install: &Install) -> BTreeMap<[String; 2], (usize, String)> {
     install
         .filter_values()
@@ -178,7 +178,7 @@ pub fn same(package: &Package) -> Said {
     said
 }
 
-/// What a service-install section says, but for what has a rule of its own.
+/// The entries of a service-install section, except those that have their own rules.
 fn settings(added: &Added) -> BTreeMap<String, (usize, String)> {
     const OTHERS: [&str; 3] = ["addreg", "loadordergroup", "servicebinary"];
     added
@@ -223,7 +223,8 @@ fn compare(one: (&Install, &Added), other: (&Install, &Added), said: &mut Said) 
     }
 }
 
-/// Both installations have one or none has: the system's messages before the driver's own, and all types.
+/// All installations have an event source, or none has. It has the message file of Windows before that of the driver,
+/// and all types.
 pub fn event_source(package: &Package) -> Said {
     let installs = package.installs();
     let mut said = vec![];
@@ -240,7 +241,7 @@ pub fn event_source(package: &Package) -> Said {
         said.push(at(filter.entry.line, text.to_owned()));
     }
     for (install, filter) in with {
-        // What else a list is for, `sections-shared` asks.
+        // `sections-shared` reports a list that also has another purpose.
         let lists: Vec<_> = filter
             .event_values
             .iter()
@@ -266,7 +267,8 @@ pub fn event_source(package: &Package) -> Said {
                 };
             if !is_right {
                 let text = format!(
-                    "{name} {value}: an event source has the system's messages and the driver's as EventMessageFile, and 7 as TypesSupported"
+                    "{name} {value}: an event source has an EventMessageFile, which is IoLogMsg.dll and the driver, \
+                     and TypesSupported, which is 7"
                 );
                 said.push(at(entry.line, text));
             }
@@ -290,7 +292,7 @@ pub fn legacy_uninstall(package: &Package) -> Said {
         .filter(|section| section.value("LegacyUninstall") != Some("1"))
         .map(|section| {
             let text = format!(
-                "[{}] has no LegacyUninstall = 1: Windows itself undoes what a primitive driver installed",
+                "[{}] has no LegacyUninstall = 1: Windows itself uninstalls a primitive driver",
                 section.name
             );
             at(section.line, text).seen(1422)
@@ -310,7 +312,7 @@ pub fn uninstall(package: &Package) -> Said {
         let Some(of) = added.iter().find(|of| of.value(0) == entry.value(0)) else {
             if let Some(filter) = added.first() {
                 let text = format!(
-                    "DelService removes {}, and {} was installed",
+                    "DelService removes {}, but {} is installed",
                     entry.value(0),
                     filter.value(0)
                 );
@@ -325,7 +327,7 @@ pub fn uninstall(package: &Package) -> Said {
         let flags = number(entry.value(1)).unwrap_or(0);
         if flags & needed != needed {
             let text = format!(
-                "DelService has the flags {}: 0x{needed:x} stops the service and takes away what was installed",
+                "DelService has the flags {}: 0x{needed:x} stops the service and removes what was installed",
                 entry.value(1)
             );
             said.push(at(entry.line, text));

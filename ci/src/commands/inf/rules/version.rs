@@ -1,4 +1,4 @@
-//! What `[Version]` says.
+//! Rules for `[Version]`.
 
 use super::{
     breach::{Said, at},
@@ -37,7 +37,7 @@ pub fn class(package: &Package) -> Said {
     let line = guid.line;
     let (class, guid) = (class.value(0), guid.value(0));
     if !is_guid(guid) {
-        let text = format!("[Version] ClassGuid {guid} is no GUID in braces");
+        let text = format!("[Version] ClassGuid {guid} is not a GUID in braces");
         return vec![at(line, text).seen(1010)];
     }
     let named = GROUPS
@@ -50,19 +50,19 @@ pub fn class(package: &Package) -> Said {
         (Some(one), Some(other)) if one.class == other.class => vec![],
         (_, Some(group)) => {
             let text = format!(
-                "[Version] ClassGuid {guid} is of the class {}, and Class is {class}",
+                "[Version] ClassGuid {guid} is that of the class {}, but Class is {class}",
                 group.class
             );
             vec![at(line, text).seen(1280)]
         }
         (Some(group), None) => {
             let text = format!(
-                "[Version] the class {class} has the ClassGuid {}, and not {guid}",
+                "[Version] the ClassGuid of the class {class} is {}, and not {guid}",
                 group.class_guid()
             );
             vec![at(line, text).seen(1281)]
         }
-        // `filter-class` says so.
+        // `filter-class` reports this.
         (None, None) => vec![],
     }
 }
@@ -79,8 +79,7 @@ pub fn filter_class(package: &Package) -> Said {
     if is_known || !is_guid(guid) {
         return vec![];
     }
-    let text =
-        format!("[Version] Class {class} {guid} is no documented class of file-system filters");
+    let text = format!("[Version] Class {class} {guid} is not documented for file-system filters");
     vec![at(line, text)]
 }
 
@@ -101,14 +100,14 @@ pub fn provider(package: &Package) -> Said {
     };
     let provider = entry.value(0);
     if provider.to_lowercase().starts_with("microsoft") {
-        let text = format!("[Version] Provider is {provider}: only Microsoft's own INFs say so");
+        let text = format!("[Version] Provider is {provider}: only Microsoft may use this name");
         return vec![at(entry.line, text).seen(1204)];
     }
     vec![]
 }
 
-/// A number that a version cannot have, with why. The build script of an emitted project and its New-Package.ps1 say
-/// the same.
+/// The message for a number that is too large for a version. The build script and New-Package.ps1 of an emitted project
+/// have the same message.
 fn too_large(version: &str) -> Option<String> {
     const LIMIT: u64 = 65535;
     let number = version
@@ -119,7 +118,7 @@ fn too_large(version: &str) -> Option<String> {
     ))
 }
 
-/// stampinf fills it in: an INX may have it empty.
+/// stampinf sets `DriverVer`, which may be empty in an INX.
 pub fn driver_version(package: &Package) -> Said {
     let Some(entry) = package.version("DriverVer") else {
         return vec![];
@@ -150,7 +149,7 @@ pub fn driver_version(package: &Package) -> Said {
     } else if let Some(text) = too_large(version) {
         said.push(at(entry.line, format!("[Version] DriverVer: {text}")));
     } else if parts.iter().all(|part| number(part) == 0) {
-        let text = format!("[Version] DriverVer has the version {version}: it is not valid");
+        let text = format!("[Version] DriverVer has the version {version}, which is all zeros");
         said.push(at(entry.line, text));
     }
     said
@@ -171,7 +170,7 @@ pub fn catalog(package: &Package) -> Said {
             let stem = catalog.strip_suffix(".cat").unwrap_or_default();
             if stem.is_empty() || catalog.contains(['\\', '/']) {
                 let text = format!(
-                    "[Version] CatalogFile {} is no name of a .cat file",
+                    "[Version] CatalogFile {} is not the name of a .cat file",
                     entry.value(0)
                 );
                 said.push(at(entry.line, text).seen(1214));
@@ -202,6 +201,6 @@ pub fn pnp_lockdown(package: &Package) -> Said {
         Some(other) => format!("PnpLockdown is {other:?}"),
         None => "no PnpLockdown".to_owned(),
     };
-    let text = format!("[Version] {found}: 1 keeps others from changing the driver's files");
+    let text = format!("[Version] {found}: write 1, which protects the driver's files");
     vec![at(line(version, "PnpLockdown"), text).seen(1324)]
 }
