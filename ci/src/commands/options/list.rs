@@ -69,8 +69,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let renderer = Renderer::new(Path::new("."))?;
     let names_with = |answers: &[(&str, &str)]| -> anyhow::Result<BTreeSet<String>> {
-        let rendered = renderer.render("my-filter", answers)?;
-        Ok(rendered.files.into_keys().collect())
+        let project = renderer.render("my-filter", answers)?;
+        Ok(project.files.into_keys().collect())
     };
     let defaults = names_with(&[])?;
     let mut table = Vec::new();
