@@ -256,12 +256,12 @@ fn the_version_resource_has_the_answers() {
         let version = String::from_utf8(output.stdout).unwrap();
         script += &version.replacen("1 VERSIONINFO", &format!("{number} VERSIONINFO"), 1);
     }
-    let (script_file, resource) = (place.path().join("a.rc"), place.path().join("a.res"));
-    fs::write(&script_file, script).unwrap();
+    fs::write(place.path().join("a.rc"), script).unwrap();
     let llvm = Llvm::find().expect("LLVM, which cargo xtask setup installs");
     let output = Command::new(llvm.program("llvm-rc"))
-        .arg("/fo")
-        .args([&resource, &script_file])
+        // It takes a path that begins with `/d` for an option.
+        .args(["/fo", "a.res", "a.rc"])
+        .current_dir(place.path())
         .env("PATH", &llvm.bin)
         .output()
         .unwrap();
@@ -271,7 +271,7 @@ fn the_version_resource_has_the_answers() {
         String::from_utf8_lossy(&output.stderr)
     );
 
-    let words: Vec<u16> = fs::read(resource)
+    let words: Vec<u16> = fs::read(place.path().join("a.res"))
         .unwrap()
         .chunks_exact(2)
         .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))

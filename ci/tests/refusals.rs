@@ -606,7 +606,7 @@ fn a_wrong_answer_in_the_environment_is_refused() {
 fn an_answer_is_given_once() {
     xtask_refuses(
         &["my-filter", "-d", "attach=manual", "-d", "attach=automatic"],
-        "-d answers attach twice: keep one of the answers",
+        "-d answers attach 2 times: keep one of the answers",
     );
 }
 

@@ -313,6 +313,9 @@ const FLAGS: [&str; 5] = [
     "CARGO_TARGET_AARCH64_PC_WINDOWS_MSVC_RUSTFLAGS",
 ];
 
+/// The packages of the build script in which it spends its time. They are compiled once, and it runs in each project.
+const OPTIMIZED: [(&str, u8); 3] = [("bindgen", 2), ("clang-sys", 1), ("proc-macro2", 1)];
+
 impl Cargo {
     fn new(project: &Project, profile: Profile) -> anyhow::Result<Self> {
         let lock = project.dir.join("Cargo.lock");
@@ -328,6 +331,12 @@ impl Cargo {
         let shared = Shared::of(&wdk, &project.dir)?;
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&project.dir);
+        for (package, level) in OPTIMIZED {
+            for profile in ["dev", "release"] {
+                let setting = format!("profile.{profile}.package.{package}.opt-level={level}");
+                command.args(["--config", &setting]);
+            }
+        }
         for flags in FLAGS {
             if env::var_os(flags).is_some_and(|value| !value.is_empty()) {
                 eprintln!(

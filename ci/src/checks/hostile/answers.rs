@@ -370,6 +370,9 @@ const TEXTS: &[&str] = &[
     "Contoso, Ltd.",
     "x",
 ];
+/// Years and texts that are almost years.
+const YEARS: &[&str] = &["auto", "1900", "1999", "2026", "2099", "1899", "2100", "20266"];
+
 const ALTITUDES: &[&str] = &[
     "auto",
     "370030",
@@ -406,8 +409,7 @@ impl Case {
         }
         let nasty = if rng.u8(..8) == 0 { 3 } else { 1 };
         for _ in 0..nasty {
-            let lines =
-                |it: &&Declared| matches!(it.kind, Kind::Text { .. }) && it.name != "altitude";
+            let lines = |it: &&Declared| is_free(it);
             let option = match rng.u8(..8) {
                 0 => options.iter().find(|it| it.name == "altitude"),
                 1 => rng.choice(options),
@@ -460,6 +462,7 @@ fn valid(rng: &mut Rng, kind: &Kind) -> String {
             let fitting: Vec<&str> = TEXTS
                 .iter()
                 .chain(ALTITUDES)
+                .chain(YEARS)
                 .copied()
                 .filter(|text| shape.is_match(text))
                 .collect();
@@ -477,6 +480,11 @@ fn valid(rng: &mut Rng, kind: &Kind) -> String {
     }
 }
 
+/// Whether an option takes any line of text.
+fn is_free(option: &Declared) -> bool {
+    matches!(&option.kind, Kind::Text { shape, .. } if shape.is_match("any line"))
+}
+
 /// A hostile answer to an option.
 fn bent(rng: &mut Rng, option: &Declared) -> String {
     match &option.kind {
@@ -487,6 +495,7 @@ fn bent(rng: &mut Rng, option: &Declared) -> String {
             3 => format!("{}.5", [359_999, 360_000, 389_999, 390_000][rng.usize(..4)]),
             _ => mutated(rng, ALTITUDES),
         },
+        Kind::Text { .. } if !is_free(option) && rng.bool() => mutated(rng, YEARS),
         Kind::Text { .. } => nasty_text(rng),
         kind => {
             let good = valid(rng, kind);

@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use heck::{ToKebabCase, ToSnakeCase};
 use proc_macro2::{TokenStream, TokenTree};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use time::OffsetDateTime;
 use toml::{Table, Value};
 
 use super::{answers::Case, refusals};
@@ -79,6 +80,7 @@ impl Projects {
         project.lock().context("Cargo.lock")?;
         project.inx().context("the INX")?;
         project.bench().context("testbench.toml")?;
+        project.record().context("template.toml")?;
         project.readme().context("README.md")?;
         project.license().context("LICENSE")?;
         project.sources().context("src")?;
@@ -264,6 +266,37 @@ impl Project<'_> {
         Ok(())
     }
 
+    fn record(&self) -> anyhow::Result<()> {
+        let record = self.table("template.toml")?;
+        ensure!(
+            record["project-name"].as_str() == Some(&self.rendered.name),
+            "the name is another"
+        );
+        let values = record["values"].as_table().context("it has no [values]")?;
+        for Declared { name, kind, .. } in self.options {
+            let expected: Value = match kind {
+                Kind::Text { .. } if name == "license_year" => self.year()?.into(),
+                Kind::Text { .. } | Kind::Choice(_) => self.answer(name)?.into(),
+                Kind::Flag => self.flag(name)?.into(),
+                Kind::List(_) => self.operations()?.into(),
+            };
+            let found = values.get(name);
+            ensure!(
+                found == Some(&expected),
+                "{name} is {found:?} and not {expected:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The year in the licenses.
+    fn year(&self) -> anyhow::Result<String> {
+        Ok(match self.answer("license_year")? {
+            "auto" => OffsetDateTime::now_utc().year().to_string(),
+            year => year.to_owned(),
+        })
+    }
+
     fn readme(&self) -> anyhow::Result<()> {
         let texts = readable(self.text("README.md")?);
         let title = texts.first().map(String::as_str);
@@ -290,13 +323,13 @@ impl Project<'_> {
             .keys()
             .filter(|it| it.starts_with("LICENSE"));
         ensure!(there.eq(files), "the license files are not {files:?}");
-        let provider = format!(" {}", self.answer("provider")?);
+        let holder = format!(" {} {}", self.year()?, self.answer("provider")?);
         for file in files {
-            let holder = self.text(file)?.lines().any(|line| {
-                let years = line.strip_suffix(&provider);
-                years.is_some_and(|it| it.trim_start().starts_with("Copyright "))
+            let named = self.text(file)?.lines().any(|line| {
+                let notice = line.strip_suffix(&holder);
+                notice.is_some_and(|it| it.trim_start().starts_with("Copyright"))
             });
-            ensure!(holder, "{file} does not name {provider:?}");
+            ensure!(named, "{file} does not name{holder}");
         }
         Ok(())
     }

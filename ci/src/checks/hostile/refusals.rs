@@ -217,6 +217,10 @@ fn answer(
             let right = values.any(|it| quoted(it) == named && !is_altitude(it));
             ("altitude: its shape", right)
         }
+        Kind::Text { .. } if option == "license_year" => {
+            let right = values.any(|it| quoted(it) == named && !is_year(it));
+            ("license_year: its shape", right)
+        }
         Kind::Text { .. } => {
             let right = values.any(|it| quoted(it) == named && !is_line(it));
             ("description, provider: printable ASCII", right)
@@ -250,6 +254,13 @@ pub fn is_line(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && text.trim() == text
+}
+
+/// Whether a text is `auto`, or a year from 1900 to 2099.
+fn is_year(text: &str) -> bool {
+    let is_number = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let year = text.parse::<u16>().ok().filter(|_| is_number);
+    text == "auto" || year.is_some_and(|year| (1900..2100).contains(&year))
 }
 
 /// Whether a text is `auto`, or a decimal number that the filter manager can read.

@@ -24,9 +24,7 @@ pub fn defined(options: &[Declared], define: &[String]) -> anyhow::Result<Answer
         let name = name.trim_end();
         let value = value.trim_start();
         judged(options, name, value)?;
-        if answers.insert(name.to_owned(), value.to_owned()).is_some() {
-            bail!("-d answers {name} twice: keep one of the answers");
-        }
+        answers.insert(name.to_owned(), value.to_owned());
     }
     Ok(answers)
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use toml::Value;
 
 use super::{
@@ -48,7 +48,19 @@ impl Given {
         if let Some(path) = file {
             given.take_file(options, path)?;
         }
-        given.answers.extend(defined(options, define)?);
+        let defined = defined(options, define)?;
+        let option = |argument: &String| {
+            let option = argument.split_once('=').map_or("", |(option, _)| option);
+            option.trim_end().to_owned()
+        };
+        for name in defined.keys() {
+            let times = define.iter().filter(|it| option(it) == *name).count();
+            ensure!(
+                times == 1,
+                "-d answers {name} {times} times: keep one of the answers"
+            );
+        }
+        given.answers.extend(defined);
         Ok(given)
     }
 
