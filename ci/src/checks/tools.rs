@@ -205,13 +205,14 @@ pub fn ensure_linters() -> anyhow::Result<Linters> {
     Ok(linters)
 }
 
-/// Installs the packages of `lists` into a folder, unless the folder has the packages of the same lists.
+/// Installs the packages of `lists` into a folder, unless the folder has the packages of the same lists. A folder that was
+/// moved is installed again: the scripts of a Python environment have its path.
 fn once(
     folder: &Path,
     lists: &[PathBuf],
     install: impl Fn() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut wanted = String::new();
+    let mut wanted = format!("# {}\n", folder.display());
     for list in lists {
         wanted +=
             &fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;

@@ -371,7 +371,9 @@ const TEXTS: &[&str] = &[
     "x",
 ];
 /// Years and texts that are almost years.
-const YEARS: &[&str] = &["auto", "1900", "1999", "2026", "2099", "1899", "2100", "20266"];
+const YEARS: &[&str] = &[
+    "auto", "1900", "1999", "2026", "2099", "1899", "2100", "20266",
+];
 
 const ALTITUDES: &[&str] = &[
     "auto",

@@ -89,8 +89,8 @@ impl Promised {
     ///
     /// It is neither.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
-        let text =
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
         let is_record = toml::from_str::<toml::Table>(&text)
             .is_ok_and(|table| table.get("values").is_some_and(toml::Value::is_table));
         if !is_record {
