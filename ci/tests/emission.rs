@@ -649,3 +649,51 @@ fn a_workspace_that_takes_every_folder_is_not_broken() {
     assert!(accepted(&root.path().join("crates/my-filter")));
     assert!(accepted(&root.path().join("other-filter")));
 }
+
+#[test]
+fn the_options_are_listed_with_the_files_that_they_add() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.arg("options").args(arguments).output().unwrap()
+    };
+    let output = run(&["--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let listed = listed.as_array().unwrap();
+    let names: Vec<&str> = listed
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    let declared = options::declared().unwrap();
+    let expected: Vec<&str> = declared.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, expected);
+    let value = |option: &str, value: &str| {
+        let option = listed.iter().find(|it| it["name"] == option).unwrap();
+        let mut values = option["values"].as_array().unwrap().iter();
+        values.find(|it| it["value"] == value).unwrap().clone()
+    };
+    let azure = value("pipeline", "azure");
+    assert_eq!(azure["adds"], serde_json::json!(["azure-pipelines.yml"]));
+    assert_eq!(
+        azure["removes"],
+        serde_json::json!([".github/dependabot.yml", ".github/workflows/ci.yml"])
+    );
+    assert_eq!(
+        value("operations", "read")["adds"],
+        serde_json::json!(["src/operations/read.rs"])
+    );
+
+    let output = run(&["pipeline", "altitude"]);
+    let text = said(&output);
+    assert!(text.contains("adds azure-pipelines.yml"), "{text}");
+    assert!(text.contains("an altitude is the word auto"), "{text}");
+    assert!(!text.contains("control_device"), "{text}");
+
+    let output = run(&["altitud"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).starts_with("error: altitud is no option: did you mean altitude? "),
+        "{}",
+        said(&output)
+    );
+}

@@ -159,6 +159,16 @@ fn an_option_that_is_newer_than_it_takes_its_default_and_is_named() {
         said(&output)
     );
 
+    let destination = folder();
+    let mut answered = new(&file, destination.path());
+    answered.args(["-d", "license_year=2001"]);
+    let (_, output) = emitted(answered, destination.path());
+    assert!(
+        !said(&output).contains("is not in the record"),
+        "{}",
+        said(&output)
+    );
+
     let (source, destination) = (staged().unwrap(), folder());
     let (again, _) = emitted(
         released(source.path(), &file, destination.path()),

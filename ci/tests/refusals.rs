@@ -561,7 +561,7 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
     let output = xtask_new(&["my-filter", "--values-file", shown], place.path());
     assert!(
         said(&output).starts_with(&format!(
-            "error: the values file {shown} is no valid TOML: "
+            "error: the values file {shown} is not valid TOML: "
         )),
         "{}",
         said(&output)

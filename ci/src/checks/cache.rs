@@ -73,7 +73,10 @@ impl Inputs {
                 names.push(entry?.file_name().to_string_lossy().into_owned());
             }
             names.sort();
-            for name in names.iter().filter(|name| *name != "target") {
+            for name in names {
+                if crate::is_build_folder(&path.join(&name)) {
+                    continue;
+                }
                 self = self.with_files(root, &format!("{place}/{name}"))?;
             }
             Ok(self)

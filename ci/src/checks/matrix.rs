@@ -36,6 +36,8 @@ use crate::{
     interruption, repository,
 };
 
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
 /// The files that determine, with the answers, the result of looking a project through.
 const EMITTERS: [&str; 7] = [
     "cargo-generate.toml",
@@ -85,7 +87,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["full", "shard", "define", "list"])]
     snapshot: bool,
     /// Print the digest of what all combinations emit, for ci/versions.toml, and stop
-    #[arg(long, value_name = "CLONE", num_args = 0..=1, require_equals = true, default_missing_value = ".", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
+    #[arg(long, value_name = "CLONE", num_args = 0..=1, require_equals = true, default_missing_value = REPOSITORY, conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
     digest: Option<PathBuf>,
     /// Instead of combinations, N hostile answers: rendered in memory and read back, one in a hundred emitted
     #[arg(long, value_name = "N", conflicts_with_all = ["full", "shard", "define", "list", "snapshot"])]
@@ -116,9 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(outcome.exit_code());
     }
     if let Some(clone) = &args.digest {
-        let own = clone.as_os_str() == ".";
-        let clone = if own { repository() } else { clone.clone() };
-        println!("{}", versions::digest(&clone)?);
+        println!("{}", versions::digest(clone)?);
         return Ok(ExitCode::SUCCESS);
     }
     let axes = axes()?;

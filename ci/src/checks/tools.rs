@@ -8,6 +8,8 @@ use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
 
+use crate::commands::new::isolate;
+
 /// The release that the template is tested with. The library in Cargo.toml has the same version.
 const CARGO_GENERATE: &str = "0.26.0";
 
@@ -45,15 +47,8 @@ pub fn cargo_generate(from: [&str; 2], name: &str, destination: &Path) -> anyhow
         .arg(destination)
         .arg("--config")
         .arg(no_configuration()?)
-        // cargo-generate fails if it finds no user name.
-        .env("USER", "developer")
-        .env("TMPDIR", crate::temporary_place())
         .stdin(Stdio::null());
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_GENERATE_") {
-            command.env_remove(name);
-        }
-    }
+    isolate(&mut command);
     Ok(command)
 }
 

@@ -20,7 +20,7 @@ use heck::{ToKebabCase, ToSnakeCase};
 
 pub use generator::serve_as_generator;
 use given::Given;
-pub use source::staged;
+pub use source::{isolate, staged};
 use workspace::refuse_membership;
 
 /// Emit a new minifilter project.
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Given {
         name,
         mut answers,
-        is_record,
+        recorded,
         notes,
     } = Given::collect(&options, &args.define, args.values_file.as_deref())?;
     let name = args
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("{note}");
     }
 
-    if !args.silent && !is_record && ask::possible() {
+    if !args.silent && recorded.is_none() && ask::possible() {
         // The name and the answers given are judged before the first question, not after the last.
         generator::rehearse(&name, &answers)?;
         ask::the_rest(&options, &name, &mut answers)?;

@@ -68,7 +68,7 @@ pub fn declared_in(path: &Path) -> anyhow::Result<Vec<Declared>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: toml::Table =
-        toml::from_str(&text).with_context(|| format!("{} is no valid TOML", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not valid TOML", path.display()))?;
     table
         .get("placeholders")
         .and_then(Value::as_table)

@@ -212,11 +212,12 @@ impl Emitted {
         let options = options::declared()?;
         let record = ValuesFile::read(&options, &self.project.join(record::FILE))?;
         ensure!(record.name.as_deref() == Some(NAME), "the name is another");
+        let version = record::template_version()?;
         ensure!(
-            record.version == Some(record::template_version()?),
+            record.version.as_ref() == Some(&version),
             "the version is another"
         );
-        let missing = record.new_options(&options);
+        let missing = record::new_options(&version, &record.answers, &options);
         ensure!(missing.is_empty(), "{}", missing.join("\n"));
         let answers = record.answers.iter();
         let answers: Vec<_> = answers

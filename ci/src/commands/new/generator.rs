@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::Answers,
-    given::{FILE_VARIABLE, VALUE_VARIABLE},
-    source::{no_configuration, staged},
+    source::{isolate, no_configuration, staged},
 };
 use crate::interruption;
 
@@ -89,19 +88,7 @@ fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Em
     child
         .env(ROLE, serde_json::to_string(&order)?)
         .stdin(Stdio::null());
-    child.env("TMPDIR", crate::temporary_place());
-    // The library stops without a user's name, although no emitted file contains it.
-    if env::var_os("USER").is_none() {
-        child.env("USER", "developer");
-    }
-    for (name, value) in env::vars_os() {
-        // It gives up, too, on variables that are no Unicode. The answers are complete as they are.
-        let given_up_on = name.to_str().is_none() || value.to_str().is_none();
-        let name_shown = name.to_string_lossy();
-        if given_up_on || name_shown == FILE_VARIABLE || name_shown.starts_with(VALUE_VARIABLE) {
-            child.env_remove(name);
-        }
-    }
+    isolate(&mut child);
     let output = child.output().context("the generator cannot be started")?;
     interruption::check()?;
     let said = String::from_utf8_lossy(&output.stderr);

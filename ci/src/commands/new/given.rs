@@ -6,17 +6,18 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use semver::Version;
 use toml::Value;
 
 use super::{
     answers::{Answers, defined, judge, plain},
-    record::ValuesFile,
+    record::{ValuesFile, new_options},
 };
 use crate::commands::options::{Declared, named};
 
-/// What cargo-generate reads of the environment.
-pub const FILE_VARIABLE: &str = "CARGO_GENERATE_TEMPLATE_VALUES_FILE";
-pub const VALUE_VARIABLE: &str = "CARGO_GENERATE_VALUE_";
+/// The variables with answers.
+const FILE_VARIABLE: &str = "CARGO_GENERATE_TEMPLATE_VALUES_FILE";
+const VALUE_VARIABLE: &str = "CARGO_GENERATE_VALUE_";
 
 /// The answers before the first question.
 #[derive(Default)]
@@ -25,8 +26,8 @@ pub struct Given {
     pub name: Option<String>,
     /// The answers.
     pub answers: Answers,
-    /// Whether the answers are those of a record.
-    pub is_record: bool,
+    /// The version of the template that recorded the answers, if a values file is a record.
+    pub recorded: Option<Version>,
     /// Notes for the user: options that are newer than the record, and ignored values.
     pub notes: Vec<String>,
 }
@@ -61,6 +62,10 @@ impl Given {
             );
         }
         given.answers.extend(defined);
+        if let Some(version) = &given.recorded {
+            let new = new_options(version, &given.answers, options);
+            given.notes.extend(new);
+        }
         Ok(given)
     }
 
@@ -72,7 +77,7 @@ impl Given {
         let shown = path.display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
         let table: toml::Table =
-            toml::from_str(&text).with_context(|| format!("{shown} is no valid TOML"))?;
+            toml::from_str(&text).with_context(|| format!("{shown} is not valid TOML"))?;
         let values = table.get("values").and_then(Value::as_table);
         for (name, value) in values.into_iter().flatten() {
             let value = plain(value).with_context(|| {
@@ -126,8 +131,7 @@ impl Given {
 
     fn take_file(&mut self, options: &[Declared], path: &Path) -> anyhow::Result<()> {
         let file = ValuesFile::read(options, path)?;
-        self.notes.extend(file.new_options(options));
-        self.is_record |= file.version.is_some();
+        self.recorded = file.version.or_else(|| self.recorded.take());
         self.name = file.name.or_else(|| self.name.take());
         self.answers.extend(file.answers);
         Ok(())

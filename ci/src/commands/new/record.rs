@@ -42,7 +42,7 @@ impl ValuesFile {
         let text = fs::read_to_string(path)
             .with_context(|| format!("the values file {shown} cannot be read"))?;
         let table: toml::Table = toml::from_str(&text)
-            .with_context(|| format!("the values file {shown} is no valid TOML"))?;
+            .with_context(|| format!("the values file {shown} is not valid TOML"))?;
         if let Some(other) = table
             .keys()
             .find(|key| !["values", NAME].contains(&key.as_str()))
@@ -95,21 +95,20 @@ impl ValuesFile {
             answers,
         })
     }
+}
 
-    /// A line for each option that an older version of the template did not record.
-    #[must_use]
-    pub fn new_options(&self, options: &[Declared]) -> Vec<String> {
-        let Some(version) = &self.version else {
-            return Vec::new();
-        };
-        options
-            .iter()
-            .filter(|option| !self.answers.contains_key(&option.name))
-            .map(|Declared { name, default, .. }| {
-                format!("{name} is not in the record of version {version}: it takes its default, {default}.")
-            })
-            .collect()
-    }
+/// A line for each option that has no answer, because the version of the template that recorded the answers lacks it.
+#[must_use]
+pub fn new_options(version: &Version, answers: &Answers, options: &[Declared]) -> Vec<String> {
+    options
+        .iter()
+        .filter(|option| !answers.contains_key(&option.name))
+        .map(|Declared { name, default, .. }| {
+            format!(
+                "{name} is not in the record of version {version}: it takes its default, {default}."
+            )
+        })
+        .collect()
 }
 
 /// The line of an answer.

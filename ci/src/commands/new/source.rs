@@ -3,8 +3,9 @@
 //! cargo-generate first copies the whole folder that it is given. It is given a copy of the parts that it needs.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::Context;
@@ -27,6 +28,22 @@ pub fn staged() -> anyhow::Result<TempDir> {
     }
     fs::write(no_configuration(staged.path()), "")?;
     Ok(staged)
+}
+
+/// Takes the user's answers from the environment of cargo-generate, and gives it what it needs there: a name of the user,
+/// which no emitted file contains, and a fast place for temporary files.
+pub fn isolate(command: &mut Command) {
+    if env::var_os("USER").is_none() {
+        command.env("USER", "developer");
+    }
+    command.env("TMPDIR", crate::temporary_place());
+    for (name, value) in env::vars_os() {
+        // cargo-generate stops at a variable that is not Unicode.
+        let is_text = name.to_str().is_some() && value.to_str().is_some();
+        if !is_text || name.to_string_lossy().starts_with("CARGO_GENERATE_") {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// An empty configuration for cargo-generate, beside a [`staged`] template, instead of the user's.

@@ -10,8 +10,8 @@ use crate::checks::render::Renderer;
 
 /// List the options of the template: what each takes, and what each answer adds.
 ///
-/// The files that an answer adds or leaves out are those in which a project with that answer and the defaults differs
-/// from one with the defaults alone.
+/// The files that an answer adds or removes are found by comparing a project that has this answer, and otherwise the
+/// defaults, with a project that has the defaults alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -33,7 +33,7 @@ Examples:
       the defaults, as -d takes them";
 
 #[derive(Serialize)]
-struct Listed {
+struct OptionRow {
     name: String,
     prompt: String,
     default: String,
@@ -44,16 +44,17 @@ struct Listed {
     rule: Option<String>,
     /// The values of any other kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<Listing>,
+    values: Vec<ValueRow>,
 }
 
 /// A value.
 #[derive(Serialize)]
-struct Listing {
+struct ValueRow {
     value: String,
     label: String,
-    /// The files that a project has with it and not with the default, and the other way round.
+    /// The files that a project has only with this value.
     adds: Vec<String>,
+    /// The files that it has only with the default.
     removes: Vec<String>,
 }
 
@@ -81,10 +82,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut values = Vec::new();
         for Choice { value, label } in choices(option) {
             let with_value = names_with(&[(&option.name, &value)])?;
-            values.push(Listing {
-                adds: with_value.difference(&defaults).cloned().collect(),
+            values.push(ValueRow {
+                adds: summary(with_value.difference(&defaults)),
                 removes: match option.kind {
-                    // Chosen beside others, it removes nothing.
+                    // The other items of the default can be chosen as well.
                     Kind::List(_) => Vec::new(),
                     _ => summary(defaults.difference(&with_value)),
                 },
@@ -92,7 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 label,
             });
         }
-        table.push(Listed {
+        table.push(OptionRow {
             name: option.name.clone(),
             prompt: option.prompt.clone(),
             default: option.default.clone(),
@@ -142,20 +143,20 @@ fn summary<'a>(files: impl Iterator<Item = &'a String>) -> Vec<String> {
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn print(option: &Listed) {
+fn print(option: &OptionRow) {
     println!("{}  {}", style(&option.name).bold(), option.prompt);
     if let Some(rule) = &option.rule {
         println!("    {rule}");
         println!("    default: {}", option.default);
     }
-    for listing in &option.values {
-        let is_default = option.default.split(',').any(|it| it == listing.value);
+    for row in &option.values {
+        let is_default = option.default.split(',').any(|it| it == row.value);
         println!(
             "    {}{}",
-            listing.label,
+            row.label,
             if is_default { " (default)" } else { "" }
         );
-        for (what, files) in [("adds", &listing.adds), ("removes", &listing.removes)] {
+        for (what, files) in [("adds", &row.adds), ("removes", &row.removes)] {
             if !files.is_empty() {
                 println!("        {what} {}", files.join(", "));
             }
