@@ -7,7 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use xtask::commands::options::{self, Choice, Declared, Kind};
+use xtask::commands::{
+    inf::groups::GROUPS,
+    options::{self, Choice, Declared, Kind},
+};
 
 use emitting::{
     HOSTILE, HOSTILE_TEXTS, PRINTABLE, assert_same, cargo_generate, cargo_generate_from, emit,
@@ -501,34 +504,30 @@ fn what_comes_next_is_said() {
     let output = xtask_new(&["my-filter", "-d", "unload_policy=never"], place.path());
     let said = said(&output);
     let lines: Vec<&str> = said.lines().collect();
-    assert!(
-        lines[0].starts_with(
-            "my-filter is ready: my_filter.sys, FSFilter Activity Monitor, altitude 365999."
-        ),
-        "{said}"
-    );
-    assert!(
-        lines[1].starts_with("That altitude is a draft for test machines."),
-        "{said}"
-    );
+    let altitude = lines[2]
+        .strip_prefix("Its altitude, ")
+        .and_then(|rest| rest.split_once(','))
+        .map_or("", |(altitude, _)| altitude);
+    assert!(altitude.starts_with("365999."), "{said}");
+    let project = project.display();
     assert_eq!(
-        lines[2],
-        "With these answers neither fltmc unload nor sc stop unloads the driver. Only a restart removes it."
+        lines,
+        [
+            format!("Created my-filter in {project}.").as_str(),
+            "The driver is my_filter.sys, in FSFilter Activity Monitor.",
+            &format!("Its altitude, {altitude}, is a draft for test machines. Before you"),
+            "ship, request an altitude from Microsoft: README.md says how.",
+            "fltmc unload and sc stop fail. Only a restart unloads the driver.",
+            "On Windows, cargo wdk build builds it. See README.md in that folder.",
+            &format!("To build it here: cargo xtask build {project} --release"),
+        ]
     );
-    assert!(
-        lines[3].starts_with(&format!(
-            "The project is in {}. On Windows, cargo wdk build builds it",
-            project.display()
-        )),
-        "{said}"
-    );
-    assert_eq!(
-        lines[4],
-        format!(
-            "Build it here: cargo xtask build {} --release",
-            project.display()
-        )
-    );
+
+    let place = folder();
+    let output = xtask_new(&["my-filter", "-d", "altitude=370030.5"], place.path());
+    let said = emitting::said(&output);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[2], "Its altitude is 370030.5.", "{said}");
     assert_eq!(lines.len(), 5, "{said}");
 }
 
@@ -553,7 +552,7 @@ fn only_a_restart_removes_a_driver_that_nothing_unloads() {
         );
         assert!(output.status.success());
         assert_eq!(
-            said(&output).contains("Only a restart removes it"),
+            said(&output).contains("Only a restart unloads the driver."),
             restart_only,
             "{define:?}"
         );
@@ -608,7 +607,7 @@ fn a_workspace_around_the_project_stays_as_it_is() {
         assert!(output.status.success(), "{}", said(&output));
         assert!(
             said(&output).contains(
-                "my-filter lies inside another Cargo project and is a workspace of its own."
+                "my-filter is inside another Cargo project and is a workspace of its own."
             ),
             "{}",
             said(&output)
@@ -683,10 +682,26 @@ fn the_options_are_listed_with_the_files_that_they_add() {
         serde_json::json!(["src/operations/read.rs"])
     );
 
+    assert!(azure["altitudes"].is_null(), "{azure}");
+    let quota = value("load_order_group", "quota-management");
+    assert_eq!(quota["altitudes"], serde_json::json!([240_000, 249_999]));
+    let text = said(&run(&["load_order_group"]));
+    for group in &GROUPS {
+        let (low, high) = (group.altitudes.start(), group.altitudes.end());
+        let range = format!("        altitudes {low} to {high}, each with decimals");
+        let label = format!("    {}: ", group.option);
+        let mut lines = text.lines().skip_while(|line| !line.starts_with(&label));
+        assert_eq!(lines.nth(1), Some(range.as_str()), "{text}");
+    }
+
     let output = run(&["pipeline", "altitude"]);
     let text = said(&output);
     assert!(text.contains("adds azure-pipelines.yml"), "{text}");
-    assert!(text.contains("an altitude is the word auto"), "{text}");
+    assert!(text.contains("write auto, or 1 to 6 digits"), "{text}");
+    assert!(
+        text.contains("ranges: cargo xtask options load_order_group"),
+        "{text}"
+    );
     assert!(!text.contains("control_device"), "{text}");
 
     let output = run(&["altitud"]);

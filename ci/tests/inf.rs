@@ -112,12 +112,16 @@ fn groups_classes_and_altitudes_match() {
             let refused = xtask::commands::new::emit("my-filter", &answers, folder().path())
                 .unwrap_err()
                 .to_string();
-            let name = group.name;
-            assert!(
-                refused.starts_with(&format!(
-                    "{outside} cannot be the altitude: {name} has the range "
-                )),
-                "{refused}"
+            let owner = GROUPS.iter().find(|it| it.has(&outside)).map_or_else(
+                || "outside the ranges of all groups of the template".to_owned(),
+                |owner| format!("in the range of {} ({})", owner.name, owner.option),
+            );
+            let (name, low, high) = (group.name, range.start(), range.end());
+            assert_eq!(
+                refused,
+                format!(
+                    "The altitude {outside} is {owner}. For {name}, write auto, or a number from {low} to {high}."
+                )
             );
         }
     }
@@ -175,13 +179,8 @@ fn a_draft_depends_on_the_name_alone() {
         let output = xtask_new(&[&[name], answers].concat(), place.path());
         assert!(output.status.success(), "{}", said(&output));
         let said = said(&output);
-        said.split_once(" altitude ")
-            .unwrap()
-            .1
-            .split_once(".\n")
-            .unwrap()
-            .0
-            .to_owned()
+        let (_, rest) = said.split_once("Its altitude, ").unwrap();
+        rest.split_once(", is a draft").unwrap().0.to_owned()
     };
     let mine = altitude("my-filter", &[]);
     assert_eq!(

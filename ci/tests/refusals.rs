@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use emitting::{cargo_generate, folder, names, said, xtask_new};
-use xtask::commands::options;
+use xtask::commands::options::{self, Kind};
 
 const TOO_LONG: &str = "a-name-of-more-than-32-characters";
 
@@ -94,31 +94,31 @@ fn refused_names() -> Vec<(&'static str, String)> {
 const REFUSED_BY_HOOKS: [(&[&str], &str); 12] = [
     (
         &["altitude=325000"],
-        "325000 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
-         range, auto, or the load-order group that the altitude belongs to.",
+        "The altitude 325000 is in the range of FSFilter Anti-Virus (anti-virus). For FSFilter Activity Monitor, write auto, \
+         or a number from 360000 to 389999.",
     ),
     (
         &["altitude=359999.9"],
-        "359999.9 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
-         range, auto, or the load-order group that the altitude belongs to.",
+        "The altitude 359999.9 is outside the ranges of all groups of the template. For FSFilter Activity Monitor, write \
+         auto, or a number from 360000 to 389999.",
     ),
     (
         &["altitude=390000"],
-        "390000 cannot be the altitude: FSFilter Activity Monitor has the range 360000 to 389999. Choose an altitude in that \
-         range, auto, or the load-order group that the altitude belongs to.",
+        "The altitude 390000 is outside the ranges of all groups of the template. For FSFilter Activity Monitor, write \
+         auto, or a number from 360000 to 389999.",
     ),
     (
-        &["altitude=370030", "load_order_group=copy-protection"],
-        "370030 cannot be the altitude: FSFilter Copy Protection has the range 60000 to 69999. Choose an altitude in that range, \
-         auto, or the load-order group that the altitude belongs to.",
+        &["altitude=389999.9", "load_order_group=copy-protection"],
+        "The altitude 389999.9 is in the range of FSFilter Activity Monitor (activity-monitor). For FSFilter Copy \
+         Protection, write auto, or a number from 60000 to 69999.",
     ),
     (
         &["operations="],
-        "The list of operations is empty: a filter needs at least one. Choose one or more, such as create.",
+        "The list of operations is empty. Choose at least one, such as create.",
     ),
     (
         &["operations=,"],
-        "The list of operations is empty: a filter needs at least one. Choose one or more, such as create.",
+        "The list of operations is empty. Choose at least one, such as create.",
     ),
     (
         &["operations=read,create,read"],
@@ -151,12 +151,14 @@ const REFUSED_BY_HOOKS: [(&[&str], &str); 12] = [
     ),
 ];
 
-const ALTITUDE_RULE: &str = "an altitude is the word auto, or a decimal number such as 370030 or 370030.5: at most 6 digits, \
-     then at most a point and 32 digits, without sign, exponent or leading zero";
-const PROVIDER_RULE: &str =
-    "a provider is 1 to 255 printable ASCII characters that neither begin nor end with a blank";
-const DESCRIPTION_RULE: &str = "a description is one line of 1 to 255 printable ASCII characters that neither begins nor ends \
-     with a blank";
+/// The rule that the declaration of an option states.
+fn rule(option: &str) -> String {
+    let declared = options::declared().unwrap();
+    match &options::find(&declared, option).unwrap().kind {
+        Kind::Text { rule, .. } => rule.clone(),
+        other => panic!("{option} is no text: {other:?}"),
+    }
+}
 
 /// Answers that an option's own declaration refuses: option, value, what is said of it.
 fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
@@ -183,13 +185,18 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
         refused.push((
             "altitude",
             altitude.to_owned(),
-            format!("{shown:?} is refused as altitude: {ALTITUDE_RULE}"),
+            format!("altitude {shown:?}: {}", rule("altitude")),
         ));
     }
-    for (option, rule) in [
-        ("provider", PROVIDER_RULE),
-        ("description", DESCRIPTION_RULE),
-    ] {
+    for year in ["", "20x6", "1899", "2100", "26"] {
+        refused.push((
+            "license_year",
+            year.to_owned(),
+            format!("license_year {year:?}: {}", rule("license_year")),
+        ));
+    }
+    for option in ["provider", "description"] {
+        let rule = rule(option);
         for text in [
             "",
             "Gr\u{fc}n",
@@ -202,7 +209,7 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
             refused.push((
                 option,
                 text.to_owned(),
-                format!("{text:?} is refused as {option}: {rule}"),
+                format!("{option} {text:?}: {rule}"),
             ));
         }
         // A long one is shown by its beginning.
@@ -211,14 +218,10 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
             ("x\r".repeat(5_000), "x\\r".repeat(30)),
         ] {
             let length = text.len();
-            let said = format!("\"{shown}…\" ({length} characters) is refused as {option}: {rule}");
+            let said = format!("{option} \"{shown}…\" ({length} characters): {rule}");
             refused.push((option, text, said));
         }
-        refused.push((
-            option,
-            "   ".to_owned(),
-            format!("\"\" is refused as {option}: {rule}"),
-        ));
+        refused.push((option, "   ".to_owned(), format!("{option} \"\": {rule}")));
     }
     for (option, value, said) in [
         (
@@ -257,7 +260,7 @@ fn refused_by_declaration() -> Vec<(&'static str, String, String)> {
         refused.push((
             option,
             value.to_owned(),
-            format!("{value:?} is refused as {option}: {said}"),
+            format!("{option} {value:?}: {said}"),
         ));
     }
     refused
@@ -306,6 +309,8 @@ fn names_are_judged_as_cargo_generate_writes_them() {
         let output = xtask_new(&[name], destination.path());
         assert!(output.status.success(), "{}", said(&output));
         assert_eq!(names(destination.path()), [written]);
+        let note = format!("The name \"{name}\" is converted to {written}.");
+        assert_eq!(said(&output).contains(&note), name != written);
     }
     // With --force cargo-generate keeps the name as it is, which only the second hook can see.
     let destination = folder();
@@ -397,8 +402,7 @@ fn with_init_no_folder_is_left_and_none_is_named() {
         destination.path(),
     );
     assert!(
-        said(&output)
-            .contains("auto, or the load-order group that the altitude belongs to. (line "),
+        said(&output).contains("write auto, or a number from 360000 to 389999. (line "),
         "{}",
         said(&output)
     );
@@ -447,7 +451,8 @@ fn an_operation_that_does_not_exist_is_refused() {
         destination.path(),
     );
     let said = said(&output);
-    assert!(said.starts_with("error: \"raed\" is refused as operations: did you mean read? The choices are create, read, write, "), "{said}");
+    let sentence = "operations \"raed\": did you mean read? The choices are create, read, write, ";
+    assert!(said.starts_with(&format!("error: {sentence}")), "{said}");
     assert!(
         said.ends_with(", acquire-for-section-synchronization and shutdown\n"),
         "{said}"
@@ -516,14 +521,15 @@ fn an_option_that_does_not_exist_is_refused_in_a_values_file() {
         (
             "[values]\nstart_type = \"bot\"\n",
             format!(
-                "in the values file {shown}:2: \"bot\" is refused as start_type: did you mean boot? The choices are demand, boot, \
+                "in the values file {shown}:2: start_type \"bot\": did you mean boot? The choices are demand, boot, \
                  system and auto"
             ),
         ),
         (
             "[values]\naltitude = \"\\u0000\\u001b[2J\\u202e\"\n",
             format!(
-                "in the values file {shown}:2: \"\\0\\u{{1b}}[2J\\u{{202e}}\" is refused as altitude: {ALTITUDE_RULE}"
+                "in the values file {shown}:2: altitude \"\\0\\u{{1b}}[2J\\u{{202e}}\": {}",
+                rule("altitude")
             ),
         ),
         (
@@ -595,7 +601,7 @@ fn a_wrong_answer_in_the_environment_is_refused() {
         .unwrap();
     assert_eq!(
         said(&output),
-        "error: in the environment, CARGO_GENERATE_VALUE_ATTACH: \"sometimes\" is refused as attach: The choices are \
+        "error: in the environment, CARGO_GENERATE_VALUE_ATTACH: attach \"sometimes\": The choices are \
          automatic and manual\n"
     );
     assert_eq!(output.status.code(), Some(2));

@@ -4,6 +4,7 @@
 
 mod emitting;
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -12,20 +13,18 @@ use std::time::Duration;
 use emitting::{Tree, assert_same, folder, names, read, tree, xtask_new};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
+use xtask::commands::options::{Declared, Kind};
 
-/// The prompts, in their order. Of the altitude's, what both programs ask: `cargo xtask new` goes on with the range of the
-/// group.
+/// The prompts, in their order. Of two of them, what both programs ask: `cargo xtask new` names the range of the altitude,
+/// and does not ask for `service_stop` where the note in the prompt applies.
 fn prompts() -> Vec<String> {
     let options = xtask::commands::options::declared().unwrap();
     options
         .into_iter()
-        .map(|option| {
-            let common = "Altitude: auto (a draft), or a number ";
-            if option.prompt.starts_with(common) {
-                common.trim_end().to_owned()
-            } else {
-                option.prompt
-            }
+        .map(|option| match option.name.as_str() {
+            "altitude" => "Altitude (auto, or ".to_owned(),
+            "service_stop" => option.prompt.split(" (").next().unwrap().to_owned(),
+            _ => option.prompt,
         })
         .collect()
 }
@@ -124,23 +123,21 @@ fn a_wrong_answer_is_corrected() {
     for prompt in prompts() {
         session.exp_string(&prompt).unwrap();
         if prompt.starts_with("Altitude") {
-            // The shape is judged in place: what was typed stays and is typed over.
             answer(&mut session, "37oo30");
             session
-                .exp_string("\"37oo30\" is refused as altitude: an altitude is the word auto, or ")
+                .exp_string("altitude \"37oo30\": write auto, or ")
                 .unwrap();
-            answer(&mut session, &format!("{}325000", "\u{7f}".repeat(6)));
+            session.exp_string(&prompt).unwrap();
+            answer(&mut session, "325000");
             session
-                .exp_string(
-                    "325000 cannot be the altitude: FSFilter Activity Monitor has the range ",
-                )
+                .exp_string("The altitude 325000 is in the range of FSFilter Anti-Virus")
                 .unwrap();
             session.exp_string(&prompt).unwrap();
             answer(&mut session, "370030.5");
         } else if prompt.starts_with("Operations") {
             answer(&mut session, " ");
             session
-                .exp_string("The list of operations is empty: ")
+                .exp_string("The list of operations is empty. ")
                 .unwrap();
             session.exp_string(&prompt).unwrap();
             answer(&mut session, "j ");
@@ -153,6 +150,143 @@ fn a_wrong_answer_is_corrected() {
     let project = destination.path().join("my-filter");
     assert!(read(&project, "my_filter.inx").contains("Altitude          = \"370030.5\""));
     assert!(read(&project, "testbench.toml").contains("operations = [\"create\", \"read\"]"));
+}
+
+/// A terminal of 80 columns, and its screen.
+struct Screen {
+    session: PtySession,
+    parser: vt100::Parser,
+}
+
+impl Screen {
+    fn of(mut command: Command) -> Self {
+        command.env("TERM", "xterm");
+        let options = Options::new().timeout_ms(Some(20_000));
+        let size = |number| NonZero::new(number).unwrap();
+        Self {
+            session: spawn_with_options(command, options).unwrap(),
+            // More lines than the program prints, so that none leaves the screen.
+            parser: vt100::Parser::new(size(120), size(80), 0),
+        }
+    }
+
+    /// Waits for a question, and answers it.
+    fn answer(&mut self, question: &str, text: &str) {
+        let before = self.session.exp_string(question).unwrap();
+        self.show(&before);
+        self.show(question);
+        answer(&mut self.session, text);
+    }
+
+    /// rexpect makes each byte a character.
+    fn show(&mut self, text: &str) {
+        let bytes = text.chars().map(|it| u8::try_from(it).unwrap());
+        self.parser.process(&bytes.collect::<Vec<u8>>());
+    }
+
+    /// What is on the screen when the program has ended: each line, with those that the program split joined.
+    fn lines(mut self) -> Vec<String> {
+        let rest = self.session.exp_eof().unwrap();
+        self.show(&rest);
+        let screen = self.parser.screen();
+        let mut lines: Vec<String> = Vec::new();
+        let mut goes_on = false;
+        for (number, row) in (0..).zip(screen.rows(0, 80)) {
+            match row.strip_prefix("  ") {
+                Some(more) if !goes_on && !row.trim().is_empty() => {
+                    let line = lines.last_mut().unwrap();
+                    *line += " ";
+                    *line += more;
+                }
+                _ if goes_on => *lines.last_mut().unwrap() += &row,
+                _ => lines.push(row),
+            }
+            goes_on = screen.row_wrapped(number);
+        }
+        lines.truncate(lines.iter().rposition(|line| !line.is_empty()).unwrap() + 1);
+        lines
+    }
+}
+
+/// The default of an option, as it is shown after the question.
+fn shown_default(option: &Declared) -> &str {
+    match &option.kind {
+        Kind::Flag if option.default == "true" => "yes",
+        Kind::Flag => "no",
+        _ => &option.default,
+    }
+}
+
+/// What is on the screen afterwards: each answer that was accepted once, and each refusal in full.
+#[test]
+fn answers_and_refusals_stay_on_the_screen() {
+    let destination = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command
+        .args(["new", "My_Filter", "--destination"])
+        .arg(destination.path());
+    let mut screen = Screen::of(command);
+    let mut expected = vec![
+        "The name \"My_Filter\" is converted to my-filter.".to_owned(),
+        "Enter accepts the default. cargo xtask options lists the names of the options.".to_owned(),
+    ];
+    let long = "a description that is longer than what is left of the line, ".repeat(3) + "twice";
+    for option in xtask::commands::options::declared().unwrap() {
+        let (mut question, name) = (option.prompt.clone(), option.name.as_str());
+        let refusals: &[(&str, &str)] = match name {
+            "provider" => &[
+                (
+                    "Microsoft",
+                    "\"Microsoft\" cannot be the provider: an INF whose provider begins with Microsoft is refused by InfVerif \
+                     (code 1204). Write your company's name or your own.",
+                ),
+                (
+                    "ends in a blank ",
+                    "provider \"ends in a blank \": write 1 to 255 printable ASCII characters, without a blank at the beginning \
+                     or the end",
+                ),
+            ],
+            "license_year" => &[(
+                "20x6",
+                "license_year \"20x6\": write auto, or a year from 1900 to 2099",
+            )],
+            "altitude" => &[(
+                "325000",
+                "The altitude 325000 is in the range of FSFilter Anti-Virus (anti-virus). For FSFilter Activity Monitor, \
+                 write auto, or a number from 360000 to 389999.",
+            )],
+            // A blank clears the default.
+            "operations" => &[(
+                " ",
+                "The list of operations is empty. Choose at least one, such as create.",
+            )],
+            _ => &[],
+        };
+        let (typed, shown) = match name {
+            "description" => (long.as_str(), long.as_str()),
+            "license_year" => ("2001", "2001"),
+            "altitude" => ("370030.5", "370030.5"),
+            // With this policy, the next option is not asked.
+            "unload_policy" => ("jj", "never"),
+            "service_stop" => continue,
+            "operations" => ("j ", "create, read"),
+            // Enter alone.
+            _ => ("", shown_default(&option)),
+        };
+        if name == "altitude" {
+            question = "Altitude (auto, or 360000 to 389999)".to_owned();
+        }
+        for (typed, sentence) in refusals {
+            screen.answer(&question, typed);
+            expected.push(format!("✘ {sentence}"));
+        }
+        screen.answer(&question, typed);
+        expected.push(format!("✔ {question} · {shown}"));
+    }
+    let lines = screen.lines();
+    assert_eq!(&lines[..expected.len()], expected);
+    assert!(lines[expected.len()].starts_with("Created my-filter in "));
+    assert_eq!(names(destination.path()), ["my-filter"]);
 }
 
 #[test]

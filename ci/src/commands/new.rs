@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use heck::{ToKebabCase, ToSnakeCase};
 
+use super::options::shown;
 pub use generator::serve_as_generator;
 use given::Given;
 pub use source::{isolate, staged};
@@ -25,20 +26,20 @@ use workspace::refuse_membership;
 
 /// Emit a new minifilter project.
 ///
-/// At a terminal it asks for each option without an answer; elsewhere, and with --silent, it takes the defaults. With the
-/// record of a project (template.toml) as the values file it asks nothing: options that are newer than the record take
-/// their defaults, and are named.
+/// At a terminal, it asks for each option without an answer, except for `service_stop` if `unload_policy` is never: then the
+/// option has no effect. Elsewhere, and with --silent, it takes the defaults. With the record of a project (template.toml)
+/// as the values file, it asks nothing: options that are newer than the record take their defaults, and are named.
 ///
 /// An answer comes from the first of these that has one: -d, the values file, the variable `CARGO_GENERATE_VALUE_<OPTION>`,
 /// the file that `CARGO_GENERATE_TEMPLATE_VALUES_FILE` names, the table [values] of your cargo-generate.toml, the default.
 ///
-/// Answers, defaults, refusals and the emitted files are those of `cargo generate --path . template`, with two differences:
-/// no git repository is initialised, and the project does not become a member of a Cargo workspace around it.
+/// It accepts the same answers and emits the same files as `cargo generate --git URL template`, with two differences: no
+/// git repository is initialised, and the project does not become a member of a Cargo workspace around it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The project's name: lower-case letters, digits and hyphens, at most 32. With `_` for `-` it is also the name
-    /// of the service, the .sys and the INF [default: the name in the record]
+    /// The project's name: 1 to 32 lower-case letters, digits and hyphens, beginning with a letter. With `_` for `-` it is
+    /// also the name of the service, the .sys and the INF [default: the name in the record]
     name: Option<String>,
 
     /// The answer to an option, for instance -d attach=manual; a list is separated by commas. `cargo xtask options` lists
@@ -50,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
 
-    /// An existing folder, in which the folder of the project is made [default: the current folder; inside the clone of the
+    /// An existing folder. The project folder is created in it [default: the current folder; inside the clone of the
     /// template, the folder that holds the clone]
     #[arg(long, value_name = "DIR")]
     destination: Option<PathBuf>,
@@ -103,15 +104,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("{note}");
     }
 
+    // After the name is accepted.
+    let mut conversion = conversion(&name);
     if !args.silent && recorded.is_none() && ask::possible() {
         // The name and the answers given are judged before the first question, not after the last.
         generator::rehearse(&name, &answers)?;
+        if let Some(note) = conversion.take() {
+            eprintln!("{note}");
+        }
         ask::the_rest(&options, &name, &mut answers)?;
     }
 
     if args.dry_run {
         let folder = crate::scratch_folder().context("no temporary folder can be made")?;
         let emitted = generator::generate(&name, &answers, folder.path(), None)?;
+        if let Some(note) = conversion {
+            eprintln!("{note}");
+        }
         let root = target.as_deref().unwrap_or(&destination);
         for file in crate::files_below(&emitted.path)? {
             println!("{}", root.join(file).display());
@@ -119,16 +128,34 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let emitted = generator::generate(&name, &answers, &destination, target.as_deref())?;
+    if let Some(note) = conversion {
+        eprintln!("{note}");
+    }
     for line in emitted.notes {
         println!("{line}");
     }
     if cfg!(not(windows)) {
         println!(
-            "Build it here: cargo xtask build {} --release",
+            "To build it here: cargo xtask build {} --release",
             emitted.path.display()
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name as cargo-generate writes it: in kebab-case, unless it is `snake_case` already.
+fn written(name: &str) -> String {
+    if name.to_snake_case() == name {
+        name.to_owned()
+    } else {
+        name.to_kebab_case()
+    }
+}
+
+/// A note for a name that cargo-generate converts.
+fn conversion(name: &str) -> Option<String> {
+    let written = written(name);
+    (written != name).then(|| format!("The name {} is converted to {written}.", shown(name)))
 }
 
 /// The current folder. Inside the clone of the template it is the folder that holds the clone: without `--destination`
@@ -169,12 +196,7 @@ fn target(name: &str, destination: &Path) -> anyhow::Result<Option<PathBuf>> {
     }
     let destination = fs::canonicalize(destination)
         .with_context(|| format!("the destination {} cannot be opened", destination.display()))?;
-    // As cargo-generate does: kebab-case, unless it is snake_case already.
-    let folder = if name.to_snake_case() == name {
-        name.to_owned()
-    } else {
-        name.to_kebab_case()
-    };
+    let folder = written(name);
     if folder.is_empty() {
         return Ok(None);
     }

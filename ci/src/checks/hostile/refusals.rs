@@ -4,7 +4,13 @@ use anyhow::{Context, bail, ensure};
 use heck::{ToKebabCase, ToSnakeCase};
 
 use super::answers::Case;
-use crate::{checks::render::Renderer, commands::options::Kind};
+use crate::{
+    checks::render::Renderer,
+    commands::{
+        inf::groups::GROUPS,
+        options::{Declared, Kind},
+    },
+};
 
 /// The most characters of a message. The longest one lists the operations, and quotes 60 characters, all escaped.
 const LONGEST: usize = 1_200;
@@ -37,11 +43,13 @@ pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result
         sentence.chars().count() <= LONGEST,
         "the message has more than {LONGEST} characters"
     );
+    let first = sentence.split_once(" \"");
+    let option = first.and_then(|(name, _)| renderer.options().iter().find(|it| it.name == name));
+    if let Some(option) = option {
+        return answer(case, option, &sentence[option.name.len() + 1..]);
+    }
     if let Some((named, rest)) = sentence.split_once(" cannot be the project's name: ") {
         return name(case, named, rest, renderer);
-    }
-    if let Some((named, rest)) = sentence.split_once(" is refused as ") {
-        return answer(case, named, rest, renderer);
     }
     if let Some((_, rest)) = sentence.split_once(" is no option: ") {
         let all = renderer.options().iter().all(|it| rest.contains(&it.name));
@@ -51,12 +59,9 @@ pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result
     if sentence.contains(" gives no answer: ") {
         return unknown_option(case, renderer);
     }
-    let (rule, right) = if sentence.contains(" cannot be the altitude: ") {
-        let answer = case.answer("altitude").unwrap_or_default();
-        (
-            "altitude: outside the group's range",
-            outside(answer, sentence)?,
-        )
+    let (rule, right) = if sentence.starts_with("The altitude ") {
+        let right = outside(case, sentence, renderer)?;
+        ("altitude: outside the group's range", right)
     } else if sentence.starts_with("The list of operations is empty") {
         let empty = case
             .answer("operations")
@@ -103,19 +108,38 @@ fn unknown_option(case: &Case, renderer: &Renderer) -> anyhow::Result<&'static s
     Ok("an option that does not exist")
 }
 
-fn outside(altitude: &str, sentence: &str) -> anyhow::Result<bool> {
-    let (_, range) = sentence
-        .split_once(" has the range ")
-        .context("it names no range")?;
-    let mut numbers = range
-        .split([' ', '.'])
-        .filter_map(|word| word.parse::<u32>().ok());
-    let (low, high) = numbers
-        .next()
-        .zip(numbers.next())
-        .context("it names no range")?;
-    let integer = altitude.split('.').next().and_then(|it| it.parse().ok());
-    Ok(integer.is_some_and(|it: u32| !(low..=high).contains(&it)))
+/// Whether the altitude is not one of the group's, and the sentence names the group that has it.
+fn outside(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result<bool> {
+    let answer = |name: &str| {
+        let default = || {
+            Some(
+                &renderer
+                    .options()
+                    .iter()
+                    .find(|it| it.name == name)?
+                    .default,
+            )
+        };
+        case.answer(name)
+            .or_else(|| default().map(String::as_str))
+            .context("the template has no such option")
+    };
+    let (altitude, chosen) = (answer("altitude")?, answer("load_order_group")?);
+    let group = GROUPS
+        .iter()
+        .find(|group| group.option == chosen)
+        .context("there is no such group")?;
+    let place = GROUPS.iter().find(|group| group.has(altitude)).map_or_else(
+        || "outside the ranges of all groups of the template".to_owned(),
+        |owner| format!("in the range of {} ({})", owner.name, owner.option),
+    );
+    let right = format!(
+        "The altitude {altitude} is {place}. For {}, write auto, or a number from {} to {}.",
+        group.name,
+        group.altitudes.start(),
+        group.altitudes.end()
+    );
+    Ok(sentence == right && !group.has(altitude))
 }
 
 fn name(case: &Case, named: &str, rest: &str, renderer: &Renderer) -> anyhow::Result<&'static str> {
@@ -184,18 +208,9 @@ pub fn well_formed(name: &str) -> bool {
             .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-')
 }
 
-fn answer(
-    case: &Case,
-    named: &str,
-    rest: &str,
-    renderer: &Renderer,
-) -> anyhow::Result<&'static str> {
-    let option = rest.split(':').next().unwrap_or_default();
-    let declared = renderer
-        .options()
-        .iter()
-        .find(|it| it.name == option)
-        .context("it names no option")?;
+/// Checks a refusal by the declaration of an option. `rest` is the message after the option's name.
+fn answer(case: &Case, declared: &Declared, rest: &str) -> anyhow::Result<&'static str> {
+    let option = declared.name.as_str();
     // Each answer to an option is checked, even if a later one replaces it.
     let given = case
         .answers
@@ -212,22 +227,26 @@ fn answer(
             format!("{value:?}")
         }
     };
+    let named = |value: &str| {
+        let reason = rest.strip_prefix(quoted(value).as_str());
+        reason.is_some_and(|it| it.starts_with(": "))
+    };
     let (rule, right) = match &declared.kind {
         Kind::Text { .. } if option == "altitude" => {
-            let right = values.any(|it| quoted(it) == named && !is_altitude(it));
+            let right = values.any(|it| named(it) && !is_altitude(it));
             ("altitude: its shape", right)
         }
         Kind::Text { .. } if option == "license_year" => {
-            let right = values.any(|it| quoted(it) == named && !is_year(it));
+            let right = values.any(|it| named(it) && !is_year(it));
             ("license_year: its shape", right)
         }
         Kind::Text { .. } => {
-            let right = values.any(|it| quoted(it) == named && !is_line(it));
+            let right = values.any(|it| named(it) && !is_line(it));
             ("description, provider: printable ASCII", right)
         }
         Kind::Choice(choices) => {
-            let right = values
-                .any(|it| quoted(it) == named && choices.iter().all(|choice| choice.value != it));
+            let right =
+                values.any(|it| named(it) && choices.iter().all(|choice| choice.value != it));
             ("not one of the choices", right)
         }
         Kind::Flag => {
@@ -235,13 +254,13 @@ fn answer(
                 |it: &str| it.eq_ignore_ascii_case("true") || it.eq_ignore_ascii_case("false");
             (
                 "neither true nor false",
-                values.any(|it| quoted(it) == named && !flag(it)),
+                values.any(|it| named(it) && !flag(it)),
             )
         }
         Kind::List(choices) => {
             let unknown =
                 |it: &str| !it.is_empty() && choices.iter().all(|choice| choice.value != it);
-            let right = values.any(|it| it.split(',').any(|it| quoted(it) == named && unknown(it)));
+            let right = values.any(|it| it.split(',').any(|it| named(it) && unknown(it)));
             ("not one of the choices, in a list", right)
         }
     };

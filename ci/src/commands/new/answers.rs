@@ -56,13 +56,13 @@ pub fn judge(option: &Declared, value: &str) -> anyhow::Result<()> {
     match &option.kind {
         Kind::Text { shape, rule } => {
             if !shape.is_match(value) {
-                bail!("{} is refused as {name}: {rule}", shown(value));
+                bail!("{name} {}: {rule}", shown(value));
             }
         }
         Kind::Choice(choices) => choose(name, choices, value)?,
         Kind::Flag => {
             if !["true", "false"].contains(&value.to_lowercase().as_str()) {
-                bail!("{} is refused as {name}: write true or false", shown(value));
+                bail!("{name} {}: write true or false", shown(value));
             }
         }
         Kind::List(choices) => {
@@ -82,7 +82,7 @@ fn choose(name: &str, choices: &[Choice], value: &str) -> anyhow::Result<()> {
     let hint =
         nearest(value, values()).map_or_else(String::new, |near| format!("did you mean {near}? "));
     bail!(
-        "{} is refused as {name}: {hint}The choices are {}",
+        "{name} {}: {hint}The choices are {}",
         shown(value),
         listed(values())
     );

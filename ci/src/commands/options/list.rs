@@ -6,9 +6,11 @@ use console::style;
 use serde::Serialize;
 
 use super::{Choice, Declared, Kind, declared};
-use crate::checks::render::Renderer;
+use crate::{checks::render::Renderer, commands::inf::groups::GROUPS};
 
 /// List the options of the template: what each takes, and what each answer adds.
+///
+/// `load_order_group` is listed with the altitudes of each group.
 ///
 /// The files that an answer adds or removes are found by comparing a project that has this answer, and otherwise the
 /// defaults, with a project that has the defaults alone.
@@ -27,6 +29,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask options
       all options
+  cargo xtask options load_order_group
+      the load-order groups and their altitudes
   cargo xtask options altitude pipeline
       two of them
   cargo xtask options --json | jq -r '.[] | \"\\(.name)=\\(.default)\"'
@@ -52,6 +56,9 @@ struct OptionRow {
 struct ValueRow {
     value: String,
     label: String,
+    /// The lowest and the highest altitude, for a load-order group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    altitudes: Option<(u32, u32)>,
     /// The files that a project has only with this value.
     adds: Vec<String>,
     /// The files that it has only with the default.
@@ -83,6 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         for Choice { value, label } in choices(option) {
             let with_value = names_with(&[(&option.name, &value)])?;
             values.push(ValueRow {
+                altitudes: altitudes(option, &value),
                 adds: summary(with_value.difference(&defaults)),
                 removes: match option.kind {
                     // The other items of the default can be chosen as well.
@@ -131,6 +139,13 @@ fn choices(option: &Declared) -> Vec<Choice> {
     }
 }
 
+/// The altitudes of a value of `load_order_group`.
+fn altitudes(option: &Declared, value: &str) -> Option<(u32, u32)> {
+    let mut groups = GROUPS.iter().filter(|_| option.name == "load_order_group");
+    let range = &groups.find(|group| group.option == value)?.altitudes;
+    Some((*range.start(), *range.end()))
+}
+
 /// Files by their paths, the test bench's as one.
 fn summary<'a>(files: impl Iterator<Item = &'a String>) -> Vec<String> {
     let names = files.map(|name| {
@@ -149,6 +164,9 @@ fn print(option: &OptionRow) {
         println!("    {rule}");
         println!("    default: {}", option.default);
     }
+    if option.name == "altitude" {
+        println!("    ranges: cargo xtask options load_order_group");
+    }
     for row in &option.values {
         let is_default = option.default.split(',').any(|it| it == row.value);
         println!(
@@ -156,6 +174,9 @@ fn print(option: &OptionRow) {
             row.label,
             if is_default { " (default)" } else { "" }
         );
+        if let Some((low, high)) = row.altitudes {
+            println!("        altitudes {low} to {high}, each with decimals");
+        }
         for (what, files) in [("adds", &row.adds), ("removes", &row.removes)] {
             if !files.is_empty() {
                 println!("        {what} {}", files.join(", "));
