@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask`; each verb lives in the module of its name.
 
-use std::process::ExitCode;
+use std::{any::Any, io, panic, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use xtask::{
@@ -37,7 +37,37 @@ enum Verb {
     Lock(lock::Args),
 }
 
+/// The exit status of a program that SIGPIPE ended, as a shell reports it.
+const CLOSED_PIPE: u8 = 128 + 13;
+
 fn main() -> ExitCode {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !is_closed_pipe(panic.payload()) {
+            report(panic);
+        }
+    }));
+    // Unwinding deletes the temporary folders, which SIGPIPE would leave behind.
+    panic::catch_unwind(run).unwrap_or_else(|payload| {
+        if is_closed_pipe(&*payload) {
+            ExitCode::from(CLOSED_PIPE)
+        } else {
+            panic::resume_unwind(payload)
+        }
+    })
+}
+
+/// Whether a panic is that of `println!` into a pipe whose reader, such as `head`, has closed it.
+fn is_closed_pipe(payload: &(dyn Any + Send)) -> bool {
+    let message = payload.downcast_ref::<String>().map_or("", String::as_str);
+    message
+        .strip_prefix("failed printing to std")
+        .and_then(|reason| reason.rsplit_once("(os error "))
+        .and_then(|(_, code)| code.strip_suffix(')')?.parse().ok())
+        .is_some_and(|code| io::Error::from_raw_os_error(code).kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run() -> ExitCode {
     // The bench and the build both start this program again, in another role.
     if let Some(code) = verify::serve_as_bench_worker() {
         return code;

@@ -1,9 +1,10 @@
-//! The questions at a terminal, answered at a pseudo-terminal.
+//! The questions at a terminal, answered at a pseudo-terminal; and a pipe whose reader closes it.
 
 #![cfg(unix)]
 
 mod emitting;
 
+use std::io;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -287,6 +288,49 @@ fn answers_and_refusals_stay_on_the_screen() {
     assert_eq!(&lines[..expected.len()], expected);
     assert!(lines[expected.len()].starts_with("Created my-filter in "));
     assert_eq!(names(destination.path()), ["my-filter"]);
+}
+
+/// The reader of a pipe that closes it, such as `head`, ends the program without a message and without remains.
+#[test]
+fn a_closed_pipe_ends_the_program_quietly() {
+    let destination = folder();
+    for arguments in [
+        ["inf", "--list-rules"].as_slice(),
+        &["verify", "--list-rules"],
+        &["options", "pipeline"],
+        &["matrix", "--list"],
+        &["new", "my-filter", "--dry-run", "--silent"],
+    ] {
+        let temporary = folder();
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(arguments)
+            .current_dir(destination.path())
+            .env("TMPDIR", temporary.path())
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        // That of a program that SIGPIPE ends, as a shell reports it.
+        assert_eq!(output.status.code(), Some(141), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert!(names(temporary.path()).is_empty(), "{arguments:?}");
+    }
+    assert!(names(destination.path()).is_empty());
+
+    // Any other failure to write is reported.
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["inf", "--list-rules"])
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(101));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("failed printing to stdout"));
 }
 
 #[test]
