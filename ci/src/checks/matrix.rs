@@ -49,7 +49,7 @@ const EMITTERS: [&str; 7] = [
     "template",
 ];
 
-/// Try combinations of answers: emit, check, build, verify.
+/// Try combinations of answers: emit, check, build, verify
 ///
 /// The combinations follow from cargo-generate.toml: the defaults, each option alone, everything on,
 /// everything off, and as many more as it takes for every pair of answers to occur. Each is emitted
@@ -63,7 +63,7 @@ const EMITTERS: [&str; 7] = [
 /// Examples:
 ///   cargo xtask matrix                             what CI runs
 ///   cargo xtask matrix --shard 2/4                 the second quarter of it
-///   cargo xtask matrix --full                      all combinations that differ in code as well
+///   cargo xtask matrix --full                      also every combination of the options that change code
 ///   cargo xtask matrix -d attach=manual            this one combination
 ///   cargo xtask matrix --snapshot                  write ci/snapshot anew
 ///   cargo xtask matrix --hostile 20000             20,000 hostile answers
@@ -74,7 +74,7 @@ const EMITTERS: [&str; 7] = [
     reason = "each is a flag of the command line"
 )]
 pub struct Args {
-    /// Also the product of all options that change code
+    /// Also run every combination of the options that change code
     #[arg(long)]
     full: bool,
     /// Only the K-th of N equal parts

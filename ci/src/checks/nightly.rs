@@ -13,7 +13,7 @@ use crate::{
     interruption,
 };
 
-/// Run the checks that take longer than CI allows.
+/// Run the checks that take longer than CI allows
 ///
 /// With --shard, runs the K-th of N equal parts of each stage, in full. Without it, runs a
 /// random sample of each stage, in at most 90 minutes for all stages; the seed is printed, and

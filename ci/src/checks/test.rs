@@ -27,7 +27,7 @@ use crate::{
     repository,
 };
 
-/// Run everything that CI runs.
+/// Run everything that CI runs
 ///
 /// Installs what is missing (Debian packages, rustup targets, programs from crates.io, Python and
 /// npm packages), and prints what is installed and why. Then runs all stages, also after a

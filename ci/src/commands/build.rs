@@ -27,6 +27,7 @@ use crate::{
 
 /// Build an emitted project; the last line on stdout is the path of the .sys.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folder with the Cargo.toml of the project.
     dir: PathBuf,
@@ -47,6 +48,15 @@ pub struct Args {
     #[arg(long)]
     no_setup: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask build my-filter --release
+      build the x64 driver
+  cargo xtask build my-filter --release --target-arch arm64
+      build the ARM64 driver
+  cargo xtask build my-filter --release --package
+      also make a test-signed package (with a catalog on Windows only)";
 
 /// Runs the verb.
 ///

@@ -77,7 +77,7 @@ Examples:
   cargo xtask inf my-filter/my_filter.inx --answers my-filter/template.toml
       compared with all that was answered as well
   cargo xtask inf other.inf --no-answers
-      the same, whatever lies in the folders above
+      by the documented rules alone
   cargo xtask inf my_filter.inx --json | jq -r '.findings[] | \"\\(.line) \\(.rule)\"'
       for a script
 
@@ -85,7 +85,7 @@ A code of InfVerif is called seen where InfVerif, of the version that --list-rul
 reports it for such an INF, and documented where Microsoft's pages have it and that version was
 not seen to report it.
 
-Exit status: 0 no findings, 1 findings, 2 the file could not be read or is no INF.";
+Exit status: 0 no findings (advice is possible), 1 findings, 2 the file could not be read or is no INF.";
 
 /// Runs the verb.
 ///
