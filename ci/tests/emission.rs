@@ -712,3 +712,52 @@ fn the_options_are_listed_with_the_files_that_they_add() {
         said(&output)
     );
 }
+
+/// The words in backquotes of a line of Markdown.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_table_of_options_in_the_readme_is_that_of_the_declarations() {
+    let readme = read(&xtask::repository(), "README.md");
+    let table: Vec<(Vec<&str>, Vec<&str>)> = readme
+        .lines()
+        .skip_while(|line| *line != "| option | values (default first) |")
+        .skip(2)
+        .take_while(|line| line.starts_with("| "))
+        .map(|line| line.split_once(" | ").unwrap())
+        .map(|(names, values)| (quoted(names), quoted(values)))
+        .collect();
+    let declared = options::declared().unwrap();
+
+    let listed: Vec<&str> = table.iter().flat_map(|(names, _)| names).copied().collect();
+    let mut expected = vec!["project-name"];
+    expected.extend(declared.iter().map(|it| it.name.as_str()));
+    assert_eq!(listed, expected);
+
+    for option in &declared {
+        let (_, values) = table
+            .iter()
+            .find(|(names, _)| names.contains(&option.name.as_str()))
+            .unwrap();
+        let all: Vec<&str> = match &option.kind {
+            Kind::Text { .. } if option.default == "auto" => vec!["auto"],
+            // A default in words of its own is not in the table.
+            Kind::Text { .. } => continue,
+            Kind::Flag => vec!["false", "true"],
+            Kind::Choice(choices) | Kind::List(choices) => {
+                choices.iter().map(|it| it.value.as_str()).collect()
+            }
+        };
+        let defaults: Vec<&str> = option.default.split(',').collect();
+        let others = all.iter().filter(|it| !defaults.contains(it));
+        let expected: Vec<&str> = defaults.iter().chain(others).copied().collect();
+        let listed: Vec<&str> = values
+            .iter()
+            .filter(|it| all.contains(it))
+            .copied()
+            .collect();
+        assert_eq!(listed, expected, "{}", option.name);
+    }
+}

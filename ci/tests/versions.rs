@@ -29,7 +29,11 @@ fn a_released_version_emits_what_it_emitted() {
 fn each_version_has_its_changes_listed() {
     let changes = fs::read_to_string(xtask::repository().join("CHANGELOG.md")).unwrap();
     for version in versions::read().unwrap() {
-        let head = format!("## {}", version.number);
+        let head = if version.released {
+            format!("## {}, released 20", version.number)
+        } else {
+            format!("## {}, not released", version.number)
+        };
         assert!(
             changes.lines().any(|line| line.starts_with(&head)),
             "{head}"
