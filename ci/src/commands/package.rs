@@ -1,7 +1,7 @@
 //! `cargo xtask build --package`: makes a driver package.
 //!
 //! The package is that of `scripts/New-Package.ps1` in an emitted project: the driver and its INF, with the version of
-//! Cargo.toml, and the script that tests them on a test machine. A package that is made on Linux has no catalog,
+//! Cargo.toml, and the scripts that test them on a test machine. A package that is made on Linux has no catalog,
 //! because inf2cat runs on Windows only.
 
 use std::{
@@ -18,6 +18,15 @@ use crate::{
     commands::inf::{self, reader},
     openwdk::target::{Arch, Profile},
 };
+
+/// The files and folders of `scripts/` that test the driver on a test machine. New-Package.ps1 copies the same: a test
+/// compares.
+pub const TEST_SCRIPTS: [&str; 4] = [
+    "Test-Driver.ps1",
+    "Test-Driver.psd1",
+    "Windows.ps1",
+    "Test-Driver",
+];
 
 /// The part of a project's Cargo.toml that is read here.
 #[derive(Deserialize)]
@@ -104,10 +113,10 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
     certificate.sign(sys, &signed)?;
     certificate.verify(&signed)?;
     fs::copy(&certificate.der, folder.join("TestCertificate.cer"))?;
-    for script in ["Test-Driver.ps1", "Test-Driver.psd1"] {
+    for script in TEST_SCRIPTS {
         let from = project.join("scripts").join(script);
-        if from.is_file() {
-            fs::copy(&from, made.join(script))?;
+        if from.exists() {
+            copy(&from, &made.join(script))?;
         }
     }
     fs::rename(made, &result).with_context(|| format!("cannot create {}", result.display()))?;
@@ -115,6 +124,20 @@ pub fn make(project: &Path, sys: &Path, profile: Profile, arch: Arch) -> anyhow:
         "note: the package has no {krate}.cat, which inf2cat makes on Windows (scripts/New-Package.ps1 of the project)"
     );
     Ok(result)
+}
+
+/// Copies a file, or a folder with all that it contains.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if !from.is_dir() {
+        fs::copy(from, to)?;
+        return Ok(());
+    }
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn make_with_script(project: &Path, profile: Profile, arch: Arch) -> anyhow::Result<()> {

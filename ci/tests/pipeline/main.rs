@@ -1,11 +1,12 @@
 //! The emitted files other than the driver: [`yaml`] lints the pipelines and runs those of their commands that can run
-//! here; [`powershell`] parses the scripts; [`packages`] tests the version in the package, the signature and the
-//! licenses.
+//! here; [`release`] tests what a tag does, and what is kept of a run; [`powershell`] parses the scripts; [`packages`] tests
+//! the version in the package, the signature and the licenses. `../scripts` has the tests that run the scripts.
 
 #[path = "../emitting/mod.rs"]
 mod emitting;
 mod packages;
 mod powershell;
+mod release;
 mod yaml;
 
 use std::{fs, path::Path, process::Output};
@@ -16,6 +17,8 @@ use serde_json::Value;
 const WORKFLOW: &str = ".github/workflows/ci.yml";
 const DEPENDABOT: &str = ".github/dependabot.yml";
 const AZURE: &str = "azure-pipelines.yml";
+/// The workflow of this repository that runs on Windows.
+const WINDOWS: &str = ".github/workflows/windows.yml";
 
 fn read_yaml(file: &Path) -> Value {
     let text =
@@ -32,6 +35,8 @@ fn must_pass(output: &Output) {
 struct Step {
     command: String,
     folder: String,
+    /// Whether it runs for a tag only.
+    of_tag: bool,
 }
 
 /// The commands of a job, in order. In both kinds of pipeline, a job has a list of steps, and a step is a map that has
@@ -50,6 +55,11 @@ fn steps(job: &Value) -> Vec<Step> {
             Some(Step {
                 command: text(step, &["run", "script", "pwsh"])?,
                 folder: text(step, &["working-directory", "workingDirectory"]).unwrap_or_default(),
+                of_tag: text(step, &["if", "condition"]).is_some_and(|condition| {
+                    condition == "github.ref_type == 'tag'"
+                        || condition
+                            .contains("startsWith(variables['Build.SourceBranch'], 'refs/tags/')")
+                }),
             })
         })
         .collect()

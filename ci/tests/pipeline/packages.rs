@@ -73,7 +73,18 @@ fn the_package_is_signed_and_complete() {
     let package = &*PACKAGE;
     assert_eq!(
         emitting::names(package),
-        ["Test-Driver.ps1", "Test-Driver.psd1", "driver"]
+        [
+            "Test-Driver",
+            "Test-Driver.ps1",
+            "Test-Driver.psd1",
+            "Windows.ps1",
+            "driver"
+        ]
+    );
+    let parts = |folder: &Path| emitting::names(&folder.join("Test-Driver"));
+    assert_eq!(
+        parts(package),
+        parts(&xtask::repository().join("template/scripts"))
     );
     assert_eq!(
         emitting::names(&package.join("driver")),
@@ -111,6 +122,28 @@ fn the_package_is_signed_and_complete() {
     let changed = place.path().join("changed.sys");
     fs::write(&changed, bytes).unwrap();
     assert!(!verify(&changed).status.success());
+}
+
+/// The package that New-Package.ps1 makes on Windows has the same scripts.
+#[test]
+fn both_programs_that_make_a_package_add_the_same_scripts() {
+    let script = read(
+        &xtask::repository().join("template"),
+        "scripts/New-Package.ps1",
+    );
+    let line = |name: &str| {
+        script
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("no {name}"))
+    };
+    let quoted = Regex::new("'([^']+)'").unwrap();
+    let declared = [line("$testFiles ="), line("$testFolder =")].concat();
+    let declared: Vec<&str> = quoted
+        .captures_iter(&declared)
+        .map(|found| found.get(1).unwrap().as_str())
+        .collect();
+    assert_eq!(declared, package::TEST_SCRIPTS);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
