@@ -1,15 +1,16 @@
 //! `cargo xtask test`: everything that CI runs, in stages.
 //!
 //! This module defines the stages and their order, and installs what they need. The tests are in `ci/tests/` and in the
-//! unit tests. Formatters and compilers run one after the other, because each uses all processors. The test programs of
-//! all stages then run in parallel.
+//! unit tests. The stages of the xtask program are compiled one after the other, and those of the test bench beside them:
+//! a compiler does not use all processors all the time. The test programs of all stages then run in parallel.
 
 mod inputs;
 mod programs;
 
 use std::{
+    borrow::Cow,
     path::PathBuf,
-    process::{Command, ExitCode},
+    process::{Child, Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -212,32 +213,64 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(report(&results, start.elapsed()))
 }
 
-/// Runs the stages that are one cargo command, and compiles the test programs. Returns the results, and the programs to
-/// run.
+/// Runs the stages that are one cargo command, and compiles the test programs, those of the test bench beside the others.
+/// Returns the results, and the programs to run.
 fn compile(
     stages: &[&Stage],
     changes: Option<&Changes>,
 ) -> anyhow::Result<(Vec<Done>, Vec<Program>)> {
+    let (bench, others): (Vec<&Stage>, Vec<&Stage>) = stages
+        .iter()
+        .partition(|stage| matches!(stage.work, Work::Cargo(BENCH, _) | Work::Tests(BENCH, _)));
+    let (mut results, mut waiting) = (Vec::new(), Vec::new());
+    let compiled = thread::scope(|scope| {
+        // Printed when a stage has ended: the lines of two compilers would be mixed.
+        let bench = scope.spawn(|| compile_in_order(&bench, changes, Stdio::piped));
+        let others = compile_in_order(&others, changes, Stdio::inherit);
+        [
+            others,
+            bench
+                .join()
+                .unwrap_or_else(|_| bail!("a compilation panicked")),
+        ]
+    });
+    for part in compiled {
+        let (more_results, more_waiting) = part?;
+        results.extend(more_results);
+        waiting.extend(more_waiting);
+    }
+    Ok((results, waiting))
+}
+
+/// Does that for stages, one after the other. `output` is where cargo writes.
+fn compile_in_order(
+    stages: &[&Stage],
+    changes: Option<&Changes>,
+    output: fn() -> Stdio,
+) -> anyhow::Result<(Vec<Done>, Vec<Program>)> {
     let mut results = Vec::new();
     let mut waiting = Vec::new();
     for stage in stages {
+        let start = Instant::now();
         eprintln!("\n{}: {}", stage.name, stage.purpose);
         match stage.work {
             Work::Cargo(folder, arguments) => {
-                let start = Instant::now();
-                let status = cargo(folder)?
+                let output = cargo(folder)?
                     .args(arguments)
-                    .status()
+                    .stdout(output())
+                    .stderr(output())
+                    .spawn()
+                    .and_then(Child::wait_with_output)
                     .context("cargo could not be started; is rustup installed?")?;
+                eprint!("{}{}", text(&output.stdout), text(&output.stderr));
                 results.push(Done::of_stage(
                     stage.name,
-                    status.success(),
+                    output.status.success(),
                     start.elapsed(),
                 ));
             }
             Work::Tests(folder, arguments) => {
-                let start = Instant::now();
-                let built = programs::of(&mut cargo(folder)?, arguments)?;
+                let built = programs::of(&mut cargo(folder)?, arguments, output())?;
                 let passed = built.is_some();
                 results.push(Done::of_stage(stage.name, passed, start.elapsed()));
                 let built = built.into_iter().flatten().filter(|program| {
@@ -252,6 +285,10 @@ fn compile(
         }
     }
     Ok((results, waiting))
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// cargo in a folder of the repository.

@@ -54,6 +54,6 @@ Describe 'The functions of the scripts' {
             $tree.FindAll({ param($Node) $Node -is [Management.Automation.Language.FunctionDefinitionAst] }, $true) | ForEach-Object { $_.Name }
         }
         $names.Count | Should -BeGreaterThan 50
-        $names | Where-Object { $verbs -notcontains $_.Split('-')[0] } | Should -BeNullOrEmpty
+        $names | Where-Object { $_ -and $verbs -notcontains $_.Split('-')[0] } | Should -BeNullOrEmpty
     }
 }

@@ -80,6 +80,15 @@ Describe 'A package' {
         Assert-NoPackage $bench 'cargo-wdk reported no error, but there is no my_filter.inf in *my_filter_package: see above.'
     }
 
+    It 'has nothing of a run that broke off' {
+        $bench = New-BuildMachine 'New-Package.ps1'
+        $draft = "$(Get-Result $bench).incomplete"
+        $null = $bench.Machine.Folders.Add($draft)
+        $bench.Machine.Files[(Join-Path $draft 'driver/other.sys')] = 'old'
+        Invoke-PassingScript $bench
+        Get-PackageFile $bench.Machine (Get-Result $bench) | Should -Be $signed
+    }
+
     It 'has the version without what follows a hyphen or a plus sign in DriverVer' {
         $bench = New-BuildMachine 'New-Package.ps1'
         $bench.Build.Members = @(, @('my-filter', '3.21.4-rc.5+x', (Join-Path $bench.Project 'Cargo.toml')))

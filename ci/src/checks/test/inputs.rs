@@ -73,7 +73,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 17] = [
+const PROGRAMS: [(&str, bool, &[&str]); 18] = [
     (
         "bench_c",
         false,
@@ -95,6 +95,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 17] = [
     ("record", true, &[]),
     ("refusals", true, &[]),
     ("render", true, &[]),
+    ("scripts", false, &["template/scripts/"]),
     ("structure", true, &["ci/snapshot/"]),
     ("terminal", true, &[]),
     ("traces", true, &[]),

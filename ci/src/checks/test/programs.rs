@@ -146,6 +146,10 @@ impl Program {
         if self.tests {
             let _ = write!(shown, ", {} tests", tests.len());
         }
+        // What a test could not do here.
+        for line in errors.lines().filter(|line| line.starts_with("skipped ")) {
+            let _ = write!(shown, "\n                  {line}");
+        }
         eprintln!("{shown}");
         Ok(Done {
             stage: self.stage,
@@ -163,8 +167,13 @@ fn finished(line: &str) -> Option<&str> {
     Some(name.trim_end_matches(" - should panic"))
 }
 
-/// Builds the programs that `cargo test` with these arguments would run; `None` if they do not compile.
-pub fn of(cargo: &mut Command, arguments: &[&str]) -> anyhow::Result<Option<Vec<Program>>> {
+/// Builds the programs that `cargo test` with these arguments would run; `None` if they do not compile. `errors` is where
+/// the compiler's messages go; if they are captured, they are printed at the end.
+pub fn of(
+    cargo: &mut Command,
+    arguments: &[&str],
+    errors: Stdio,
+) -> anyhow::Result<Option<Vec<Program>>> {
     let output = cargo
         .args([
             "test",
@@ -172,9 +181,10 @@ pub fn of(cargo: &mut Command, arguments: &[&str]) -> anyhow::Result<Option<Vec<
             "--message-format=json-render-diagnostics",
         ])
         .args(arguments)
-        .stderr(Stdio::inherit())
+        .stderr(errors)
         .output()
         .context("cargo could not be started; is rustup installed?")?;
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     if !output.status.success() {
         return Ok(None);
     }

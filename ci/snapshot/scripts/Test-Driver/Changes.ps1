@@ -1,0 +1,228 @@
+# The changes that the test makes, beside those of Driver Verifier, and how each is undone. An undo can be repeated: it
+# looks first whether there is something to undo, and then whether it is gone.
+
+# Name: for a message. AfterUnload: not while the driver is loaded. Last: not while something else is left.
+$undos = @{
+    Mark         = @{ Name = 'the mark of this start of Windows'; AfterUnload = $true; Last = $true; Do = { param($With) Undo-Mark $With } }
+    Verifier     = @{ Name = 'Driver Verifier'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Verifier $With } }
+    Certificate  = @{ Name = 'a certificate'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Certificate $With } }
+    Package      = @{ Name = 'the package'; AfterUnload = $true; Last = $false; Do = { param($With) Undo-Package $With } }
+    Load         = @{ Name = 'the driver'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Load $With } }
+    LowResources = @{ Name = 'low resources simulation'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-LowResources $With } }
+    Traffic      = @{ Name = 'the file traffic'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Traffic $With } }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tools of Windows
+
+$toolSeconds = 120
+
+# Runs a tool of Windows. Its answer goes to the log.
+function Invoke-Tool([string] $Name, [string] $Arguments) {
+    $result = Invoke-Program (Join-Path $run.Machine.System "$Name.exe") $Arguments $toolSeconds
+    $code = if ($result.TimedOut) { "no answer within $toolSeconds seconds" } else { $result.ExitCode }
+    Write-Log "  $Name $Arguments -> $code"
+    if ($run.Report -and $result.Output.Trim()) {
+        Invoke-Optional 'the log cannot be written' { Add-Line (Join-Path $run.Report 'log.txt') $result.Output.Trim() }
+    }
+    return $result
+}
+
+# The same for a tool that must succeed.
+function Invoke-Required([string] $Name, [string] $Arguments, [int[]] $Fine = @(0)) {
+    $result = Invoke-Tool $Name $Arguments
+    if ($result.TimedOut) {
+        throw "$Name $Arguments did not answer within $toolSeconds seconds"
+    }
+    if ($Fine -notcontains $result.ExitCode) {
+        throw "$Name $Arguments failed with $($result.ExitCode): $($result.Output.Trim())"
+    }
+    return $result
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The mark of this start of Windows: a registry key that only a restart removes
+
+function Get-MarkKey {
+    return "SOFTWARE\Test-Driver-$($run.Driver)"
+}
+
+function Add-Mark {
+    Add-Change $run.Journal 'Mark' @{ Key = Get-MarkKey }
+    New-VolatileKey (Get-MarkKey)
+    if (-not (Test-RegistryKey (Get-MarkKey))) {
+        throw "the registry key HKLM\$(Get-MarkKey) is not there after it was created"
+    }
+}
+
+function Undo-Mark($With) {
+    Remove-RegistryKey $With.Key
+    if (Test-RegistryKey $With.Key) {
+        throw "the registry key HKLM\$($With.Key) is still there"
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Certificates
+
+# The certificates that the package is test-signed with, as files.
+function Get-TestCertificate([string] $Package) {
+    return @(Get-FilePath $Package '*.cer')
+}
+
+function Add-TestCertificate {
+    foreach ($file in Get-TestCertificate $run.Package) {
+        $thumbprint = Get-Thumbprint $file
+        if (-not $thumbprint) {
+            throw "$file is no certificate"
+        }
+        foreach ($store in 'Root', 'TrustedPublisher') {
+            if (Test-Certificate $store $thumbprint) {
+                continue
+            }
+            Add-Change $run.Journal 'Certificate' @{ Store = $store; Thumbprint = $thumbprint }
+            Add-Certificate $store $file
+            if (-not (Test-Certificate $store $thumbprint)) {
+                throw "the certificate $file is not in the store $store after it was added"
+            }
+        }
+    }
+}
+
+function Undo-Certificate($With) {
+    try {
+        Remove-Certificate $With.Store $With.Thumbprint
+    }
+    catch {
+        Write-Log "  $($_.Exception.Message)"
+    }
+    if (Test-Certificate $With.Store $With.Thumbprint) {
+        throw "$($With.Thumbprint) is still in the store $($With.Store)"
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The package
+
+# The packages of the driver store that were made from this driver's INF, as oemNN.inf. pnputil separates packages with
+# an empty line; its words are translated.
+function Get-InstalledPackage {
+    $blocks = (Invoke-Required 'pnputil' '/enum-drivers').Output -split '\r?\n\s*\r?\n'
+    foreach ($block in $blocks) {
+        $published = [regex]::Match($block, '(?im)\s(oem\d+\.inf)\s*$')
+        if ($published.Success -and $block -match "(?im)\s$([regex]::Escape($run.Driver))\.inf\s*`$") {
+            $published.Groups[1].Value
+        }
+    }
+}
+
+# The start type of the service, as a number; nothing where there is no service.
+function Get-StartType {
+    return Get-RegistryValue "SYSTEM\CurrentControlSet\Services\$($run.Driver)" 'Start'
+}
+
+# Installs the package, and sets the service's start type to demand: after a crash, Windows must not load the driver
+# before -Resume or -Cleanup.
+function Add-Package {
+    Add-Change $run.Journal 'Package' @{ Before = @(Get-InstalledPackage) }
+    # 259: no device is there for the package, as for every filter. 3010: done, after a restart.
+    $inf = Join-Path $run.Package "$($run.Driver).inf"
+    $null = Invoke-Required 'pnputil' "/add-driver `"$inf`" /install" @(0, 259, 3010)
+    if ($null -eq (Get-DriverService $run.Driver)) {
+        throw "pnputil did not create the service $($run.Driver): see setupapi.dev.log"
+    }
+    if (@(Get-InstalledPackage).Count -eq 0) {
+        throw "pnputil /enum-drivers does not list $($run.Driver).inf after it was added"
+    }
+    $null = Add-Entry $run.Journal 'listed' @{}
+    $type = Get-StartType
+    $null = Add-Entry $run.Journal 'start' @{ Type = $type }
+    if ($type -ne 3) {
+        $null = Invoke-Required 'sc' "config $($run.Driver) start= demand"
+        if ((Get-StartType) -ne 3) {
+            throw "the start type of $($run.Driver) is not demand after it was set"
+        }
+        $name = @('boot', 'system', 'auto', 'demand', 'disabled')[$type]
+        Add-Note "The start type $name of the INF was not tested: the test loads the driver on demand."
+    }
+}
+
+# Where pnputil has never listed the package, and the service is there, pnputil's answers cannot be trusted. A driver that
+# was not yet set to start on demand may have been loaded by a restart.
+function Undo-Package($With) {
+    if (Undo-Load @{ Driver = $run.Driver }) {
+        return $true
+    }
+    $names = @(Get-NewPackage $With)
+    if ($names.Count) {
+        $null = Add-Entry $run.Journal 'listed' @{}
+    }
+    elseif ($null -ne (Get-DriverService $run.Driver) -and (Get-Entry $run.Journal 'listed').Count -eq 0) {
+        throw "pnputil /enum-drivers does not list $($run.Driver).inf, whose service $($run.Driver) is there"
+    }
+    foreach ($name in $names) {
+        $null = Invoke-Tool 'pnputil' "/delete-driver $name /uninstall"
+    }
+    $left = @(Get-NewPackage $With)
+    if ($left.Count) {
+        throw "$($left -join ', ') is still in the driver store"
+    }
+    if ($null -ne (Get-DriverService $run.Driver)) {
+        $null = Invoke-Tool 'sc' "delete $($run.Driver)"
+    }
+    if ($null -ne (Get-DriverService $run.Driver)) {
+        throw "the service $($run.Driver) is still there"
+    }
+}
+
+# The packages that were not there before the test.
+function Get-NewPackage($With) {
+    return Get-InstalledPackage | Where-Object { @($With.Before) -notcontains $_ }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The loaded driver
+
+function Test-Loaded {
+    $service = Get-DriverService $run.Driver
+    return $null -ne $service -and $service.State -ne 'Stopped'
+}
+
+# Whether the driver is loaded, or is not, within ten seconds.
+function Wait-Loaded([bool] $Wanted) {
+    foreach ($attempt in 1..11) {
+        if ((Test-Loaded) -eq $Wanted) {
+            return $true
+        }
+        Wait-Second 1
+    }
+    return $false
+}
+
+# Unloads the driver, by either way. Returns $true where only a restart can unload it.
+function Undo-Load($With) {
+    foreach ($way in @(@{ Tool = 'fltmc'; Verb = 'unload' }, @{ Tool = 'sc'; Verb = 'stop' })) {
+        if (-not (Test-Loaded)) {
+            return
+        }
+        Invoke-Optional "$($way.Tool) cannot be started" { $null = Invoke-Tool $way.Tool "$($way.Verb) $($With.Driver)" }
+        if (Wait-Loaded $false) {
+            return
+        }
+    }
+    return $true
+}
+
+# Removes the folder that the file traffic works in.
+function Undo-Traffic($With) {
+    if ($run.Traffic) {
+        Invoke-Optional 'the process of the file traffic is not ended' { Stop-Work $run.Traffic }
+        $run.Traffic = $null
+    }
+    if (Test-Exists $With.Folder) {
+        Remove-Path $With.Folder
+    }
+    if (Test-Exists $With.Folder) {
+        throw "the folder $($With.Folder) is still there"
+    }
+}

@@ -1,0 +1,245 @@
+# A round: load the driver, work with files, ask for each kind of unload, and compare with Test-Driver.psd1.
+
+# Loads the driver, with one attempt or, where allocations fail, several. Returns whether it is loaded.
+function Start-Driver([int] $Attempts) {
+    foreach ($attempt in 1..$Attempts) {
+        Set-Step "load the driver (attempt $attempt of at most $Attempts)"
+        Add-Change $run.Journal 'Load' @{ Driver = $run.Driver }
+        $result = Invoke-Tool 'fltmc' "load $($run.Driver)"
+        if (Wait-Loaded $true) {
+            Add-Check 'the driver is loaded' 'passed'
+            return $true
+        }
+        $said = if ($result.TimedOut) { 'fltmc did not answer' } else { $result.Output.Trim() }
+        Write-Log "  not loaded: $said"
+    }
+    $text = "fltmc load $($run.Driver) did not load it"
+    if ($Attempts -gt 1) {
+        $text += " in $Attempts attempts, of which low resources simulation makes only some fail"
+    }
+    Add-Check 'the driver is loaded' 'finding' "${text}: $said"
+    return $false
+}
+
+# After each load: the filter is registered, attached and verified.
+function Test-Load([long] $Flags, [bool] $LowResources) {
+    $filters = (Invoke-Tool 'fltmc' 'filters').Output
+    Add-Expectation 'the filter is registered' ($filters -match "(?im)^\s*$($run.Driver)\s") (
+        "fltmc filters does not name $($run.Driver)")
+    if ($run.Expected.AttachByHand) {
+        if (-not $LowResources) {
+            Add-Expectation 'the filter attaches only on request' (-not (Test-Attached)) (
+                "it is attached to $($run.Machine.Drive) without fltmc attach")
+        }
+        $null = Invoke-Tool 'fltmc' "attach $($run.Driver) $($run.Machine.Drive)"
+    }
+    if (Test-Attached) {
+        Add-Check "the filter is attached to $($run.Machine.Drive)" 'passed'
+    }
+    elseif ($LowResources) {
+        Add-Note "With low resources simulation, the filter was not attached to $($run.Machine.Drive) after a load."
+    }
+    else {
+        Add-Check "the filter is attached to $($run.Machine.Drive)" 'finding' (
+            "fltmc instances -f $($run.Driver) does not list the volume")
+    }
+    Test-Verified $Flags
+}
+
+# Whether fltmc lists the system volume among the instances of the filter.
+function Test-Attached {
+    $instances = (Invoke-Tool 'fltmc' "instances -f $($run.Driver)").Output
+    return $instances -match "(?im)(^|\s)$($run.Machine.Drive)(\s|$)"
+}
+
+# Whether Driver Verifier verifies the driver, with these flags at least.
+function Test-Verified([long] $Flags) {
+    $name = 'Driver Verifier verifies the driver'
+    try {
+        $report = Get-VerifierReport
+    }
+    catch {
+        Add-Check $name 'unchecked' $_.Exception.Message
+        return
+    }
+    $missing = $Flags -band (-bnot $report.Flags)
+    if (-not $report.Drivers.ContainsKey($run.Sys) -or $report.Drivers[$run.Sys] -lt 1) {
+        Add-Check $name 'unchecked' "verifier /query does not list $($run.Sys) as loaded"
+    }
+    elseif ($missing) {
+        Add-Check $name 'unchecked' "without $(Format-Flag $missing)"
+    }
+    else {
+        Add-Check $name 'passed'
+        Write-Log "  Driver Verifier is on for $($run.Sys): $(Format-Flag $report.Flags)"
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Traffic
+
+function Start-Traffic {
+    $folder = Join-Path $run.Machine.Temporary "Test-Driver-$([Guid]::NewGuid())"
+    Add-Change $run.Journal 'Traffic' @{ Folder = $folder }
+    New-Folder $folder
+    $run.TrafficFolder = $folder
+    $run.Traffic = Start-Work (Join-Path $PSScriptRoot 'Traffic.ps1') $folder
+}
+
+# What the traffic has done since the last call: the number of whole rounds. Operations that failed are findings, except
+# where allocations fail.
+function Receive-Traffic([bool] $LowResources) {
+    $rounds = 0
+    foreach ($item in @(Receive-Work $run.Traffic)) {
+        if ($item.Operation -eq '') {
+            $rounds++
+        }
+        elseif ($LowResources) {
+            Add-Note "With low resources simulation, file operations failed: $($item.Operation), error $($item.Error)."
+        }
+        else {
+            Write-Log "  $($item.Operation): $($item.Text)"
+            Add-Check "file operation: $($item.Operation)" 'finding' "error $($item.Error)"
+        }
+    }
+    return $rounds
+}
+
+# Lets the traffic run for the wanted time and for a whole round. Called before each unload.
+function Wait-Traffic([bool] $LowResources) {
+    Set-Step "file traffic for $($run.Seconds) seconds"
+    $rounds = 0
+    $seconds = 0
+    while ($seconds -lt $run.Seconds -or ($rounds -eq 0 -and $seconds -lt $run.Seconds + 120)) {
+        Wait-Second 1
+        $seconds++
+        $rounds += Receive-Traffic $LowResources
+        if ((Get-WorkState $run.Traffic) -ne 'Running') {
+            break
+        }
+    }
+    Write-Log "  $rounds rounds in $seconds seconds"
+    if ($seconds -ge $run.Seconds -and $rounds -gt 0) {
+        Add-Check 'file traffic before the unload' 'passed'
+    }
+    else {
+        Add-Check 'file traffic before the unload' 'unchecked' (
+            "$rounds whole rounds in $seconds seconds; the process is $(Get-WorkState $run.Traffic)")
+    }
+}
+
+# Asks the traffic to end. A traffic that does not end hangs in an operation.
+function Stop-Traffic([bool] $LowResources) {
+    if (-not $run.Traffic) {
+        return
+    }
+    Set-Step 'end the file traffic'
+    Write-Text (Join-Path $run.TrafficFolder 'stop') ''
+    foreach ($second in 1..120) {
+        if ((Get-WorkState $run.Traffic) -ne 'Running') {
+            break
+        }
+        Wait-Second 1
+    }
+    $null = Receive-Traffic $LowResources
+    Add-Expectation 'the file traffic ends' ((Get-WorkState $run.Traffic) -ne 'Running') (
+        'an operation on a file does not return')
+    foreach ($text in (Undo-Change $run.Journal 'Traffic').Left) {
+        Write-Log "  $text"
+    }
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Unloading
+
+# The code that a tool has answered: fltmc prints an HRESULT, and the exit code of sc is the error.
+function Get-AnswerCode($Result) {
+    if ($Result.TimedOut) {
+        return 'nothing'
+    }
+    $printed = [regex]::Match($Result.Output, '0x[0-9A-Fa-f]{8}').Value
+    if ($printed) {
+        return $printed
+    }
+    return [string] $Result.ExitCode
+}
+
+# Whether a code is a failure's.
+function Test-Failure([string] $Code) {
+    return $Code -notmatch '^(0x0+|0)$'
+}
+
+# Asks for an unload, and compares the answer with the expected one.
+function Request-Unload([string] $Tool, [string] $Verb, $Expected) {
+    $name = "$Tool $Verb"
+    $codes = if ($Expected.Codes.Count) { $Expected.Codes -join ' or ' } else { 'any error' }
+    $wanted = if ($Expected.Unloads) { 'it unloads' } else { "it fails with $codes, and the driver stays loaded" }
+    Set-Step "${name}: expected that $wanted"
+    $code = Get-AnswerCode (Invoke-Tool $Tool "$Verb $($run.Driver)")
+    Write-Log "  answered: $code"
+    if ($Expected.Unloads) {
+        Add-Expectation "$name succeeds" (-not (Test-Failure $code)) "it answered $code"
+        Add-Expectation "$name unloads the driver" (Wait-Loaded $false) 'the driver is still loaded after ten seconds'
+        return
+    }
+    $right = (Test-Failure $code) -and ($Expected.Codes.Count -eq 0 -or $Expected.Codes -contains $code)
+    Add-Expectation "$name fails" $right "it answered $code where $codes was expected"
+    Wait-Second 1
+    Add-Expectation "$name leaves the driver loaded" (Test-Loaded) 'the driver is unloaded'
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A round
+
+# The kinds of unload, in this order; the third takes place where the driver is still loaded.
+function Get-UnloadRequest {
+    @{ Tool = 'fltmc'; Verb = 'unload'; Expected = $run.Expected.FilterUnload }
+    @{ Tool = 'sc'; Verb = 'stop'; Expected = $run.Expected.ServiceStop }
+    if ($run.Expected.FilterUnload.Unloads -and -not $run.Expected.ServiceStop.Unloads) {
+        @{ Tool = 'fltmc'; Verb = 'unload'; Expected = $run.Expected.FilterUnload }
+    }
+}
+
+function Invoke-Round([string] $Name, [long] $Flags, [bool] $LowResources) {
+    $run.Round = $Name
+    Write-Log "--- $Name"
+    $attempts = if ($LowResources) { 20 } else { 1 }
+    $before = Get-FaultCount (Get-VerifierReport)
+    if (Test-Loaded) {
+        Add-Note "The driver was loaded before the round $($Name): the round does not load it."
+        Test-Verified $Flags
+    }
+    try {
+        foreach ($request in @(Get-UnloadRequest)) {
+            if (-not (Test-Loaded)) {
+                if (-not (Start-Driver $attempts)) {
+                    return
+                }
+                Test-Load $Flags $LowResources
+            }
+            if (-not $run.Traffic) {
+                Start-Traffic
+            }
+            Wait-Traffic $LowResources
+            Request-Unload $request.Tool $request.Verb $request.Expected
+        }
+    }
+    finally {
+        Stop-Traffic $LowResources
+    }
+    if ($LowResources) {
+        Add-FaultCount $before
+    }
+}
+
+# Says how many allocations have failed in the round. A start of a driver without options allocates almost nothing, so
+# that 0 is possible.
+function Add-FaultCount([long] $Before) {
+    $after = Get-FaultCount (Get-VerifierReport)
+    if ($Before -lt 0 -or $after -lt 0) {
+        Add-Check 'the number of failed allocations' 'unchecked' 'verifier /query lists no counters'
+    }
+    else {
+        Add-Note "Driver Verifier made $($after - $Before) allocations fail."
+    }
+}

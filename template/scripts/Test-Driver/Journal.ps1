@@ -1,0 +1,112 @@
+# The journal: what was changed, how it is undone, how far the run has come, and what it found. Each entry is one line
+# of JSON. An entry is on the disk before its change is made. An incomplete last line is an entry whose change was not
+# made.
+
+# A journal in a file. Nothing is read or written yet.
+function New-Journal([string] $Path) {
+    return [pscustomobject]@{
+        Path    = $Path
+        Entries = [Collections.Generic.List[object]]::new()
+        # Lines that cannot be read, as numbers.
+        Damaged = [Collections.Generic.List[int]]::new()
+    }
+}
+
+# Reads the entries that an earlier process wrote. Returns whether there is such a file.
+function Read-Journal($Journal) {
+    $text = Read-Text $Journal.Path
+    if ($null -eq $text) {
+        return $false
+    }
+    # What follows the last end of a line is an entry that was not written completely. The next one must not follow it.
+    $whole = $text.Substring(0, $text.LastIndexOf("`n") + 1)
+    if ($whole.Length -lt $text.Length) {
+        Set-FileLength $Journal.Path ([Text.Encoding]::UTF8.GetByteCount($whole))
+    }
+    $lines = $whole.Split("`n")
+    for ($number = 0; $number -lt $lines.Count - 1; $number++) {
+        $entry = $null
+        try {
+            $entry = ConvertFrom-Json $lines[$number]
+            $null = $entry.Kind
+        }
+        catch {
+            $entry = $null
+        }
+        if ($null -eq $entry) {
+            $Journal.Damaged.Add($number + 1)
+        }
+        else {
+            $Journal.Entries.Add($entry)
+        }
+    }
+    return $true
+}
+
+# Writes an entry to the disk.
+function Add-Entry($Journal, [string] $Kind, [hashtable] $Content) {
+    $entry = [pscustomobject] (@{ Kind = $Kind; Id = $Journal.Entries.Count + $Journal.Damaged.Count + 1 } + $Content)
+    Add-Line $Journal.Path (ConvertTo-Json $entry -Compress -Depth 5)
+    $Journal.Entries.Add($entry)
+    return $entry
+}
+
+# Writes how a change is undone. Called before the change is made.
+function Add-Change($Journal, [string] $Undo, [hashtable] $With) {
+    $null = Add-Entry $Journal 'change' @{ Undo = $Undo; With = $With }
+}
+
+# The entries of a kind, in the order of writing.
+function Get-Entry($Journal, [string] $Kind) {
+    return @($Journal.Entries | Where-Object { $_.Kind -eq $Kind })
+}
+
+# The last entry of a kind, or nothing.
+function Get-LastEntry($Journal, [string] $Kind) {
+    return Get-Entry $Journal $Kind | Select-Object -Last 1
+}
+
+# The changes that are not undone, the last one first.
+function Get-Pending($Journal) {
+    $undone = @(Get-Entry $Journal 'undone' | ForEach-Object { $_.Change })
+    $pending = @(Get-Entry $Journal 'change' | Where-Object { $undone -notcontains $_.Id })
+    [array]::Reverse($pending)
+    return $pending
+}
+
+# Undoes the changes, the last one first; all of them, or those of one kind. A change that cannot be undone does not stop
+# the others. Returns the sentences that say what is left, and whether a restart must come first.
+function Undo-Change($Journal, [string] $Kind = '') {
+    $left = [Collections.Generic.List[string]]::new()
+    $restart = $false
+    $loaded = $false
+    foreach ($change in @(Get-Pending $Journal | Where-Object { -not $Kind -or $_.Undo -eq $Kind })) {
+        $undo = $undos[$change.Undo]
+        if ($null -eq $undo) {
+            $left.Add("a change of the unknown kind '$($change.Undo)', line $($change.Id) of $($Journal.Path)")
+            continue
+        }
+        if (($loaded -and $undo.AfterUnload) -or ($undo.Last -and ($loaded -or $left.Count))) {
+            continue
+        }
+        try {
+            # What an undo returns is $true where only a restart can do it.
+            if (& $undo.Do $change.With) {
+                $restart = $loaded = $true
+                continue
+            }
+        }
+        catch {
+            $left.Add("$($undo.Name): $($_.Exception.Message)")
+            $loaded = $loaded -or $change.Undo -eq 'Load'
+            continue
+        }
+        Add-Undone $Journal $change.Id
+    }
+    return [pscustomobject]@{ Left = $left.ToArray(); Restart = $restart }
+}
+
+# Writes that a change is undone. Without that entry, it is undone again.
+function Add-Undone($Journal, [int] $Change) {
+    Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $Journal 'undone' @{ Change = $Change } }
+}
