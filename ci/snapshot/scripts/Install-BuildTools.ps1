@@ -34,7 +34,7 @@ param(
 
 . "$PSScriptRoot/Build.ps1"
 
-# The version that windows-drivers-rs is tested with (its .github/workflows/build.yaml, 2026-08-22).
+# The version that windows-drivers-rs is tested with (its workflow build.yaml, 2026-08-22).
 $kitVersion = '10.0.26100.6584'
 
 # LLVM, by the processor of this machine, because build scripts load its libclang.dll.

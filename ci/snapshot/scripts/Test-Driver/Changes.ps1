@@ -157,7 +157,7 @@ function Undo-Package($With) {
     if ($names.Count) {
         $null = Add-Entry $run.Journal 'listed' @{}
     }
-    elseif ($null -ne (Get-DriverService $run.Driver) -and (Get-Entry $run.Journal 'listed').Count -eq 0) {
+    elseif ($null -ne (Get-DriverService $run.Driver) -and @(Get-Entry $run.Journal 'listed').Count -eq 0) {
         throw "pnputil /enum-drivers does not list $($run.Driver).inf, whose service $($run.Driver) is there"
     }
     foreach ($name in $names) {
@@ -209,6 +209,10 @@ function Undo-Load($With) {
         if (Wait-Loaded $false) {
             return
         }
+    }
+    # The restart must not load it again.
+    if ((Get-StartType) -lt 3) {
+        $null = Invoke-Required 'sc' "config $($With.Driver) start= demand"
     }
     return $true
 }
