@@ -208,6 +208,7 @@ Describe 'What is broken' {
         $bench.Build.Failures.nuget = $_
         Install-Tool $bench
         Assert-Installed $bench
+        @($bench.Machine.Trace | Where-Object { $_ -eq 'Wait-Second 10' }).Count | Should -Be $_
     }
 
     It 'is downloaded again where the server fails <_> times' -ForEach 1, 4 {
@@ -215,6 +216,7 @@ Describe 'What is broken' {
         $bench.Build.Failures.curl = $_
         Install-Tool $bench
         Assert-Installed $bench
+        @($bench.Machine.Trace | Where-Object { $_ -eq 'Wait-Second 10' }).Count | Should -Be $_
     }
 }
 
@@ -236,6 +238,8 @@ Describe 'An installation fails' {
         & $Prepare
         Invoke-BuildScript $bench @{ Folder = $bench.Root } | Should -Be 1
         Get-LastLine $bench | Should -BeLike "error: $Text"
+        # After the last attempt, nothing is waited for.
+        @($Machine.Trace | Where-Object { $_ -eq 'Wait-Second 10' }).Count | Should -BeIn 0, 4
         # What is not complete does not look so, and no variable names it.
         $Machine.Environment.Count | Should -Be 0
         $Machine.Files.Keys | Should -Not -Contain (Join-Path $bench.Kit 'complete')

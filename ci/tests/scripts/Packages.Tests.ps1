@@ -300,16 +300,19 @@ esac
     It 'makes the package, and nothing but its path is returned: <_>' -ForEach 'plain', "it's a [1] Größe 過濾" {
         $project = New-RealProject $_
         $script = Join-Path $project 'scripts/New-Package.ps1'
+        $result = Join-Path $project 'target/package/my-filter-1.2.3-amd64-release'
+        # An earlier package, which is removed although the caller prefers -WhatIf.
+        $null = [IO.Directory]::CreateDirectory("$result/old")
         $command = @"
 `$env:PATH = '$programs' + [IO.Path]::PathSeparator + `$env:PATH
 `$PSNativeCommandUseErrorActionPreference = `$true
+`$WhatIfPreference = `$true
 Set-Location /
 `$path = & '$($script -replace "'", "''")' -Unsigned
 [IO.File]::WriteAllText('$($TestDrive)/returned', "`$LASTEXITCODE `$path [`$env:STAMPINF_VERSION]")
 "@
         $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($command))
         $null = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -EncodedCommand $encoded
-        $result = Join-Path $project 'target/package/my-filter-1.2.3-amd64-release'
         [IO.File]::ReadAllText("$TestDrive/returned") | Should -Be "0 $result []"
         $files = Get-ChildItem -LiteralPath $result -Recurse -File | ForEach-Object { $_.FullName.Substring($result.Length + 1) } | Sort-Object
         $parts = Get-ChildItem (Join-Path $sources 'Test-Driver') | ForEach-Object { "Test-Driver/$($_.Name)" }
