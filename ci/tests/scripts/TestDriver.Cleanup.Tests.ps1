@@ -104,7 +104,7 @@ Describe '-Cleanup' {
         @{ Name = 'the package stays'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'pnputil /delete*') { [pscustomobject]@{ ExitCode = 5; Output = ''; TimedOut = $false } } else { & $Do } }; Left = 'the package: oem12.inf is still in the driver store' }
         @{ Name = 'the service stays'; Prepare = { $bench.Machine.Driver.ServiceStays = $true }; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'sc delete*') { [pscustomobject]@{ ExitCode = 5; Output = ''; TimedOut = $false } } else { & $Do } }; Left = 'the package: the service my_filter is still there' }
         @{ Name = 'Driver Verifier keeps its settings'; Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'verifier /reset') { [pscustomobject]@{ ExitCode = 0; Output = ''; TimedOut = $false } } else { & $Do } }; Left = 'Driver Verifier: its settings still name my_filter.sys' }
-        @{ Name = 'the folder of the traffic stays'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'Remove-Path /temporary*') { throw 'in use' } else { & $Do } }; Left = 'the file traffic: in use' }
+        @{ Name = 'the folder of the traffic stays'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'Remove-Path C:*') { throw 'in use' } else { & $Do } }; Left = 'the file traffic: in use' }
         @{ Name = 'low resources simulation stays on'; Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'verifier /volatile /flags 0xA0') { [pscustomobject]@{ ExitCode = 0; Output = ''; TimedOut = $false } } else { & $Do } }; Left = 'low resources simulation: it is still on' }
         @{ Name = 'the key stays'; Override = { param($Call, $With, $Do) if ($Call -ne 'Remove-RegistryKey') { & $Do } }; Left = 'the mark of this start of Windows: the registry key HKLM\SOFTWARE\Test-Driver-my_filter is still there' }
     ) {
@@ -191,7 +191,7 @@ Describe 'What was there before, and what is half done' {
         $journal = Join-Path $bench.Machine.Facts.ProgramData 'Test-Driver-my_filter.journal'
         $bench.Machine.Files[$journal] = ''
         Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
-        $bench.Machine.Console[-1] | Should -BeLike 'error: The journal * is damaged: it has no beginning. Run this script with -Cleanup.'
+        $bench.Machine.Console[-1] | Should -BeLike 'error: The journal * is damaged: it is that of a cleanup, or has no beginning. Run this script with -Cleanup.'
         Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 0
         Get-After $bench | Should -Be $bench.Before
     }

@@ -39,6 +39,16 @@ Describe 'A driver that does not behave as expected' {
         Get-After $bench | Should -Be $bench.Before
     }
 
+    It 'is a finding where an unload that is to fail does not answer' {
+        $bench = New-Bench
+        Set-Policy $bench.Machine $bench.Folder 'never' $false $false
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc unload my_filter') { [pscustomobject]@{ ExitCode = $null; Output = ''; TimedOut = $true } } else { & $Do } }
+        (Invoke-Whole $bench)[-1] | Should -Be 1
+        (Get-Summary $bench).findings.Text | Should -Contain 'it answered nothing where any error was expected'
+        $bench.Machine.Override = $null
+        Get-After $bench | Should -Be $bench.Before
+    }
+
     It 'is a finding once, with both rounds' {
         $bench = New-Bench
         $bench.Machine.Driver.ServiceStop = @{ Unloads = $false; ExitCode = 1052; Output = ''; Hangs = $false }
@@ -162,6 +172,24 @@ Describe 'Restarts, crashes and interruptions' {
         (Get-Summary $bench).unchecked.Text | Should -Be $How
         (Get-Summary $bench).unchecked.Places | Should -Be 'Standard settings: file traffic for 2 seconds'
         Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'undoes the changes where the event log cannot be read' {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Get-SystemEvent') { throw 'denied' } else { & $Do } }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
+        (Get-Summary $bench).unchecked.Name | Should -Be 'whether Windows crashed'
+        $bench.Machine.Override = $null
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'says that pnputil asked for a restart' {
+        $bench = New-Bench
+        $bench.Machine.Driver.InstallCode = 3010
+        Invoke-Whole $bench | Should -Be 3010, 0
+        (Get-Summary $bench).notes | Should -Contain 'pnputil asked for a restart after the installation. The test went on without it.'
     }
 
     It 'undoes the changes after Ctrl+C' {

@@ -229,7 +229,7 @@ function Step-Traffic([int] $Seconds) {
     if ($null -eq $traffic -or $traffic.State -ne 'Running') {
         return
     }
-    if ($Machine.Files.ContainsKey((Join-Path $traffic.Folder 'stop')) -and -not $Machine.Driver.TrafficHangs) {
+    if ($Machine.Files.ContainsKey("$($traffic.Folder)\stop") -and -not $Machine.Driver.TrafficHangs) {
         $traffic.State = 'Completed'
         return
     }

@@ -240,10 +240,11 @@ function Move-Folder([string] $Path, [string] $To) {
 
 function Remove-Path([string] $Path) {
     Invoke-Simulated 'Remove-Path' $Path {
-        foreach ($file in @($Machine.Files.Keys | Where-Object { $_ -eq $Path -or $_.StartsWith("$Path$([IO.Path]::DirectorySeparatorChar)") })) {
+        $below = { $_ -eq $Path -or $_.StartsWith("$Path/") -or $_.StartsWith("$Path\") }
+        foreach ($file in @($Machine.Files.Keys | Where-Object $below)) {
             $Machine.Files.Remove($file)
         }
-        foreach ($folder in @($Machine.Folders | Where-Object { $_ -eq $Path -or $_.StartsWith("$Path$([IO.Path]::DirectorySeparatorChar)") })) {
+        foreach ($folder in @($Machine.Folders | Where-Object $below)) {
             $null = $Machine.Folders.Remove($folder)
         }
     }
