@@ -3,7 +3,7 @@
 Tests the driver on a test machine, under Driver Verifier.
 
 .DESCRIPTION
-Installs the package, loads the driver, works with files, requests both kinds of unload, compares the answers with
+Installs the package, loads the driver, performs file operations, requests both kinds of unload, compares the answers with
 Test-Driver.psd1, does this again while allocations fail, and undoes what it has changed. Run it as administrator, on a
 machine that may crash: Driver Verifier stops Windows where it finds a violation.
 
@@ -14,8 +14,8 @@ Before each change, the script writes to a journal how the change is undone:
 %ProgramData%\Test-Driver-<driver>.journal. After a crash or an interruption, -Resume reports what happened and undoes the
 changes.
 
-Exit codes: 0, all checks passed and all changes are undone; 1, findings; 2, something was not checked or not undone, or
-the test did not begin; 3010, restart Windows and go on with -Resume.
+Exit codes: 0, all checks passed and all changes are undone; 1, findings; 2, no findings, but something was not checked or
+not undone, or the test did not begin; 3010, restart Windows and go on with -Resume.
 
 .PARAMETER Package
 The folder with the .inf, .sys and .cat of the driver. The default is the folder driver beside this script.
@@ -25,7 +25,7 @@ The folder for log.txt, summary.json, junit.xml and what Windows has recorded. T
 script.
 
 .PARAMETER Seconds
-How long files are worked with before each unload, in seconds, from 1 to 3600. The default is 30.
+How long file operations run before each unload, in seconds, from 1 to 3600. The default is 30.
 
 .PARAMETER Resume
 Goes on after a restart. After a crash or an interruption, undoes the changes.
@@ -71,13 +71,19 @@ $WhatIfPreference = $false
 $PSDefaultParameterValues = @{}
 $PSNativeCommandUseErrorActionPreference = $false
 
+# Steps: the order. Rounds: load, file traffic, unload. Traffic: the file operations, in a process of their own. Changes and
+# Verifier: the changes, and how each is undone. Journal: what is changed and found. Report: what is said and kept. Ready:
+# what must be true before. Modes: start, -Resume, -Cleanup, -DryRun.
+#
+# To add a step: a row in Steps.ps1; for a change, an entry in $undos (Changes.ps1) and what -Cleanup finds without a
+# journal (Find-Change in Modes.ps1).
 $parts = Join-Path $PSScriptRoot 'Test-Driver'
 . (Join-Path $PSScriptRoot 'Windows.ps1')
 foreach ($part in 'Journal', 'Verifier', 'Changes', 'Report', 'Rounds', 'Steps', 'Ready', 'Modes') {
     . (Join-Path $parts "$part.ps1")
 }
 
-# What the run knows. Journal: nothing before the first change. Left: what could not be undone.
+# What the run knows; $Package, $Report and $Seconds are what the user wrote. Journal: nothing before the first change. Left: what could not be undone.
 $run = [pscustomobject]@{
     Script        = $PSCommandPath
     Expected      = $null
@@ -96,7 +102,6 @@ $run = [pscustomobject]@{
     Left          = @()
     Traffic       = $null
     TrafficFolder = ''
-    Silent        = $false
 }
 
 $lock = $null
@@ -121,7 +126,7 @@ try {
     }
 }
 catch {
-    # Nothing was changed since the last journal entry, or the mode has undone it.
+    # Before the first change, or the journal says what is to be undone.
     Write-Log "error: $($_.Exception.Message)"
 }
 finally {

@@ -1,5 +1,5 @@
-# What the scripts use of Windows. No function here decides or parses anything: their callers do. A test replaces this
-# file by a simulated Windows with functions of the same names.
+# What the scripts use of Windows. The functions contain no decision of the scripts and parse nothing: their callers do. A
+# test replaces this file by a simulated Windows with functions of the same names.
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Programs
@@ -104,7 +104,8 @@ function Wait-Second([int] $Count) {
 
 # The entries of the System log since a time, with the values of their properties.
 function Get-SystemEvent([DateTime] $Since) {
-    $query = "*[System[TimeCreated[@SystemTime>='{0:yyyy-MM-ddTHH:mm:ss.fffZ}']]]" -f $Since.ToUniversalTime()
+    $time = $Since.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [Globalization.CultureInfo]::InvariantCulture)
+    $query = "*[System[TimeCreated[@SystemTime>='$time']]]"
     $log = [Diagnostics.Eventing.Reader.EventLogQuery]::new('System', 'LogName', $query)
     $reader = [Diagnostics.Eventing.Reader.EventLogReader]::new($log)
     try {
@@ -114,7 +115,7 @@ function Get-SystemEvent([DateTime] $Since) {
                 Provider = $record.ProviderName
                 Id       = $record.Id
                 Values   = @($record.Properties | ForEach-Object { $_.Value })
-                Message  = $record.FormatDescription()
+                Message  = try { $record.FormatDescription() } catch { '' }
             }
         }
     }
@@ -187,13 +188,21 @@ function Write-Text([string] $Path, [string] $Text) {
     [IO.File]::WriteAllText($Path, $Text)
 }
 
-# Appends a line, and returns when it is on the disk.
+# Appends a line, and returns when it is on the disk. A line that cannot be written completely is removed again.
 function Add-Line([string] $Path, [string] $Text) {
     $bytes = [Text.UTF8Encoding]::new($false).GetBytes("$Text`n")
-    $stream = [IO.FileStream]::new($Path, [IO.FileMode]::Append)
+    $stream = [IO.FileStream]::new($Path, [IO.FileMode]::OpenOrCreate)
     try {
-        $stream.Write($bytes, 0, $bytes.Length)
-        $stream.Flush($true)
+        $length = $stream.Length
+        $null = $stream.Seek(0, [IO.SeekOrigin]::End)
+        try {
+            $stream.Write($bytes, 0, $bytes.Length)
+            $stream.Flush($true)
+        }
+        catch {
+            $stream.SetLength($length)
+            throw
+        }
     }
     finally {
         $stream.Dispose()
@@ -286,7 +295,7 @@ function Exit-Lock($Lock) {
 
 # Runs a script in a process of its own, which ends with this one.
 function Start-Work([string] $Script, [string] $Folder) {
-    return Start-Job -FilePath $Script -ArgumentList $Folder, $PID
+    return Start-Job -LiteralPath $Script -ArgumentList $Folder, $PID
 }
 
 # What the script has returned since the last call.

@@ -125,9 +125,11 @@ function Get-StartType {
 # before -Resume or -Cleanup.
 function Add-Package {
     Add-Change $run.Journal 'Package' @{ Before = @(Get-InstalledPackage) }
-    # 259: no device is there for the package, as for every filter. 3010: done, after a restart.
+    # 259: no device is there for the package, as for every filter. 3010: Windows asks for a restart.
     $inf = Join-Path $run.Package "$($run.Driver).inf"
-    $null = Invoke-Required 'pnputil' "/add-driver `"$inf`" /install" @(0, 259, 3010)
+    if ((Invoke-Required 'pnputil' "/add-driver `"$inf`" /install" @(0, 259, 3010)).ExitCode -eq 3010) {
+        Add-Note 'pnputil asked for a restart after the installation. The test went on without it.'
+    }
     if ($null -eq (Get-DriverService $run.Driver)) {
         throw "pnputil did not create the service $($run.Driver): see setupapi.dev.log"
     }
@@ -136,7 +138,6 @@ function Add-Package {
     }
     $null = Add-Entry $run.Journal 'listed' @{}
     $type = Get-StartType
-    $null = Add-Entry $run.Journal 'start' @{ Type = $type }
     if ($type -ne 3) {
         $null = Invoke-Required 'sc' "config $($run.Driver) start= demand"
         if ((Get-StartType) -ne 3) {
@@ -147,8 +148,8 @@ function Add-Package {
     }
 }
 
-# Where pnputil has never listed the package, and the service is there, pnputil's answers cannot be trusted. A driver that
-# was not yet set to start on demand may have been loaded by a restart.
+# If pnputil has never listed the package, but the service exists, its answers were not understood. A restart may have
+# loaded a driver whose start type was not yet demand.
 function Undo-Package($With) {
     if (Undo-Load @{ Driver = $run.Driver }) {
         return $true
@@ -188,7 +189,7 @@ function Test-Loaded {
     return $null -ne $service -and $service.State -ne 'Stopped'
 }
 
-# Whether the driver is loaded, or is not, within ten seconds.
+# Waits up to ten seconds for the wanted state. Returns whether it was reached.
 function Wait-Loaded([bool] $Wanted) {
     foreach ($attempt in 1..11) {
         if ((Test-Loaded) -eq $Wanted) {

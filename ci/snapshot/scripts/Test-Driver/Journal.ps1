@@ -43,7 +43,6 @@ function Read-Journal($Journal) {
     return $true
 }
 
-# Writes an entry to the disk.
 function Add-Entry($Journal, [string] $Kind, [hashtable] $Content) {
     $entry = [pscustomobject] (@{ Kind = $Kind; Id = $Journal.Entries.Count + $Journal.Damaged.Count + 1 } + $Content)
     Add-Line $Journal.Path (ConvertTo-Json $entry -Compress -Depth 5)
@@ -86,7 +85,8 @@ function Undo-Change($Journal, [string] $Kind = '') {
             $left.Add("a change of the unknown kind '$($change.Undo)', line $($change.Id) of $($Journal.Path)")
             continue
         }
-        if (($loaded -and $undo.AfterUnload) -or ($undo.Last -and ($loaded -or $left.Count))) {
+        $blocked = $loaded -and ($undo.AfterUnload -or $change.Undo -eq 'Load')
+        if ($blocked -or ($undo.Last -and (Test-OtherPending $Journal))) {
             continue
         }
         try {
@@ -104,6 +104,11 @@ function Undo-Change($Journal, [string] $Kind = '') {
         Add-Undone $Journal $change.Id
     }
     return [pscustomobject]@{ Left = $left.ToArray(); Restart = $restart }
+}
+
+# Whether a change is pending that must be undone before those that come last.
+function Test-OtherPending($Journal) {
+    return $null -ne (Get-Pending $Journal | Where-Object { -not $undos[$_.Undo] -or -not $undos[$_.Undo].Last } | Select-Object -First 1)
 }
 
 # Writes that a change is undone. Without that entry, it is undone again.

@@ -59,8 +59,8 @@ function Invoke-Test([scriptblock] $First) {
     }
 }
 
-# Filter Verifier prints its messages to a kernel debugger, and prompts there. The documents do not say what follows where
-# none is attached.
+# Filter Verifier prints its messages to a kernel debugger, and prompts there. Its document does not say what happens if no
+# debugger is attached.
 function Add-DebuggerNote {
     Invoke-Optional 'whether a kernel debugger is attached is unknown' {
         if ((Get-KernelDebugger) -band 2) {
@@ -119,11 +119,15 @@ function Restore-Run {
     }
     $begin = Get-LastEntry $run.Journal 'begin'
     if ($null -eq $begin -or $run.Journal.Damaged.Count) {
-        $lines = if ($run.Journal.Damaged.Count) { "line $($run.Journal.Damaged -join ', ') cannot be read" } else { 'it has no beginning' }
+        $lines = if ($run.Journal.Damaged.Count) { "line $($run.Journal.Damaged -join ', ') cannot be read" } else { 'it is that of a cleanup, or has no beginning' }
         throw "The journal $($run.Journal.Path) is damaged: ${lines}. Run this script with -Cleanup."
     }
     $run.Package = $begin.Package
-    $run.Report = if ($Report) { Resolve-UserPath $Report } else { $begin.Report }
+    $run.Report = $begin.Report
+    if ($Report) {
+        $run.Report = Resolve-UserPath $Report
+        Assert-Report
+    }
     if (-not $Seconds) {
         $run.Seconds = [int] $begin.Seconds
     }
@@ -230,8 +234,12 @@ function Complete-Cleanup {
     }
     # Lines that cannot be read are said once.
     Remove-Path $run.Journal.Path
+    if ($run.Left.Count) {
+        Write-Log 'The changes in the other lines are undone.'
+        return 2
+    }
     Write-Log 'The changes are undone.'
-    return $(if ($run.Left.Count) { 2 } else { 0 })
+    return 0
 }
 
 # What bears the driver's name, in the order in which a test makes it.

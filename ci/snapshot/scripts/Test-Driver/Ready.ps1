@@ -90,17 +90,17 @@ function Assert-Unused {
         throw "An earlier test has not ended: run this script with -Resume or -Cleanup. Its journal is $($run.Journal.Path)."
     }
     if ($null -ne (Get-DriverService $run.Driver)) {
-        throw "The service $($run.Driver) is already there: uninstall the driver, or run this script with -Cleanup."
+        throw "The service $($run.Driver) is already there: uninstall the driver, or run this script with -Cleanup -Force."
     }
     $packages = @(Get-InstalledPackage)
     if ($packages.Count) {
-        throw "The driver store already has $($packages -join ', ') with $($run.Driver).inf: run pnputil /delete-driver $($packages[0]) /uninstall, or this script with -Cleanup."
+        throw "The driver store already has $($packages -join ', ') with $($run.Driver).inf: run pnputil /delete-driver $($packages[0]) /uninstall, or this script with -Cleanup -Force."
     }
     $drivers = @(Get-VerifiedDriver)
     $active = Get-VerifierReport
     if ($drivers.Count -or $active.Drivers.Count) {
         $names = @($drivers + $active.Drivers.Keys | Select-Object -Unique) -join ', '
-        throw "Driver Verifier already verifies $names, and the test would end that: note its settings (verifier /querysettings), run verifier /reset, restart, and try again."
+        throw "Driver Verifier already verifies $names, and the test would end that. If this is after an earlier test, restart Windows; otherwise note its settings (verifier /querysettings), run verifier /reset, restart, and try again."
     }
 }
 

@@ -8,7 +8,7 @@ function Write-Log([string] $Text) {
         Write-Console $Text
     }
     catch {
-        $run.Silent = $true
+        $null = $_
     }
     if (-not $run.Report) {
         return
@@ -17,7 +17,7 @@ function Write-Log([string] $Text) {
         Add-Line (Join-Path $run.Report 'log.txt') ('{0:HH:mm:ss} {1}' -f (Get-Now), $Text)
     }
     catch {
-        $run.Silent = $true
+        $null = $_
     }
 }
 
@@ -34,8 +34,8 @@ function Invoke-Optional([string] $What, [scriptblock] $Do) {
 # ---------------------------------------------------------------------------------------------------------------------
 # Checks
 
-# Records what a check has shown: 'passed', 'finding' or 'unchecked'. One cause is one check, however often it is seen:
-# the name tells causes apart.
+# Records what a check has shown: 'passed', 'finding' or 'unchecked'. Checks with the same name and text are reported as
+# one cause.
 function Add-Check([string] $Name, [string] $Outcome, [string] $Text = '') {
     $content = @{ Name = $Name; Outcome = $Outcome; Text = $Text; Round = $run.Round; Step = $run.Step }
     if ($Outcome -ne 'passed') {
@@ -98,10 +98,12 @@ function Get-Crash {
     }
 }
 
-# Records each crash that is not recorded yet. Returns whether there was a new one.
+# Records each crash that is not recorded yet. Returns whether there was a new one. An event log that cannot be read is
+# said, and stops nothing.
 function Add-Crash {
     $new = $false
-    foreach ($crash in Get-Crash) {
+    $crashes = try { @(Get-Crash) } catch { Add-Check 'whether Windows crashed' 'unchecked' $_.Exception.Message }
+    foreach ($crash in $crashes) {
         $name = 'Windows crashed at {0:yyyy-MM-dd HH:mm:ss}' -f $crash.Time
         if (@($run.Checks | ForEach-Object { $_.Name }) -notcontains $name) {
             $new = $true
@@ -122,7 +124,7 @@ function Save-Event {
     $lines = foreach ($entry in Get-SystemEvent $run.Began) {
         $own = $entry.Provider -eq $run.Driver -or "$($entry.Message) $($entry.Values)" -match "\b$($run.Driver)\b"
         if ($own -or $providers -contains $entry.Provider) {
-            '{0:u} {1} {2}: {3} {4}' -f $entry.Time, $entry.Provider, $entry.Id, $entry.Message, ($entry.Values -join ' ')
+            '{0:u} {1} {2}: {3} {4}' -f $entry.Time.ToUniversalTime(), $entry.Provider, $entry.Id, $entry.Message, ($entry.Values -join ' ')
         }
     }
     Write-Text (Join-Path $run.Report 'events.txt') (@($lines) -join "`r`n")

@@ -116,7 +116,8 @@ function Undo-Verifier($With) {
     }
 }
 
-# From now on, a tenth of the driver's allocations fails.
+# From now on, a tenth of the driver's allocations fails: the probability is 1000 of 10000, for all pool tags and programs,
+# without a delay.
 function Enable-LowResources {
     $flags = (Get-VolatileFlag) -bor $lowResourcesFlag
     Add-Change $run.Journal 'LowResources' @{ Flags = Get-VolatileFlag }
@@ -136,6 +137,7 @@ function Undo-LowResources($With) {
     if ($report.Flags -band $lowResourcesFlag) {
         throw 'it is still on'
     }
+    # The report of a verified driver is trusted more than an exit code.
     if ($result.ExitCode -ne 0 -and $report.Drivers.Count -eq 0) {
         throw "verifier failed with $($result.ExitCode), and its report lists no driver"
     }
