@@ -973,7 +973,10 @@ fn the_script_refuses_the_same_versions() {
             "18446744073709551615.0.0",
             refusal("18446744073709551615", "18446744073709551615.0.0"),
         ),
-        ("0.0.0", "0.0.0 cannot be a driver's version".to_owned()),
+        (
+            "0.0.0",
+            "0.0.0 cannot be the version of a driver".to_owned(),
+        ),
     ];
     let path = env::var_os("PATH").unwrap_or_default();
     if !env::split_paths(&path).any(|folder| folder.join("pwsh").is_file()) {
@@ -986,8 +989,10 @@ fn the_script_refuses_the_same_versions() {
     fs::write(
         &cargo_wdk,
         "#!/bin/sh\n\
+         if [ \"$2\" = --version ]; then echo cargo-wdk 0.2.0; exit; fi\n\
          made=target/x86_64-pc-windows-msvc/release/my_filter_package\n\
          mkdir -p $made\n\
+         touch $made/my_filter.sys $made/my_filter.cat $made/my_filter.pdb\n\
          printf 'DriverVer = 11/20/2026,%s\\r\\n' \"$STAMPINF_VERSION\" > $made/my_filter.inf\n",
     )
     .unwrap();
@@ -999,6 +1004,7 @@ fn the_script_refuses_the_same_versions() {
         Command::new("pwsh")
             .args(["-NoProfile", "-NonInteractive", "-File"])
             .arg(project.join("scripts/New-Package.ps1"))
+            .arg("-Unsigned")
             .env("PATH", &path)
             .env("NO_COLOR", "1")
             .output()
