@@ -186,6 +186,16 @@ Describe 'What was there before, and what is half done' {
         Get-After $bench | Should -Be $bench.Before
     }
 
+    It 'undoes all changes where it cannot be written that they are undone' {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '*"undone"*') { throw 'disk full' } else { & $Do } }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 0
+        $bench.Machine.Console | Should -Contain '  the journal cannot be written: disk full'
+        Get-After $bench | Should -Be $bench.Before
+    }
+
     It 'refuses to go on with a journal that has no beginning' {
         $bench = New-Bench
         $journal = Join-Path $bench.Machine.Facts.ProgramData 'Test-Driver-my_filter.journal'

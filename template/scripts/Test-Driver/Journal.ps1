@@ -111,7 +111,13 @@ function Test-OtherPending($Journal) {
     return $null -ne (Get-Pending $Journal | Where-Object { -not $undos[$_.Undo] -or -not $undos[$_.Undo].Last } | Select-Object -First 1)
 }
 
-# Writes that a change is undone. Without that entry, it is undone again.
+# Writes that a change is undone. If the entry cannot be written, a later process undoes the change again.
 function Add-Undone($Journal, [int] $Change) {
-    Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $Journal 'undone' @{ Change = $Change } }
+    try {
+        $null = Add-Entry $Journal 'undone' @{ Change = $Change }
+    }
+    catch {
+        Write-Log "  the journal cannot be written: $($_.Exception.Message)"
+        $Journal.Entries.Add([pscustomobject]@{ Kind = 'undone'; Id = 0; Change = $Change })
+    }
 }
