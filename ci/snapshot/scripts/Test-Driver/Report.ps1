@@ -98,7 +98,7 @@ function Get-Crash {
     }
 }
 
-# Records each crash that is not recorded yet. Returns whether there was a new one. An event log that cannot be read is
+# Records each crash that is not recorded yet. Returns whether there was a new one. A System log that cannot be read is
 # said, and stops nothing.
 function Add-Crash {
     $new = $false
