@@ -88,25 +88,20 @@ const PARTS: &[Part] = &[
         option: "pipeline",
         on: "github",
         off: "azure",
-        names: &[".github", "dependabot", "workflow"],
+        // The scripts decide at run time which of the pipelines they run in, and are the same for each.
+        names: &[".github", "dependabot"],
     },
     Part {
         option: "pipeline",
         on: "azure",
         off: "github",
-        names: &["azure", "TF_BUILD"],
+        names: &["azure-pipelines"],
     },
     Part {
         option: "pipeline",
         on: "github",
         off: "none",
-        names: &[
-            ".github",
-            "dependabot",
-            "workflow",
-            "pipeline",
-            "Install-BuildTools",
-        ],
+        names: &[".github", "dependabot", "Install-BuildTools"],
     },
     Part {
         option: "unload_policy",

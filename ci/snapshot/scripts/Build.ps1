@@ -1,4 +1,4 @@
-# What New-Package.ps1 and Install-BuildTools.ps1 have in common. Each of them loads this file first.
+# What the scripts that build and package the driver have in common. Each of them loads this file first.
 
 Set-StrictMode -Version Latest
 # A caller's preferences do not apply. ($PSNativeCommandUseErrorActionPreference has no effect on Windows.ps1, which starts
