@@ -22,8 +22,7 @@ fn each_case_passes_and_each_statement_is_reached() {
             let text = fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
             text.matches("\n    It '").count()
         });
-        let why =
-            "there is no pwsh in PATH, which runs the PowerShell scripts; most of them are several";
+        let why = "there is no pwsh in PATH for the tests of the PowerShell scripts, most of which have several cases";
         skipped(tests.sum(), why);
         return;
     };

@@ -31,13 +31,13 @@ How long file operations run before each unload, in seconds, from 1 to 3600. The
 Goes on after a restart. After a crash or an interruption, undoes the changes.
 
 .PARAMETER Cleanup
-Undoes the changes of an earlier run. Without a journal, lists what bears the driver's name.
+Undoes the changes of an earlier run. Without a journal, lists what a test would have left.
 
 .PARAMETER Force
-With -Cleanup, and without a journal: removes what bears the driver's name.
+With -Cleanup, and without a journal: removes what -Cleanup lists.
 
 .PARAMETER DryRun
-Changes nothing: says what would be done.
+Changes nothing: prints what would be done.
 
 .EXAMPLE
 ./Test-Driver.ps1 -DryRun
@@ -72,8 +72,8 @@ $PSDefaultParameterValues = @{}
 $PSNativeCommandUseErrorActionPreference = $false
 
 # Steps: the order. Rounds: load, file traffic, unload. Traffic: the file operations, in a process of their own. Changes and
-# Verifier: the changes, and how each is undone. Journal: what is changed and found. Report: what is said and kept. Ready:
-# what must be true before. Modes: start, -Resume, -Cleanup, -DryRun.
+# Verifier: the changes, and how each is undone. Journal: the file that lists them. Report: console, log, evidence, summary.
+# Ready: the conditions of a start. Modes: start, -Resume, -Cleanup, -DryRun.
 #
 # To add a step: a row in Steps.ps1; for a change, an entry in $undos (Changes.ps1) and what -Cleanup finds without a
 # journal (Find-Change in Modes.ps1).
@@ -83,7 +83,8 @@ foreach ($part in 'Journal', 'Verifier', 'Changes', 'Report', 'Rounds', 'Steps',
     . (Join-Path $parts "$part.ps1")
 }
 
-# What the run knows; $Package, $Report and $Seconds are what the user wrote. Journal: nothing before the first change. Left: what could not be undone.
+# The state of the run; $Package, $Report and $Seconds are what the user wrote. Journal: nothing before the first change.
+# Left: what could not be undone.
 $run = [pscustomobject]@{
     Script        = $PSCommandPath
     Expected      = $null

@@ -85,7 +85,6 @@ function Get-Machine {
         Drive           = $env:SystemDrive
         ProgramData     = [Environment]::GetFolderPath('CommonApplicationData')
         ProgramFiles    = [Environment]::GetFolderPath('ProgramFiles')
-        Temporary       = [IO.Path]::GetTempPath()
     }
 }
 

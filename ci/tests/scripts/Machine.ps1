@@ -64,7 +64,6 @@ function New-Machine([string] $Folder, [int] $Build = 26100, [string] $Language 
         Facts           = [pscustomobject]@{
             Build = $Build; Is64BitProcess = $true; Processor = 'AMD64'; Administrator = $true; Drive = 'C:'
             System = '/windows/system32'; Windows = '/windows'; ProgramData = '/programdata'; ProgramFiles = '/programs'
-            Temporary = '/temporary'
         }
         NativeProcessor = 'AMD64'
         Language        = $Language
@@ -123,7 +122,6 @@ function New-Machine([string] $Folder, [int] $Build = 26100, [string] $Language 
         # What was seen.
         Trace           = [Collections.Generic.List[string]]::new()
         Console         = [Collections.Generic.List[string]]::new()
-        LoadFlags       = [Collections.Generic.List[long]]::new()
         Unloads         = [Collections.Generic.List[object]]::new()
     }
     foreach ($file in 'my_filter.sys', 'my_filter.cat') {
@@ -181,7 +179,6 @@ function Restart-Machine($Machine) {
     foreach ($name in $Machine.Services.Keys) {
         if ($Machine.Services[$name].Start -lt 3) {
             $null = $Machine.Loaded.Add($name)
-            $Machine.LoadedAtBoot = $true
         }
     }
 }

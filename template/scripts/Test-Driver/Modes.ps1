@@ -72,14 +72,14 @@ function Add-DebuggerNote {
     }
 }
 
-# Says that Windows must be restarted, and returns the exit code.
+# Asks for a restart of Windows, and returns the exit code.
 function Stop-ForRestart([string] $For, [string] $Reason) {
     $null = Add-Entry $run.Journal 'waiting' @{ For = $For }
     Write-Log "$Reason Restart it, then run: $(Format-Command '-Resume')"
     return 3010
 }
 
-# Collects the evidence, undoes the changes, says the result, and returns the exit code.
+# Collects the evidence, undoes the changes, prints the result, and returns the exit code.
 function Complete-Test {
     $run.Round = ''
     $run.Step = 'end'
@@ -201,11 +201,11 @@ function Invoke-Cleanup {
     if (-not $found) {
         $changes = @(Find-Change)
         if ($changes.Count -eq 0) {
-            Write-Log "There is no journal, and nothing bears the name $($run.Driver)."
+            Write-Log "There is no journal, and nothing that a test of $($run.Driver) would have left."
             return 0
         }
         if (-not $Force) {
-            Write-Log "There is no journal. This bears the name of the driver; -Force removes it:"
+            Write-Log "There is no journal. A test of $($run.Driver) would have left this, which -Force removes:"
             foreach ($change in $changes) {
                 Write-Log "  $($change.Text)"
             }
@@ -232,7 +232,7 @@ function Complete-Cleanup {
     if ($undone.Left.Count) {
         return 2
     }
-    # Lines that cannot be read are said once.
+    # Without the journal, lines that cannot be read are not reported again.
     Remove-Path $run.Journal.Path
     if ($run.Left.Count) {
         Write-Log 'The changes in the other lines are undone.'
@@ -242,7 +242,7 @@ function Complete-Cleanup {
     return 0
 }
 
-# What bears the driver's name, in the order in which a test makes it.
+# What a test would have left, in the order in which a test makes it.
 function Find-Change {
     if (Test-RegistryKey (Get-MarkKey)) {
         @{ Undo = 'Mark'; With = @{ Key = Get-MarkKey }; Text = "the registry key HKLM\$(Get-MarkKey)" }
@@ -270,10 +270,10 @@ function Find-Change {
 # ---------------------------------------------------------------------------------------------------------------------
 # -DryRun
 
-# Says what would be done.
+# Prints what would be done.
 function Show-Plan {
     if ($Cleanup) {
-        Write-Console "Would undo the changes that the journal lists; without a journal, list what bears the name $($run.Driver)."
+        Write-Console "Would undo the changes that the journal lists; without a journal, list what a test of $($run.Driver) would have left."
         return
     }
     foreach ($step in $steps) {

@@ -99,7 +99,7 @@ function Get-Crash {
 }
 
 # Records each crash that is not recorded yet. Returns whether there was a new one. A System log that cannot be read is
-# said, and stops nothing.
+# recorded as unchecked.
 function Add-Crash {
     $new = $false
     $crashes = try { @(Get-Crash) } catch { Add-Check 'whether Windows crashed' 'unchecked' $_.Exception.Message }
@@ -202,7 +202,7 @@ function Format-JUnit {
     return (@('<?xml version="1.0" encoding="utf-8"?>', $suite) + @($cases) + '</testsuite>') -join "`n"
 }
 
-# Says the result, and returns the exit code.
+# Prints the result, and returns the exit code.
 function Complete-Report {
     foreach ($kind in @(
             @{ Outcome = 'finding'; Title = 'Findings' }, @{ Outcome = 'unchecked'; Title = 'Not checked' })) {

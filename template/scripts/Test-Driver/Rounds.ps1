@@ -174,10 +174,18 @@ function Test-Failure([string] $Code) {
     return $Code -notmatch '^(0x0+|0)$'
 }
 
-# Asks for an unload, and compares the answer with the expected one.
+# The codes that an unload may fail with, for a message.
+function Format-Code($Expected) {
+    if ($Expected.Codes.Count) {
+        return $Expected.Codes -join ' or '
+    }
+    return 'any error'
+}
+
+# Requests an unload, and compares the answer with the expected one.
 function Request-Unload([string] $Tool, [string] $Verb, $Expected) {
     $name = "$Tool $Verb"
-    $codes = if ($Expected.Codes.Count) { $Expected.Codes -join ' or ' } else { 'any error' }
+    $codes = Format-Code $Expected
     $wanted = if ($Expected.Unloads) { 'it unloads' } else { "it fails with $codes, and the driver stays loaded" }
     Set-Step "${name}: expected that $wanted"
     $code = Get-AnswerCode (Invoke-Tool $Tool "$Verb $($run.Driver)")

@@ -1,5 +1,5 @@
-# The steps of a test, in their order. Name: what the journal remembers. Text: what is said. Plan: what -DryRun says
-# beside it. Restart: Windows must be restarted after the step.
+# The steps of a test, in their order. Name: its name in the journal. Text: what the script prints. Plan: what -DryRun
+# prints below it. Restart: Windows must be restarted after the step.
 $steps = @(
     @{
         Name = 'verifier'; Restart = $true
@@ -43,8 +43,7 @@ $steps = @(
 function Get-RoundPlan {
     'fltmc load; the filter must be registered, attached and verified'
     foreach ($request in @(Get-UnloadRequest)) {
-        $codes = if ($request.Expected.Codes.Count) { $request.Expected.Codes -join ' or ' } else { 'any error' }
-        $expected = if ($request.Expected.Unloads) { 'unloads' } else { "fails with $codes" }
+        $expected = if ($request.Expected.Unloads) { 'unloads' } else { "fails with $(Format-Code $request.Expected)" }
         "file traffic for $($run.Seconds) seconds, then $($request.Tool) $($request.Verb): $expected"
     }
 }

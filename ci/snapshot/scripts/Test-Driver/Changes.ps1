@@ -1,5 +1,5 @@
-# The changes that the test makes, beside those of Driver Verifier, and how each is undone. An undo can be repeated: it
-# looks first whether there is something to undo, and then whether it is gone.
+# The changes that the test makes, beside those of Driver Verifier, and how each is undone. An undo can be repeated, and
+# checks at its end that the change is gone.
 
 # Name: for a message. AfterUnload: not while the driver is loaded. Last: not while something else is left.
 $undos = @{

@@ -1,5 +1,5 @@
-# Works with files in a folder: what filters meet most. Runs until there is a file named stop in the folder, or the
-# process that started it is gone. Returns an object for each whole round, and one for each operation that has failed,
+# Performs file operations in a folder, until the folder has a file named stop or the process that started it has ended.
+# Returns an object for each whole round, and one for each operation that has failed,
 # which ends its round.
 param([string] $Folder, [int] $Starter)
 $ErrorActionPreference = 'Stop'

@@ -50,7 +50,7 @@ function Invoke-Verifier([string] $Arguments) {
     return Invoke-Required 'verifier' $Arguments @(0, 2)
 }
 
-# What verifier /query reports: the flags, the loads and unloads of each driver, and the counters that stand before the
+# What verifier /query reports: the flags, the loads and unloads of each driver, and the counters that precede the
 # first driver. Windows translates the words of the report, so only numbers and names of files are read:
 #
 #   Verifier Flags: 0x000209bb

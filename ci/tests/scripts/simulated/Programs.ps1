@@ -136,10 +136,6 @@ function Invoke-SimulatedLoad([string] $Name) {
         }
         $Machine.ActiveDrivers["$Name.sys"].Loads++
     }
-    $Machine.LoadFlags.Add($Machine.ActiveFlags)
-    if ($Machine.Traffic) {
-        $Machine.Traffic.SinceLoad = 0
-    }
     return New-Answer 0
 }
 
