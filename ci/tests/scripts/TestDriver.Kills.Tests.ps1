@@ -3,7 +3,7 @@
 BeforeDiscovery {
     . (Join-Path $PSScriptRoot 'Machine.ps1')
     . (Join-Path $PSScriptRoot 'Bench.ps1')
-    $TestDrive = Join-Path ([IO.Path]::GetTempPath()) "kills-$([Guid]::NewGuid())"
+    $TestDrive = Join-Path ([IO.Path]::GetTempPath()) "kills-$PID"
     # SCRIPT_CASES=all, in the environment, adds a driver that only a restart unloads.
     $killed = foreach ($policy in @('always') + @(if ($env:SCRIPT_CASES -eq 'all') { 'never' })) {
         $bench = New-Bench
@@ -68,4 +68,8 @@ Describe 'A script that is killed' {
             }
         }
     }
+}
+
+AfterAll {
+    Remove-Item -LiteralPath (Join-Path ([IO.Path]::GetTempPath()) "kills-$PID") -Recurse -Force -ErrorAction SilentlyContinue
 }
