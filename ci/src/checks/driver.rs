@@ -106,8 +106,8 @@ pub fn lint(project: &Path) -> anyhow::Result<()> {
             "rustfmt would format it differently:\n{}",
             String::from_utf8_lossy(&format.stdout)
         );
-        let clippy = build::cargo(project)?
-            .args(["clippy", "--locked", "--target", TARGET])
+        let clippy = build::cargo(project, "clippy")?
+            .args(["--locked", "--target", TARGET])
             .args(["--", "-D", "warnings"])
             // rustc 1.95 can panic when it reuses the incremental data of another project.
             .env("CARGO_INCREMENTAL", "0")

@@ -1,11 +1,11 @@
 //! `cargo xtask nightly`: the checks that take longer than CI allows.
 
 use std::{
-    process::ExitCode,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use crate::{
     checks::{hostile, matrix, shard::Shard, stages, tools},
@@ -82,6 +82,12 @@ const STAGES: &[Stage] = &[
         minutes: 20,
         run: nasty_answers,
     },
+    Stage {
+        name: "scripts",
+        purpose: "2,000 random runs of Test-Driver.ps1 on a simulated Windows; needs pwsh in PATH",
+        minutes: 5,
+        run: random_script_runs,
+    },
 ];
 
 /// The number of hostile answers in all parts.
@@ -89,6 +95,12 @@ const ANSWERS: usize = 200_000;
 
 /// The number of answers between two checks of the time limit.
 const AT_ONCE: usize = 5_000;
+
+/// The number of random runs of the script in all parts.
+const SCRIPT_RUNS: usize = 2_000;
+
+/// The number of runs in one process of PowerShell, between two checks of the time limit.
+const SCRIPT_RUNS_AT_ONCE: usize = 50;
 
 /// Runs the verb.
 ///
@@ -183,6 +195,47 @@ fn nasty_answers(work: &Work) -> anyhow::Result<Outcome> {
     })
 }
 
+fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome {
+        passed: true,
+        tried: 0,
+        of: SCRIPT_RUNS,
+    };
+    let Some(powershell) = tools::powershell() else {
+        println!("skipped: there is no pwsh in PATH");
+        return Ok(outcome);
+    };
+    let start = Instant::now();
+    let mut numbers: Vec<usize> = (0..SCRIPT_RUNS).step_by(SCRIPT_RUNS_AT_ONCE).collect();
+    if let Some(shard) = work.shard {
+        numbers = shard.keep(numbers);
+    }
+    for number in numbers {
+        if work.limit.is_some_and(|limit| start.elapsed() > limit) {
+            break;
+        }
+        // A seed is a 32-bit number with a sign there.
+        let seed = work.seed % 1_000_000_000 + number as u64;
+        let status = Command::new(&powershell)
+            .args(["-NoProfile", "-NonInteractive", "-File"])
+            .arg(crate::repository().join("ci/tests/scripts/Invoke-Tests.ps1"))
+            .args(["-Only", "TestDriver.Random"])
+            .env("TEST_DRIVER_SEED", seed.to_string())
+            .env("TEST_DRIVER_RUNS", SCRIPT_RUNS_AT_ONCE.to_string())
+            .status()
+            .context("pwsh cannot be started")?;
+        if !status.success() {
+            outcome.passed = false;
+            println!(
+                "FAILED; to repeat these runs: TEST_DRIVER_SEED={seed} TEST_DRIVER_RUNS={SCRIPT_RUNS_AT_ONCE} \
+                 pwsh ci/tests/scripts/Invoke-Tests.ps1 -Only TestDriver.Random"
+            );
+        }
+        outcome.tried += SCRIPT_RUNS_AT_ONCE;
+    }
+    Ok(outcome)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,7 +254,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "`mutant` is not a stage; the stages are matrix, hostile"
+            "`mutant` is not a stage; the stages are matrix, hostile, scripts"
         );
     }
 }

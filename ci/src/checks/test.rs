@@ -192,23 +192,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     setup::ensure(&setup::Group::ALL, !args.no_setup)?;
     cache::remove_old();
-    let (mut results, waiting) = thread::scope(|scope| {
-        // The first installation takes minutes; the compilers run meanwhile.
-        let programs = scope.spawn(|| {
-            tools::ensure_cargo_generate()?;
-            tools::ensure_cargo_deny()
-        });
-        let linters = scope.spawn(tools::ensure_linters);
-        let compiled = compile(&stages, changes.as_ref());
-        let join = |ended: thread::Result<anyhow::Result<()>>| {
+    let results = thread::scope(|scope| {
+        // Installed while the compilers and the first tests run. A test that needs it waits.
+        let deny = scope.spawn(|| tools::ensure_cargo_deny().map(drop));
+        let linters = scope.spawn(|| tools::ensure_linters().map(drop));
+        let (mut results, waiting) = compile(&stages, changes.as_ref())?;
+        // It shares a target folder with what was compiled, and so a lock.
+        tools::ensure_cargo_generate()?;
+        let end = |installation: thread::ScopedJoinHandle<'_, _>| {
+            let ended = installation.join();
             ended.unwrap_or_else(|_| bail!("an installation panicked"))
         };
-        join(programs.join().map(|it| it.map(drop)))?;
-        join(linters.join().map(|it| it.map(drop)))?;
-        compiled
+        end(linters)?;
+        eprintln!();
+        results.extend(programs::run(waiting, args.fresh)?);
+        end(deny)?;
+        anyhow::Ok(results)
     })?;
-    eprintln!();
-    results.extend(programs::run(waiting, args.fresh)?);
     programs::write_times(&results)?;
     Ok(report(&results, start.elapsed()))
 }

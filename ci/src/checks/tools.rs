@@ -1,35 +1,50 @@
 //! Installs the programs from crates.io, `PyPI` and npm that the tests run, in `ci/target/tools`.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use anyhow::{Context, ensure};
 
 use crate::commands::new::isolate;
 
-/// The release that the template is tested with. The library in Cargo.toml has the same version.
-const CARGO_GENERATE: &str = "0.26.0";
-
 /// The release that the emitted pipelines name.
 const CARGO_DENY: &str = "0.20.2";
 
 /// Locked during an installation, so that two threads do not install the same programs.
-static CRATES_IO: Mutex<()> = Mutex::new(());
 static LINTERS: Mutex<()> = Mutex::new(());
 
-/// The released `cargo-generate` program, with its git client.
+/// The released `cargo-generate` program, with its git client, in the version of `ci/tools/cargo-generate`.
 ///
-/// Builds it if it is missing, which takes about two minutes.
+/// Builds it if it is missing or has another version, which takes about two minutes.
 ///
 /// # Errors
 ///
-/// The program cannot be installed.
+/// The program cannot be built.
 pub fn ensure_cargo_generate() -> anyhow::Result<PathBuf> {
-    // Two packages in its lock file declare a newer Rust version than they need.
-    ensure_from_crates_io("cargo-generate", CARGO_GENERATE, &["--ignore-rust-version"])
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = BUILT.get() {
+        return Ok(program.clone());
+    }
+    let ci = crate::repository().join("ci");
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(ci.join("Cargo.toml"))
+        .args(["--package", "cargo-generate", "--bin", "cargo-generate"])
+        .arg("--target-dir")
+        .arg(ci.join("target"))
+        .status()
+        .context("cargo cannot be started")?;
+    ensure!(
+        status.success(),
+        "the released cargo-generate cannot be built: see above"
+    );
+    let program = ci
+        .join("target/debug/cargo-generate")
+        .with_extension(env::consts::EXE_EXTENSION);
+    Ok(BUILT.get_or_init(|| program).clone())
 }
 
 /// A command that emits a project with the released `cargo-generate`, without questions and without the user's
@@ -65,17 +80,20 @@ fn no_configuration() -> anyhow::Result<PathBuf> {
 ///
 /// The program cannot be installed.
 pub fn ensure_cargo_deny() -> anyhow::Result<PathBuf> {
-    ensure_from_crates_io("cargo-deny", CARGO_DENY, &[])
+    ensure_from_crates_io("cargo-deny", CARGO_DENY)
 }
 
 /// Builds without optimisation, which takes a third of the time. The programs run for a tenth of a second.
-fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Result<PathBuf> {
-    let _guard = CRATES_IO.lock();
+fn ensure_from_crates_io(name: &str, wanted: &str) -> anyhow::Result<PathBuf> {
     let root = root();
     let program = root
         .join("bin")
         .join(name)
         .with_extension(env::consts::EXE_EXTENSION);
+    // A test that needs the program waits for the process that installs it.
+    fs::create_dir_all(&root)?;
+    let installing = File::create(root.join("lock"))?;
+    installing.lock()?;
     let version = Command::new(&program).arg("--version").output();
     // The text before the version differs between programs.
     if version.is_ok_and(|output| {
@@ -91,7 +109,6 @@ fn ensure_from_crates_io(name: &str, wanted: &str, more: &[&str]) -> anyhow::Res
         .args(["install", name, "--version", wanted])
         .args(["--force", "--locked", "--root"])
         .arg(&root)
-        .args(more)
         .envs([
             ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
             ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -228,6 +245,15 @@ fn run(command: &mut Command, failure: &str) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
     ensure!(status.success(), "{failure}");
     Ok(())
+}
+
+/// PowerShell 7, if it is in PATH. It is not installed: no package registry has it.
+#[must_use]
+pub fn powershell() -> Option<PathBuf> {
+    let name = format!("pwsh{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(&name))
+        .find(|file| file.is_file())
 }
 
 /// The folder of all these programs. With this folder as `CARGO_INSTALL_ROOT`, `cargo install` finds the programs from

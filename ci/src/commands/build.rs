@@ -141,14 +141,14 @@ impl Progress {
     }
 }
 
-/// Cargo in an emitted project, with the open WDK and the dev profile, for commands such as `clippy` and `check`. The
-/// command needs `--target x86_64-pc-windows-msvc`.
+/// A cargo command, such as `clippy` or `check`, in an emitted project, with the open WDK and the dev profile. It needs
+/// `--target x86_64-pc-windows-msvc`.
 ///
 /// # Errors
 ///
 /// The folder is not a driver project, or a tool is missing.
-pub fn cargo(dir: &Path) -> anyhow::Result<Cargo> {
-    Cargo::new(&Project::open(dir)?, Profile::Dev)
+pub fn cargo(dir: &Path, command: &str) -> anyhow::Result<Cargo> {
+    Cargo::new(&Project::open(dir)?, Profile::Dev, command)
 }
 
 /// The part of a project's Cargo.toml that is read here.
@@ -252,9 +252,8 @@ impl Project {
         arch: Arch,
         progress: Progress,
     ) -> anyhow::Result<PathBuf> {
-        let mut cargo = Cargo::new(self, profile)?;
+        let mut cargo = Cargo::new(self, profile, "build")?;
         cargo.args([
-            "build",
             "--locked",
             "--target",
             arch.target(),
@@ -327,7 +326,7 @@ const FLAGS: [&str; 5] = [
 const OPTIMIZED: [(&str, u8); 3] = [("bindgen", 2), ("clang-sys", 1), ("proc-macro2", 1)];
 
 impl Cargo {
-    fn new(project: &Project, profile: Profile) -> anyhow::Result<Self> {
+    fn new(project: &Project, profile: Profile, subcommand: &str) -> anyhow::Result<Self> {
         let lock = project.dir.join("Cargo.lock");
         if !lock.is_file() {
             bail!(
@@ -340,7 +339,9 @@ impl Cargo {
         let wdk = OpenWdk::prepare()?;
         let shared = Shared::of(&wdk, &project.dir)?;
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&project.dir);
+        // What stands before the name of a subcommand such as `clippy`, which is a program, does not reach the cargo that it
+        // runs.
+        command.current_dir(&project.dir).arg(subcommand);
         for (package, level) in OPTIMIZED {
             for profile in ["dev", "release"] {
                 let setting = format!("profile.{profile}.package.{package}.opt-level={level}");

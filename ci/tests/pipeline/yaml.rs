@@ -285,9 +285,8 @@ fn what_runs_here_passes_as_written() {
     for step in &driver {
         if let Some(arguments) = step.command.strip_prefix("cargo clippy ") {
             for target in [Arch::Amd64.target(), Arch::Arm64.target()] {
-                let output = build::cargo(&project)
+                let output = build::cargo(&project, "clippy")
                     .unwrap()
-                    .args(["clippy"])
                     .args(arguments.replace("$env:DRIVER_TARGET", target).split(' '))
                     .output()
                     .unwrap();

@@ -1,9 +1,10 @@
 # Whole runs of Test-Driver.ps1 on a simulated Windows.
 
-# A machine, the scripts, and what was there before.
+# A machine, the scripts, and what was there before. The benches of a file share a folder, and so PowerShell's cache of
+# compiled scripts, unless they name one.
 function New-Bench([int] $Build = 26100, [string] $Language = 'en', [string] $Folder = '') {
     if (-not $Folder) {
-        $Folder = Join-Path $TestDrive ([Guid]::NewGuid())
+        $Folder = Join-Path $ScriptHome 'bench'
     }
     $null = New-ScriptFolder $Folder
     $machine = New-Machine $Folder $Build $Language

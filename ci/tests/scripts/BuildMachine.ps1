@@ -2,7 +2,7 @@
 
 function New-BuildMachine([string] $Script, [string] $Project = '') {
     if (-not $Project) {
-        $Project = Join-Path $TestDrive ([Guid]::NewGuid())
+        $Project = Join-Path $ScriptHome "$Script project"
     }
     $scripts = New-ScriptFolder (Join-Path $Project 'scripts') $Script
     $machine = New-Machine $Project

@@ -16,12 +16,20 @@ Import-Module Pester -MinimumVersion 5.3
 $global:Covered = [Collections.Generic.HashSet[string]]::new()
 $global:AllStatements = [Collections.Generic.HashSet[string]]::new()
 
+# The folder of the scripts under test. PowerShell compiles a script once for a path and a content.
+$global:ScriptHome = Join-Path ([IO.Path]::GetTempPath()) "scripts-$PID"
+
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = @($names | ForEach-Object { Join-Path $PSScriptRoot "$_.Tests.ps1" })
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Normal'
 $configuration.Output.RenderMode = 'Plaintext'
-$result = Invoke-Pester -Configuration $configuration
+try {
+    $result = Invoke-Pester -Configuration $configuration
+}
+finally {
+    Remove-Item -LiteralPath $ScriptHome -Recurse -Force -ErrorAction SilentlyContinue
+}
 
 $missed = @($AllStatements | Where-Object { -not $Covered.Contains($_) } | Sort-Object)
 Write-Host "cases: $($result.PassedCount) passed, $($result.FailedCount) failed, $($result.SkippedCount) skipped"

@@ -236,6 +236,13 @@ function Invoke-Script($Machine, [string] $Script, [hashtable] $Arguments = @{},
     }
 }
 
+# Puts the package of the driver into another folder, too.
+function Copy-Package($Machine, [string] $Folder) {
+    foreach ($file in @($Machine.Files.Keys | Where-Object { $_ -like '*driver?my_filter*' -or $_ -like '*.cer' })) {
+        $Machine.Files[(Join-Path $Folder (Split-Path $file -Leaf))] = $Machine.Files[$file]
+    }
+}
+
 # What the scripts must leave as it was.
 function Get-Snapshot($Machine, [string] $Report) {
     $files = $Machine.Files.Keys | Where-Object { -not $_.StartsWith($Report) -and $_ -notlike '*Minidump*' }

@@ -3,7 +3,6 @@
 BeforeDiscovery {
     . (Join-Path $PSScriptRoot 'Machine.ps1')
     . (Join-Path $PSScriptRoot 'Bench.ps1')
-    $TestDrive = Join-Path ([IO.Path]::GetTempPath()) "calls-$PID"
     $bench = New-Bench
     $bench.Machine.Driver.StartType = 0
     $null = Invoke-Whole $bench
@@ -74,8 +73,4 @@ Describe 'A run in which a call' {
         }
         Get-After $bench | Should -Be $bench.Before -Because "codes $($codes -join ' ')`n$said"
     }
-}
-
-AfterAll {
-    Remove-Item -LiteralPath (Join-Path ([IO.Path]::GetTempPath()) "calls-$PID") -Recurse -Force -ErrorAction SilentlyContinue
 }

@@ -227,7 +227,7 @@ Describe 'What changes no result' {
 
 Describe 'Paths and callers' {
     It 'runs in <_>' -ForEach 'a b', 'a[1]', "it's", 'größer 文', 'a`b', '$x' {
-        $folder = Join-Path $TestDrive ([Guid]::NewGuid()) $_
+        $folder = Join-Path (Join-Path $TestDrive ([Guid]::NewGuid())) $_
         $bench = New-Bench 26100 'en' $folder
         Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010 -Because ($bench.Machine.Console -join "`n")
         $bench.Machine.Console[-1] | Should -BeLike "*-File `"$([WildcardPattern]::Escape($bench.Script))`" -Resume"
@@ -242,15 +242,25 @@ Describe 'Paths and callers' {
         $machine = $bench.Machine
         $elsewhere = Join-Path $TestDrive "elsewhere [1] $([Guid]::NewGuid())"
         $null = [IO.Directory]::CreateDirectory($elsewhere)
-        foreach ($file in @($machine.Files.Keys | Where-Object { $_ -like '*driver?my_filter*' -or $_ -like '*.cer' })) {
-            $machine.Files[(Join-Path $elsewhere "package/$(Split-Path $file -Leaf)")] = $machine.Files[$file]
-        }
+        Copy-Package $machine (Join-Path $elsewhere 'package')
         Invoke-Script $machine $bench.Script @{ Package = 'package'; Report = 'out/[x]'; Seconds = '1' } $elsewhere | Should -Be 3010 -Because ($machine.Console -join "`n")
         $machine.Folders | Should -Contain (Join-Path $elsewhere 'out/[x]')
         Restart-Machine $machine
         Invoke-Script $machine $bench.Script @{ Resume = $true; Report = 'second' } $elsewhere | Should -Be 0
         $machine.Files.Keys | Should -Contain (Join-Path $elsewhere 'second/summary.json')
         $machine.Trace | Should -Contain "pnputil /add-driver `"$(Join-Path $elsewhere 'package/my_filter.inf')`" /install"
+    }
+
+    # PowerShell joins such a path on Windows alone.
+    It 'takes the package from a share, and writes the report to it' -Skip:([Environment]::OSVersion.Platform -ne 'Win32NT') {
+        $bench = New-Bench
+        $machine = $bench.Machine
+        Copy-Package $machine '\\server\share\package'
+        Invoke-Script $machine $bench.Script @{ Package = '\\server\share\package'; Report = '\\server\share\report'; Seconds = '1' } | Should -Be 3010
+        Restart-Machine $machine
+        Invoke-Script $machine $bench.Script @{ Resume = $true } | Should -Be 0
+        $machine.Files.Keys | Should -Contain '\\server\share\report\summary.json'
+        $machine.Trace | Should -Contain 'pnputil /add-driver "\\server\share\package\my_filter.inf" /install'
     }
 
     It 'is not changed by the preferences of a caller' {

@@ -3,10 +3,9 @@
 BeforeDiscovery {
     . (Join-Path $PSScriptRoot 'Machine.ps1')
     . (Join-Path $PSScriptRoot 'Bench.ps1')
-    $TestDrive = Join-Path ([IO.Path]::GetTempPath()) "kills-$PID"
     # SCRIPT_CASES=all, in the environment, adds a driver that only a restart unloads.
     $killed = foreach ($policy in @('always') + @(if ($env:SCRIPT_CASES -eq 'all') { 'never' })) {
-        $bench = New-Bench
+        $bench = New-Bench 26100 'en' (Join-Path $ScriptHome $policy)
         $bench.Machine.Driver.StartType = 0
         Set-Policy $bench.Machine $bench.Folder $policy ($policy -eq 'always') $false
         $bench.Machine.Killed = [Collections.Generic.List[object]]::new()
@@ -68,8 +67,4 @@ Describe 'A script that is killed' {
             }
         }
     }
-}
-
-AfterAll {
-    Remove-Item -LiteralPath (Join-Path ([IO.Path]::GetTempPath()) "kills-$PID") -Recurse -Force -ErrorAction SilentlyContinue
 }

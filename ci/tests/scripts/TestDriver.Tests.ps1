@@ -141,11 +141,35 @@ Describe '-DryRun' {
         Get-After $bench | Should -Be $bench.Before
     }
 
-    It 'says what -Resume and -Cleanup would do' {
+    It 'says that there is no journal' {
         $bench = New-Bench
         Invoke-Script $bench.Machine $bench.Script @{ DryRun = $true; Resume = $true } | Should -Be 0
-        $bench.Machine.Console[0] | Should -Be 'Trust the certificates (*.cer) of the package'
+        $bench.Machine.Console | Should -Be 'There is no test to go on with.'
         Invoke-Script $bench.Machine $bench.Script @{ DryRun = $true; Cleanup = $true } | Should -Be 0
-        $bench.Machine.Console[0] | Should -BeLike 'Would undo the changes that the journal lists; *'
+        $bench.Machine.Console | Should -BeLike 'There is no journal: would list *'
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'says what -Resume and -Cleanup would do after <_.After>' -ForEach @(
+        @{ After = 'the first restart'; Steps = 5; Line = '' }
+        @{ After = 'an interruption'; Steps = 0; Line = '{"Kind":"ste' }
+    ) {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script | Should -Be 3010
+        $journal = '/programdata/Test-Driver-my_filter.journal'
+        if ($_.Line) {
+            $step = $bench.Machine.Files[$journal].Split("`n") | Where-Object { $_ -match '"step"' } | Select-Object -First 1
+            $bench.Machine.Files[$journal] += "$step`n$($_.Line)"
+        }
+        $before = Get-After $bench
+        foreach ($mode in 'Resume', 'Cleanup') {
+            Invoke-Script $bench.Machine $bench.Script @{ DryRun = $true; $mode = $true } | Should -Be 0
+            $said = @($bench.Machine.Console)
+            $steps = if ($mode -eq 'Resume') { $_.Steps } else { 0 }
+            @($said | Where-Object { $_ -match '^(Trust|Install|Test with|Make)' }).Count | Should -Be $steps
+            $said | Should -Contain '  Verifier {"Driver":"my_filter.sys"}'
+            $said[-1] | Should -Be 'Nothing was changed.'
+            Get-After $bench | Should -Be $before
+        }
     }
 }

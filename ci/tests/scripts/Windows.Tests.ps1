@@ -82,15 +82,34 @@ Describe 'Files' {
         Copy-OneFile $file (Join-Path $folder 'y')
         Move-Folder $folder (Join-Path $TestDrive 'b')
         Test-Exists $folder | Should -BeFalse
-        Test-Exists (Join-Path $TestDrive 'b' 'y') | Should -BeTrue
+        Test-Exists (Join-Path $TestDrive 'b/y') | Should -BeTrue
         Remove-Path (Join-Path $TestDrive 'b')
         Test-Exists (Join-Path $TestDrive 'b') | Should -BeFalse
     }
 
     It 'that cannot be written are an error' {
-        { Add-Line (Join-Path $TestDrive 'none' 'x') 'text' } | Should -Throw
-        { Write-Text (Join-Path $TestDrive 'none' 'x') 'text' } | Should -Throw
+        { Add-Line (Join-Path $TestDrive 'none/x') 'text' } | Should -Throw
+        { Write-Text (Join-Path $TestDrive 'none/x') 'text' } | Should -Throw
         { Copy-OneFile (Join-Path $TestDrive 'none') (Join-Path $TestDrive 'y') } | Should -Throw
+    }
+}
+
+Describe 'A path that the user names' {
+    BeforeAll {
+        . (Join-Path $sources 'Test-Driver/Ready.ps1')
+    }
+
+    It 'on a share stays one, also relative to a folder of the share' -Skip:([Environment]::OSVersion.Platform -ne 'Win32NT') {
+        $share = "\\localhost\$($env:SystemDrive.Replace(':', '$'))\Windows"
+        Resolve-UserPath "$share\a [1]" | Should -Be "$share\a [1]"
+        Push-Location -LiteralPath $share
+        try {
+            Resolve-UserPath 'a [1]' | Should -Be "$share\a [1]"
+        }
+        finally {
+            Pop-Location
+        }
+        Test-Exists (Join-Path $share 'System32') | Should -BeTrue
     }
 }
 

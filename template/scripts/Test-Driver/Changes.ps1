@@ -1,15 +1,16 @@
 # The changes that the test makes, beside those of Driver Verifier, and how each is undone. An undo can be repeated, and
 # checks at its end that the change is gone.
 
-# Name: for a message. AfterUnload: not while the driver is loaded. Last: not while something else is left.
+# Name: for a message. Unloads: unloads the driver. AfterUnload: not while the driver is loaded. Last: not while something
+# else is left.
 $undos = @{
-    Mark         = @{ Name = 'the mark of this start of Windows'; AfterUnload = $true; Last = $true; Do = { param($With) Undo-Mark $With } }
-    Verifier     = @{ Name = 'Driver Verifier'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Verifier $With } }
-    Certificate  = @{ Name = 'a certificate'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Certificate $With } }
-    Package      = @{ Name = 'the package'; AfterUnload = $true; Last = $false; Do = { param($With) Undo-Package $With } }
-    Load         = @{ Name = 'the driver'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Load $With } }
-    LowResources = @{ Name = 'low resources simulation'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-LowResources $With } }
-    Traffic      = @{ Name = 'the file traffic'; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Traffic $With } }
+    Mark         = @{ Name = 'the mark of this start of Windows'; Unloads = $false; AfterUnload = $true; Last = $true; Do = { param($With) Undo-Mark $With } }
+    Verifier     = @{ Name = 'Driver Verifier'; Unloads = $false; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Verifier $With } }
+    Certificate  = @{ Name = 'a certificate'; Unloads = $false; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Certificate $With } }
+    Package      = @{ Name = 'the package'; Unloads = $false; AfterUnload = $true; Last = $false; Do = { param($With) Undo-Package $With } }
+    Load         = @{ Name = 'the driver'; Unloads = $true; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Load $With } }
+    LowResources = @{ Name = 'low resources simulation'; Unloads = $false; AfterUnload = $false; Last = $false; Do = { param($With) Undo-LowResources $With } }
+    Traffic      = @{ Name = 'the file traffic'; Unloads = $false; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Traffic $With } }
 }
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -141,13 +141,21 @@ function Restore-Run {
     return $true
 }
 
+# What the earlier process asked a restart for: 'verifier', 'unload', or '' where it did not ask.
+function Get-Wait {
+    $last = $run.Journal.Entries | Where-Object { @('waiting', 'step', 'resumed') -contains $_.Kind } | Select-Object -Last 1
+    if ($null -ne $last -and $last.Kind -eq 'waiting') {
+        return $last.For
+    }
+    return ''
+}
+
 function Invoke-Resume {
     if (-not (Restore-Run)) {
         throw 'There is no test to go on with: start without -Resume.'
     }
     $restarted = -not (Test-RegistryKey (Get-MarkKey))
-    $last = $run.Journal.Entries | Where-Object { @('waiting', 'step', 'resumed') -contains $_.Kind } | Select-Object -Last 1
-    $waiting = if ($null -ne $last -and $last.Kind -eq 'waiting') { $last.For } else { '' }
+    $waiting = Get-Wait
     if ($waiting -and -not $restarted) {
         Write-Log "Windows has not been restarted since the script asked for it. Restart it, then run: $(Format-Command '-Resume')"
         return 3010
@@ -270,21 +278,37 @@ function Find-Change {
 # ---------------------------------------------------------------------------------------------------------------------
 # -DryRun
 
-# Prints what would be done.
+# Prints what would be done: by -Resume and -Cleanup, with what the journal lists.
 function Show-Plan {
-    if ($Cleanup) {
-        Write-Console "Would undo the changes that the journal lists; without a journal, list what a test of $($run.Driver) would have left."
-        return
-    }
-    foreach ($step in $steps) {
-        if ($Resume -and $step.Name -eq 'verifier') {
-            continue
+    $run.Journal = New-Journal ''
+    if ($Resume -or $Cleanup) {
+        $run.Machine = Get-Machine
+        $run.Journal = New-Journal (Get-JournalPath)
+        if (-not (Read-Journal $run.Journal)) {
+            Write-Console $(if ($Resume) { 'There is no test to go on with.' } else { "There is no journal: would list what a test of $($run.Driver) would have left." })
+            return
         }
+    }
+    if (-not $Cleanup -and (-not $Resume -or (Get-Wait) -eq 'verifier')) {
+        Show-Step
+    }
+    if (-not $Cleanup) {
+        Write-Console 'Collect what Windows has recorded'
+    }
+    Write-Console 'Undo the changes'
+    foreach ($change in Get-Pending $run.Journal) {
+        Write-Console "  $($change.Undo) $(ConvertTo-Json $change.With -Compress)"
+    }
+    Write-Console 'Nothing was changed.'
+}
+
+# Prints the steps that are not done.
+function Show-Step {
+    $done = @(Get-Entry $run.Journal 'done' | ForEach-Object { $_.Name })
+    foreach ($step in $steps | Where-Object { $done -notcontains $_.Name }) {
         Write-Console $step.Text
         foreach ($line in & $step.Plan) {
             Write-Console "  $line"
         }
     }
-    Write-Console 'Collect what Windows has recorded, and undo the changes'
-    Write-Console 'Nothing was changed.'
 }

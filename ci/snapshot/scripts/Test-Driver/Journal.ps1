@@ -20,7 +20,7 @@ function Read-Journal($Journal) {
     }
     # What follows the last end of a line is an entry that was not written completely. The next one must not follow it.
     $whole = $text.Substring(0, $text.LastIndexOf("`n") + 1)
-    if ($whole.Length -lt $text.Length) {
+    if ($whole.Length -lt $text.Length -and -not $DryRun) {
         Set-FileLength $Journal.Path ([Text.Encoding]::UTF8.GetByteCount($whole))
     }
     $lines = $whole.Split("`n")
@@ -85,7 +85,7 @@ function Undo-Change($Journal, [string] $Kind = '') {
             $left.Add("a change of the unknown kind '$($change.Undo)', line $($change.Id) of $($Journal.Path)")
             continue
         }
-        $blocked = $loaded -and ($undo.AfterUnload -or $change.Undo -eq 'Load')
+        $blocked = $loaded -and ($undo.AfterUnload -or $undo.Unloads)
         if ($blocked -or ($undo.Last -and (Test-OtherPending $Journal))) {
             continue
         }
@@ -98,7 +98,7 @@ function Undo-Change($Journal, [string] $Kind = '') {
         }
         catch {
             $left.Add("$($undo.Name): $($_.Exception.Message)")
-            $loaded = $loaded -or $change.Undo -eq 'Load'
+            $loaded = $loaded -or $undo.Unloads
             continue
         }
         Add-Undone $Journal $change.Id

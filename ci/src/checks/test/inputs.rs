@@ -7,13 +7,19 @@ use anyhow::{Context, ensure};
 use crate::repository;
 
 /// What a project is emitted from.
-const EMITTED: [&str; 3] = ["cargo-generate.toml", "hooks/", "template/"];
+const EMITTED: [&str; 4] = [
+    "cargo-generate.toml",
+    "ci/tools/cargo-generate/",
+    "hooks/",
+    "template/",
+];
 
 /// What every test program is compiled from.
-const PROGRAM: [&str; 5] = [
+const PROGRAM: [&str; 6] = [
     ".cargo/",
     "ci/Cargo.lock",
     "ci/Cargo.toml",
+    "ci/build.rs",
     "ci/src/",
     "ci/tests/emitting/",
 ];
@@ -40,6 +46,7 @@ const STAGES: [(&str, &[&str]); 10] = [
         "unit",
         &[
             "ci/Cargo",
+            "ci/build.rs",
             "ci/openwdk/",
             "ci/src/",
             "cargo-generate.toml",
@@ -52,9 +59,11 @@ const STAGES: [(&str, &[&str]); 10] = [
         "matrix",
         &[
             "ci/Cargo",
+            "ci/build.rs",
             "ci/files.toml",
             "ci/openwdk/",
             "ci/src/",
+            "ci/tools/cargo-generate/",
             "cargo-generate.toml",
             "hooks/",
             "template/",
@@ -64,6 +73,7 @@ const STAGES: [(&str, &[&str]); 10] = [
         "hostile",
         &[
             "ci/Cargo",
+            "ci/build.rs",
             "ci/src/",
             "cargo-generate.toml",
             "hooks/",
