@@ -52,11 +52,21 @@ static PVOID Thread(void)
 /* --- Instructions and calls that stop the driver --------------------------------------------- */
 
 #ifdef RUNS_OUT_OF_STACK
+/* Which instruction reaches the end of the stack depends on the stack pointer: here, on whether filtering has started. */
+static volatile BOOLEAN Started;
+
 static ULONG Deeper(volatile ULONG *Above)
 {
     volatile ULONG Here[512];
     Here[0] = *Above + 1;
     return Deeper(Here) + Here[0];
+}
+
+static ULONG DeeperOnceStarted(volatile ULONG *Above)
+{
+    volatile ULONG Here[512];
+    Here[0] = *Above + 2;
+    return DeeperOnceStarted(Here) + Here[0];
 }
 #endif
 
@@ -91,7 +101,7 @@ static void Stumble(void)
 #elif defined(RUNS_DATA)
     ((void (*)(void))(ULONG_PTR)&Reads)();
 #elif defined(RUNS_OUT_OF_STACK)
-    Reads = Deeper((volatile ULONG *)&Reads);
+    Reads = Started ? DeeperOnceStarted((volatile ULONG *)&Reads) : Deeper((volatile ULONG *)&Reads);
 #elif defined(READS_A_MODEL_SPECIFIC_REGISTER)
     __asm__ volatile("rdmsr" : : "c"(0x10) : "eax", "edx");
 #endif
@@ -523,6 +533,9 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
     if (!NT_SUCCESS(Status)) {
         goto DeleteDevice;
     }
+#ifdef RUNS_OUT_OF_STACK
+    Started = TRUE;
+#endif
     return STATUS_SUCCESS;
 
 DeleteDevice:
