@@ -3,8 +3,8 @@
 use std::env;
 
 fn main() {
-    // A worker of the test bench runs for a few milliseconds. In a position-independent program of this size, a third of
-    // them is spent on relocations.
+    // Each scenario of the test bench starts this program as a worker, for a few milliseconds. A position-independent
+    // program of this size spends much of them on relocations.
     if env::var_os("CARGO_CFG_TARGET_OS").is_some_and(|system| system == "linux") {
         println!("cargo::rustc-link-arg=-no-pie");
     }

@@ -12,6 +12,7 @@ use std::{
 
 use emitting::{emit, folder, names, read, said, skipped};
 use serde_json::Value;
+use xtask::checks::tools;
 use xtask::commands::inf::reader::{self, Encoding};
 
 fn xtask<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
@@ -978,11 +979,11 @@ fn the_script_refuses_the_same_versions() {
             "0.0.0 cannot be the version of a driver".to_owned(),
         ),
     ];
-    let path = env::var_os("PATH").unwrap_or_default();
-    if !env::split_paths(&path).any(|folder| folder.join("pwsh").is_file()) {
+    let Some(powershell) = tools::powershell() else {
         skipped(refused.len() + 1, "there is no pwsh in PATH");
         return;
-    }
+    };
+    let path = env::var_os("PATH").unwrap_or_default();
     let (_place, project) = emit(&[]);
     let tools = folder();
     let cargo_wdk = tools.path().join("cargo-wdk");
@@ -1001,7 +1002,7 @@ fn the_script_refuses_the_same_versions() {
     let path = env::join_paths(folders.chain(env::split_paths(&path))).unwrap();
     let run = |version: &str| {
         with_version(&project, version);
-        Command::new("pwsh")
+        Command::new(&powershell)
             .args(["-NoProfile", "-NonInteractive", "-File"])
             .arg(project.join("scripts/New-Package.ps1"))
             .arg("-Unsigned")

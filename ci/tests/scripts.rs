@@ -2,7 +2,7 @@
 
 mod emitting;
 
-use std::{fs, process::Command};
+use std::fs;
 
 use emitting::{said, skipped};
 use xtask::checks::tools;
@@ -19,13 +19,7 @@ fn each_case_passes_and_each_statement_is_reached() {
         skipped(tests.sum(), why);
         return;
     };
-    let output = Command::new(powershell)
-        .args(["-NoProfile", "-NonInteractive", "-File"])
-        .arg(folder.join("Invoke-Tests.ps1"))
-        // The profile that the runtime makes of itself costs more than it saves in a run of minutes.
-        .env("DOTNET_TieredPGO", "0")
-        .output()
-        .unwrap();
+    let output = tools::script_tests(&powershell).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     // A run without cases or statements has tested nothing.
     let text = String::from_utf8_lossy(&output.stdout);

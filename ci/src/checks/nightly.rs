@@ -1,7 +1,7 @@
 //! `cargo xtask nightly`: the checks that take longer than CI allows.
 
 use std::{
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -214,11 +214,9 @@ fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
         if work.limit.is_some_and(|limit| start.elapsed() > limit) {
             break;
         }
-        // A seed is a 32-bit number with a sign there.
+        // The script reads a seed as a signed 32-bit number.
         let seed = work.seed % 1_000_000_000 + number as u64;
-        let status = Command::new(&powershell)
-            .args(["-NoProfile", "-NonInteractive", "-File"])
-            .arg(crate::repository().join("ci/tests/scripts/Invoke-Tests.ps1"))
+        let status = tools::script_tests(&powershell)
             .args(["-Only", "TestDriver.Random"])
             .env("TEST_DRIVER_SEED", seed.to_string())
             .env("TEST_DRIVER_RUNS", SCRIPT_RUNS_AT_ONCE.to_string())

@@ -193,11 +193,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     setup::ensure(&setup::Group::ALL, !args.no_setup)?;
     cache::remove_old();
     let results = thread::scope(|scope| {
-        // Installed while the compilers and the first tests run. A test that needs it waits.
+        // Installed while the compilers and the first tests run. A test that needs cargo-deny waits for it.
         let deny = scope.spawn(|| tools::ensure_cargo_deny().map(drop));
         let linters = scope.spawn(|| tools::ensure_linters().map(drop));
         let (mut results, waiting) = compile(&stages, changes.as_ref())?;
-        // It shares a target folder with what was compiled, and so a lock.
+        // Not beside the others: cargo locks the target folder that they share.
         tools::ensure_cargo_generate()?;
         let end = |installation: thread::ScopedJoinHandle<'_, _>| {
             let ended = installation.join();

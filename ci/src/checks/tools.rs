@@ -1,4 +1,5 @@
-//! Installs the programs from crates.io, `PyPI` and npm that the tests run, in `ci/target/tools`.
+//! Installs the programs from crates.io, `PyPI` and npm that the tests run, in `ci/target/tools`; builds the released
+//! cargo-generate in `ci/target`; finds `PowerShell`.
 
 use std::env;
 use std::fs::{self, File};
@@ -13,7 +14,7 @@ use crate::commands::new::isolate;
 /// The release that the emitted pipelines name.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Locked during an installation, so that two threads do not install the same programs.
+/// Locked during an installation, so that two threads do not install the linters at once.
 static LINTERS: Mutex<()> = Mutex::new(());
 
 /// The released `cargo-generate` program, with its git client, in the version of `ci/tools/cargo-generate`.
@@ -256,7 +257,19 @@ pub fn powershell() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The folder of all these programs. With this folder as `CARGO_INSTALL_ROOT`, `cargo install` finds the programs from
+/// The tests of the emitted scripts: `ci/tests/scripts/Invoke-Tests.ps1`.
+#[must_use]
+pub fn script_tests(powershell: &Path) -> Command {
+    let mut command = Command::new(powershell);
+    command
+        .args(["-NoProfile", "-NonInteractive", "-File"])
+        .arg(crate::repository().join("ci/tests/scripts/Invoke-Tests.ps1"))
+        // Profile-guided recompilation costs more time than it saves in a run of a few minutes.
+        .env("DOTNET_TieredPGO", "0");
+    command
+}
+
+/// The folder of the programs from crates.io, `PyPI` and npm. With this folder as `CARGO_INSTALL_ROOT`, `cargo install` finds the programs from
 /// crates.io installed.
 #[must_use]
 pub fn root() -> PathBuf {

@@ -339,8 +339,8 @@ impl Cargo {
         let wdk = OpenWdk::prepare()?;
         let shared = Shared::of(&wdk, &project.dir)?;
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // What stands before the name of a subcommand such as `clippy`, which is a program, does not reach the cargo that it
-        // runs.
+        // The options follow the subcommand: cargo does not pass those that precede an external one, such as `clippy`, on
+        // to it.
         command.current_dir(&project.dir).arg(subcommand);
         for (package, level) in OPTIMIZED {
             for profile in ["dev", "release"] {

@@ -1,7 +1,7 @@
 # Whole runs of Test-Driver.ps1 on a simulated Windows.
 
-# A machine, the scripts, and what was there before. The benches of a file share a folder, and so PowerShell's cache of
-# compiled scripts, unless they name one.
+# A machine, the scripts, and what was there before. Without a folder, the scripts are written to the same one each time:
+# PowerShell keeps a compiled script for its path and content.
 function New-Bench([int] $Build = 26100, [string] $Language = 'en', [string] $Folder = '') {
     if (-not $Folder) {
         $Folder = Join-Path $ScriptHome 'bench'

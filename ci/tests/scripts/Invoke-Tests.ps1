@@ -16,7 +16,7 @@ Import-Module Pester -MinimumVersion 5.3
 $global:Covered = [Collections.Generic.HashSet[string]]::new()
 $global:AllStatements = [Collections.Generic.HashSet[string]]::new()
 
-# The folder of the scripts under test. PowerShell compiles a script once for a path and a content.
+# The folder of the scripts under test.
 $global:ScriptHome = Join-Path ([IO.Path]::GetTempPath()) "scripts-$PID"
 
 $configuration = New-PesterConfiguration

@@ -236,7 +236,7 @@ function Invoke-Script($Machine, [string] $Script, [hashtable] $Arguments = @{},
     }
 }
 
-# Puts the package of the driver into another folder, too.
+# Copies the package of the driver to another folder.
 function Copy-Package($Machine, [string] $Folder) {
     foreach ($file in @($Machine.Files.Keys | Where-Object { $_ -like '*driver?my_filter*' -or $_ -like '*.cer' })) {
         $Machine.Files[(Join-Path $Folder (Split-Path $file -Leaf))] = $Machine.Files[$file]

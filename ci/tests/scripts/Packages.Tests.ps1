@@ -221,7 +221,6 @@ Describe 'A run that is killed' {
     BeforeDiscovery {
         . (Join-Path $PSScriptRoot 'Machine.ps1')
         . (Join-Path $PSScriptRoot 'BuildMachine.ps1')
-        $TestDrive = Join-Path ([IO.Path]::GetTempPath()) "package-$PID"
         $killed = New-BuildMachine 'New-Package.ps1'
         if ((Invoke-BuildScript $killed) -ne 0) {
             throw $killed.Machine.Console[-1]
@@ -320,8 +319,4 @@ Set-Location /
         [IO.File]::ReadAllText("$result/driver/my_filter.sys") | Should -Be "$project`n"
         [IO.File]::ReadAllText("$result/driver/my_filter.inf") | Should -BeLike '*,1.2.3.0*'
     }
-}
-
-AfterAll {
-    Remove-Item -LiteralPath (Join-Path ([IO.Path]::GetTempPath()) "package-$PID") -Recurse -Force -ErrorAction SilentlyContinue
 }

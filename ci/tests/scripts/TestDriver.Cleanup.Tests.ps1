@@ -251,7 +251,7 @@ Describe 'Paths and callers' {
         $machine.Trace | Should -Contain "pnputil /add-driver `"$(Join-Path $elsewhere 'package/my_filter.inf')`" /install"
     }
 
-    # PowerShell joins such a path on Windows alone.
+    # On Linux, Join-Path refuses a path that begins with \\.
     It 'takes the package from a share, and writes the report to it' -Skip:([Environment]::OSVersion.Platform -ne 'Win32NT') {
         $bench = New-Bench
         $machine = $bench.Machine

@@ -146,7 +146,7 @@ Describe '-DryRun' {
         Invoke-Script $bench.Machine $bench.Script @{ DryRun = $true; Resume = $true } | Should -Be 0
         $bench.Machine.Console | Should -Be 'There is no test to go on with.'
         Invoke-Script $bench.Machine $bench.Script @{ DryRun = $true; Cleanup = $true } | Should -Be 0
-        $bench.Machine.Console | Should -BeLike 'There is no journal: would list *'
+        $bench.Machine.Console | Should -BeLike 'There is no journal: -Cleanup would list *'
         Get-After $bench | Should -Be $bench.Before
     }
 

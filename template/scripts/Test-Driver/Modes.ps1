@@ -278,14 +278,14 @@ function Find-Change {
 # ---------------------------------------------------------------------------------------------------------------------
 # -DryRun
 
-# Prints what would be done: by -Resume and -Cleanup, with what the journal lists.
+# Prints what would be done. With -Resume or -Cleanup, that depends on the journal.
 function Show-Plan {
     $run.Journal = New-Journal ''
     if ($Resume -or $Cleanup) {
         $run.Machine = Get-Machine
         $run.Journal = New-Journal (Get-JournalPath)
         if (-not (Read-Journal $run.Journal)) {
-            Write-Console $(if ($Resume) { 'There is no test to go on with.' } else { "There is no journal: would list what a test of $($run.Driver) would have left." })
+            Write-Console $(if ($Resume) { 'There is no test to go on with.' } else { "There is no journal: -Cleanup would list what a test of $($run.Driver) has left." })
             return
         }
     }

@@ -1,6 +1,5 @@
 # Performs file operations in a folder, until the folder has a file named stop or the process that started it has ended.
-# Returns an object for each whole round, and one for each operation that has failed,
-# which ends its round.
+# Returns an object for each whole round, and one for each operation that has failed, which ends its round.
 param([string] $Folder, [int] $Starter)
 $ErrorActionPreference = 'Stop'
 

@@ -22,19 +22,19 @@ use serde_json::Value;
 
 use crate::{checks::cache, repository};
 
-/// The programs that take longest, in the order of starting, the first one last. The matrix and the projects wait for each
-/// other's builds, so that the scripts run beside the first.
+/// The programs that usually take longest, in the order of starting. The matrix and the test program `project` wait for
+/// each other's builds of drivers; the scripts build none, and so run beside the matrix.
 const LONG: [&str; 10] = [
-    "inf_verb",
-    "openwdk",
-    "inf",
-    "matrix --hostile 20000 --seed 1",
-    "broken",
-    "pipeline",
-    "bench_c",
-    "project",
-    "scripts",
     "matrix",
+    "scripts",
+    "project",
+    "bench_c",
+    "pipeline",
+    "broken",
+    "matrix --hostile 20000 --seed 1",
+    "inf",
+    "openwdk",
+    "inf_verb",
 ];
 
 /// A program to run.
@@ -230,14 +230,11 @@ pub fn of(
 /// Runs programs, as many at once as there are processors.
 pub fn run(mut programs: Vec<Program>, fresh: bool) -> anyhow::Result<Vec<Done>> {
     let last = times();
-    // The last one starts first.
+    // The last one starts first. A program without a time may take long.
     programs.sort_by_key(|program| {
-        let usual = LONG.iter().position(|name| program.name == *name);
-        last.get(&program.name)
-            .copied()
-            .map_or((1, usual.map_or(0, |place| place as u64 + 1)), |time| {
-                (0, time)
-            })
+        let place = LONG.iter().position(|name| program.name == *name);
+        let unknown = u64::MAX - place.unwrap_or(LONG.len()) as u64;
+        last.get(&program.name).copied().unwrap_or(unknown)
     });
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let count = processors.min(programs.len());
