@@ -5,7 +5,7 @@
 
 BeforeDiscovery {
     $first = if ($env:TEST_DRIVER_SEED) { [int] $env:TEST_DRIVER_SEED } else { 1 }
-    $count = if ($env:TEST_DRIVER_RUNS) { [int] $env:TEST_DRIVER_RUNS } else { 50 }
+    $count = if ($env:TEST_DRIVER_RUNS) { [int] $env:TEST_DRIVER_RUNS } else { 20 }
     $seeds = @($first..($first + $count - 1) | ForEach-Object { @{ Seed = $_ } })
 }
 

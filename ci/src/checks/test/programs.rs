@@ -1,9 +1,9 @@
 //! Runs test programs in parallel, and measures the time of each test.
 //!
 //! `cargo test` runs one program after the other, and libtest reports the time of a test only with an unstable option.
-//! Here a program runs its tests one at a time, so that the time between two lines of its output is that of a test. As
-//! many programs run at once as there are processors. The programs that took longest in the last run start first; in the
-//! first run, those that usually take longest.
+//! Here a program runs its tests one at a time, so that the time between two lines of its output is that of a test. One
+//! program more runs at once than there are processors, because some wait for a build or for Wine. The programs that took
+//! longest in the last run start first; in the first run, those that usually take longest.
 
 use std::{
     collections::BTreeMap,
@@ -227,7 +227,7 @@ pub fn of(
     Ok(Some(programs))
 }
 
-/// Runs programs, as many at once as there are processors.
+/// Runs programs, one more at once than there are processors.
 pub fn run(mut programs: Vec<Program>, fresh: bool) -> anyhow::Result<Vec<Done>> {
     let last = times();
     // The last one starts first. A program without a time may take long.
@@ -237,7 +237,7 @@ pub fn run(mut programs: Vec<Program>, fresh: bool) -> anyhow::Result<Vec<Done>>
         last.get(&program.name).copied().unwrap_or(unknown)
     });
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let count = processors.min(programs.len());
+    let count = (processors + 1).min(programs.len());
     let waiting = Mutex::new(programs);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let done = Mutex::new(Vec::new());
