@@ -277,7 +277,7 @@ fn has_the_same_verdict_under_wine() {
         let mut cargo = windows.cargo();
         let target = xtask::repository().join("ci/target/emitted-testbench");
         cargo
-            .args(["test", "--locked", "--target", GNU_TARGET])
+            .args(["test", "--locked", "--workspace", "--target", GNU_TARGET])
             .current_dir(project.join("testbench"))
             .env("CARGO_TARGET_DIR", target)
             .env("DRIVER_SYS", Wine::path(driver));

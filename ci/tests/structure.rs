@@ -304,7 +304,7 @@ fn the_xtask_program_has_no_import_cycle() {
 #[test]
 fn the_bench_has_no_new_import_cycle() {
     assert_cycles(
-        &sources(&xtask::repository().join("template/testbench/src")),
+        &sources(&xtask::repository().join("template/testbench/bench/src")),
         &[
             &[
                 "fault.rs",

@@ -35,12 +35,13 @@ const SOURCES: [&str; 6] = [
 const BUILDERS: [&str; 3] = ["ci/openwdk", "ci/src/openwdk", "ci/src/commands/build.rs"];
 
 /// The sources that a verdict of the bench depends on, besides the driver and its expectations.
-const BENCH: [&str; 5] = [
+const BENCH: [&str; 6] = [
     "ci/Cargo.lock",
     "template/testbench/Cargo.lock",
     "template/testbench/Cargo.toml",
-    "template/testbench/examples",
-    "template/testbench/src",
+    "template/testbench/bench/Cargo.toml",
+    "template/testbench/bench/examples",
+    "template/testbench/bench/src",
 ];
 
 /// A verdict that took at least this long is not kept: a time limit may have expired because the machine was busy.

@@ -84,7 +84,7 @@ enum Work {
 }
 
 const CI: &str = "ci";
-const BENCH: &str = "template/testbench";
+const BENCH: &str = "template/testbench/bench";
 
 const LINT: &[&str] = &[
     "clippy",

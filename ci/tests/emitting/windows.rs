@@ -144,7 +144,7 @@ impl Windows {
         let (status, said) = Wine::said(
             self.cargo()
                 .args(["build", "--locked", "--target", GNU_TARGET])
-                .args(["--example", "verify"])
+                .args(["-p", "testbench", "--example", "verify"])
                 .current_dir(xtask::repository().join("template/testbench"))
                 .env("CARGO_TARGET_DIR", &target),
         );
