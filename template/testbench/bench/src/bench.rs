@@ -9,16 +9,19 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::assume::Assumptions;
 use crate::expect::{Expectations, Policy};
 use crate::image::{Image, Refusal};
-use crate::model::{self, Fails, operations};
+use crate::imports;
+use crate::machine::function::Fails;
 use crate::report::{self, FaultPoint, Finding, Import, Observed, Report};
 use crate::rules::view::{Call, View};
 use crate::rules::{self, Case, Judgement, Level};
 use crate::scenario::{Fault, Injected, Scenario, Story};
 use crate::settings::Settings;
-use crate::status;
 use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
+use crate::vocabulary::major;
+use crate::vocabulary::status;
 use crate::worker::{Job, ROLE};
 
 /// More scenarios than any driver of a sensible size needs.
@@ -35,6 +38,7 @@ pub struct Bench<'a> {
     image: Image,
     expectations: Option<Expectations>,
     registry: Settings,
+    assume: Assumptions,
     worker: PathBuf,
     limit: Duration,
     progress: Box<dyn Fn(Progress) + Sync + 'a>,
@@ -68,6 +72,7 @@ impl<'a> Bench<'a> {
             image,
             expectations: None,
             registry: Settings::default(),
+            assume: Assumptions::default(),
             worker: std::env::current_exe().unwrap_or_default(),
             limit: Duration::from_secs(5),
             progress: Box::new(|_| {}),
@@ -79,6 +84,8 @@ impl<'a> Bench<'a> {
     pub fn expect(mut self, expectations: Expectations) -> Self {
         let given = std::mem::replace(&mut self.registry, expectations.registry.clone());
         self.registry.replace(&given);
+        let given = std::mem::replace(&mut self.assume, expectations.assume.clone());
+        self.assume.replace(&given);
         self.expectations = Some(expectations);
         self
     }
@@ -87,6 +94,13 @@ impl<'a> Bench<'a> {
     #[must_use]
     pub fn registry(mut self, settings: &Settings) -> Self {
         self.registry.replace(settings);
+        self
+    }
+
+    /// Results for calls that the model does not have; they replace those for the same functions in the expectations.
+    #[must_use]
+    pub fn assume(mut self, assume: &Assumptions) -> Self {
+        self.assume.replace(assume);
         self
     }
 
@@ -143,7 +157,7 @@ impl<'a> Bench<'a> {
                 .map(|import| Import {
                     dll: import.dll.clone(),
                     name: import.name.clone(),
-                    modelled: model::has(import),
+                    modelled: imports::has(import),
                 })
                 .collect(),
             observed,
@@ -510,7 +524,7 @@ fn fault(call: &Call<'_>, point: u32, routine: &Routine, result: Injected) -> Fa
 
 /// The ways in which a call can turn out otherwise than it did.
 fn ways(function: &str, in_load: bool) -> Vec<Injected> {
-    match model::function(function).map(|function| function.fails) {
+    match imports::function(function).map(|function| function.fails) {
         Some(Fails::Null) => vec![Injected::Zero],
         Some(Fails::With(statuses)) => {
             let mut ways: Vec<Injected> = statuses.iter().copied().map(Injected::Status).collect();
@@ -560,7 +574,7 @@ fn observed<'t>(life: &Trace, stories: impl Iterator<Item = &'t Trace>) -> Obser
         operations: registration
             .map(|registration| {
                 let majors = registration.operations.iter();
-                majors.map(|major| operations::major_name(*major)).collect()
+                majors.map(|major| major::name(*major)).collect()
             })
             .unwrap_or_default(),
     }
@@ -572,6 +586,7 @@ fn play_one(bench: &Bench, scenario: Scenario) -> Result<Trace, Refusal> {
         driver: bench.image.path.clone(),
         scenario,
         registry: bench.registry.clone(),
+        assume: bench.assume.clone(),
     };
     let refused = |error: std::io::Error| {
         Refusal(format!(
@@ -639,9 +654,9 @@ fn died(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
     /// What Windows reports for an `int 29h` that was not found in the code beforehand: no handler sees it.
     const STACK_BUFFER_OVERRUN: i32 = 0xC000_0409_u32 as i32;
     match status {
-        Ok(status) if status.code() == Some(STACK_BUFFER_OVERRUN) => Ending::Fault {
+        Ok(status) if status.code() == Some(STACK_BUFFER_OVERRUN) => Ending::Trap {
             at: crate::trace::Place::default(),
-            fault: crate::trace::Fault::FastFail {
+            trap: crate::trace::Trap::FastFail {
                 code: "that Windows does not tell".to_owned(),
             },
             argument: None,

@@ -6,9 +6,10 @@ use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
+use crate::assume::Assumptions;
 use crate::image::Refusal;
-use crate::model::operations;
 use crate::settings::Settings;
+use crate::vocabulary::major;
 
 /// What becomes of a request to unload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct Expectations {
     /// Values that the driver finds in the registry.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub registry: Settings,
+    /// What calls return that the test bench does not model.
+    #[serde(default, skip_serializing_if = "Assumptions::is_empty")]
+    pub assume: Assumptions,
     /// Only the fields that are given count; what is advice stays advice.
     #[serde(skip)]
     pub lenient: bool,
@@ -94,7 +98,7 @@ impl Expectations {
             .operations
             .iter()
             .flatten()
-            .find(|name| operations::major_by_option(name).is_none());
+            .find(|name| major::by_option(name).is_none());
         match unknown {
             Some(name) => Err(Refusal(format!(
                 "{shown}: there is no operation {name:?}; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\"."

@@ -1,7 +1,7 @@
 //! A test bench for Windows file-system minifilter drivers: it runs the `.sys` itself, on Linux or
 //! Windows x64, without a kernel.
 //!
-//! The driver is mapped into a process of its own. Its imports lead to a [`model`] of the filter
+//! The driver is mapped into a process of its own. Its [`imports`] lead to a model of the filter
 //! manager and of the kernel, which keeps to the documentation, and which can let any call fail. A
 //! [story](scenario::Story) is told with it: it is loaded, attached to volumes, sent every operation
 //! it registered for, asked to unload. Each thing that happens becomes an [event](trace::Event). The
@@ -47,7 +47,7 @@
 //!   not model it names when the driver calls it, and judges the driver no further there.
 //! - **ARM64** drivers cannot be run; build the same driver for x64 to try it.
 //!
-//! [`model`] says the same of single points.
+//! [`imports`] says the same of single points.
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(
@@ -56,23 +56,25 @@ compile_error!(
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("the test bench runs on Linux and on Windows, x64");
 
+pub mod assume;
 mod bench;
 pub mod expect;
-mod fault;
-mod guest;
 pub mod image;
-mod memory;
-pub mod model;
+pub mod imports;
+mod lifecycle;
+pub mod machine;
+mod objects;
 mod os;
-mod play;
 pub mod report;
 pub mod rules;
 pub mod scenario;
+mod scripts;
 pub mod settings;
-pub mod status;
 pub mod trace;
+pub mod vocabulary;
 pub mod worker;
 
+pub use assume::{Assumption, Assumptions};
 pub use bench::{Bench, Progress};
 pub use expect::{Expectations, Policy};
 pub use image::Refusal;

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::expect::{Expectations, Policy};
-use crate::model;
+use crate::imports;
+use crate::machine::function::Function;
 use crate::settings::Settings;
 use crate::trace::{LogEntry, Place};
 
@@ -123,8 +124,8 @@ pub(crate) fn documents(rule: &crate::rules::Rule, place: Option<&Place>) -> Vec
     let mut documents: Vec<String> = rule.documents.iter().map(ToString::to_string).collect();
     let function = place
         .and_then(|place| place.function.as_deref())
-        .and_then(model::function)
-        .map(model::Function::document);
+        .and_then(imports::function)
+        .map(Function::document);
     if let Some(document) = function.filter(|document| !documents.contains(document)) {
         documents.push(document);
     }

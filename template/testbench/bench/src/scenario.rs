@@ -1,17 +1,17 @@
-//! A scenario: a story, and the calls that fail in it.
+//! A scenario: what is done with the driver, the calls that fail meanwhile, and which thread runs when.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::Status;
-use crate::trace::{Event, Kind, Trace};
+use crate::trace::{Event, Kind, Stage, Trace};
+use crate::vocabulary::status::Status;
 
 /// What is done with the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Story {
-    /// Load, every operation, `fltmc unload`; where that is refused, operations again and `sc stop`.
+    /// Load, every operation, `fltmc unload`; if that is refused, operations again and `sc stop`.
     Life,
     /// Load, a few operations, `sc stop` with operations in flight.
     ServiceStop,
@@ -19,14 +19,48 @@ pub enum Story {
     Shutdown,
     /// Load, a program opens the control device, `fltmc unload`, the program closes it, `sc stop`.
     DeviceInUse,
-    /// Load, and `fltmc unload` before the reinitialization routine had its turn.
+    /// Load, and `fltmc unload` before the reinitialization routine was called.
     EarlyUnload,
     /// Load with invalid settings in the registry, `fltmc unload`.
     OddSettings,
 }
 
+/// One act of a script: something that programs, the system or an administrator do after the driver was loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The next part of the story begins.
+    Stage(Stage),
+    /// The routines run that the driver registered with `IoRegisterDriverReinitialization`.
+    Reinitialize,
+    /// Every operation, on every volume.
+    EveryOperation,
+    /// A few operations, on every volume.
+    FewOperations,
+    /// A program connects to the driver's port.
+    Connect,
+    /// The program sends messages.
+    SendMessages,
+    /// The program disconnects.
+    Disconnect,
+    /// A program opens the driver's device, sends a control code, flushes and closes it.
+    UseDevice,
+    /// A program opens the driver's device. If it cannot, the script ends.
+    OpenDevice,
+    /// The program flushes the device and closes it.
+    CloseDevice,
+    /// `fltmc detach` and `fltmc attach`, on the last volume.
+    DetachAndAttach,
+    /// `fltmc unload`, or with `mandatory` `sc stop`. If the driver is unloaded, the script ends.
+    Unload {
+        /// It cannot be refused.
+        mandatory: bool,
+    },
+    /// The system shuts down. Nothing is unloaded, and the script ends.
+    ShutDown,
+}
+
 impl Story {
-    /// All of them, in the order in which they are told.
+    /// All of them, in their order.
     pub const ALL: [Story; 6] = [
         Story::Life,
         Story::ServiceStop,
@@ -36,7 +70,88 @@ impl Story {
         Story::OddSettings,
     ];
 
-    /// Whether it is worth telling of a driver that did this in its [`Story::Life`].
+    /// What is done after the driver was loaded.
+    #[must_use]
+    pub fn script(self) -> &'static [Act] {
+        use Act::{
+            CloseDevice, Connect, DetachAndAttach, Disconnect, EveryOperation, FewOperations,
+            OpenDevice, Reinitialize, SendMessages, ShutDown, Stage, Unload, UseDevice,
+        };
+        const OPERATIONS: Act = Stage(crate::trace::Stage::Operations);
+        const BEFORE: Act = Stage(crate::trace::Stage::Before);
+        const UNLOAD: Act = Stage(crate::trace::Stage::Unload);
+        const AGAIN: Act = Stage(crate::trace::Stage::Again);
+        const FLTMC_UNLOAD: Act = Unload { mandatory: false };
+        const SC_STOP: Act = Unload { mandatory: true };
+        match self {
+            Story::Life => &[
+                Reinitialize,
+                OPERATIONS,
+                EveryOperation,
+                Connect,
+                SendMessages,
+                Disconnect,
+                UseDevice,
+                DetachAndAttach,
+                BEFORE,
+                FewOperations,
+                Connect,
+                UNLOAD,
+                FLTMC_UNLOAD,
+                AGAIN,
+                FewOperations,
+                UNLOAD,
+                SC_STOP,
+            ],
+            Story::ServiceStop => &[
+                Reinitialize,
+                OPERATIONS,
+                FewOperations,
+                Connect,
+                SendMessages,
+                Disconnect,
+                UNLOAD,
+                SC_STOP,
+            ],
+            Story::Shutdown => &[Reinitialize, OPERATIONS, FewOperations, ShutDown],
+            Story::DeviceInUse => &[
+                Reinitialize,
+                OpenDevice,
+                BEFORE,
+                FewOperations,
+                UNLOAD,
+                FLTMC_UNLOAD,
+                AGAIN,
+                FewOperations,
+                CloseDevice,
+                UNLOAD,
+                SC_STOP,
+            ],
+            Story::EarlyUnload => &[UNLOAD, FLTMC_UNLOAD, Reinitialize, UNLOAD, SC_STOP],
+            Story::OddSettings => &[
+                Reinitialize,
+                OPERATIONS,
+                FewOperations,
+                UNLOAD,
+                FLTMC_UNLOAD,
+                UNLOAD,
+                SC_STOP,
+            ],
+        }
+    }
+
+    /// Whether files can be opened after so many calls of a reinitialization routine. A driver that has one may be waiting
+    /// for that: in one story it has to wait for three calls, in another for ever.
+    #[must_use]
+    pub fn files_can_be_opened(self, rounds: u32) -> bool {
+        match self {
+            Story::ServiceStop => !(1..=3).contains(&rounds),
+            Story::Shutdown => rounds == 0,
+            _ => true,
+        }
+    }
+
+    /// Whether it says something about a driver that did this in its [`Story::Life`].
     #[must_use]
     pub fn concerns(self, life: &Trace) -> bool {
         let acquired = |wanted: Kind| {
@@ -142,6 +257,9 @@ pub struct Scenario {
     pub quiet_start: bool,
     /// What fails.
     pub faults: Vec<Fault>,
+    /// Where more than one thread can run: which does, by its place among them. The first does where nothing is said.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub schedule: Vec<u8>,
 }
 
 impl Scenario {
@@ -152,6 +270,7 @@ impl Scenario {
             story,
             quiet_start: false,
             faults: Vec::new(),
+            schedule: Vec::new(),
         }
     }
 

@@ -10,9 +10,12 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assume::Assumptions;
 use crate::image::Image;
-use crate::play;
+use crate::machine::events;
+use crate::machine::record::Record;
 use crate::scenario::Scenario;
+use crate::scripts;
 use crate::settings::Settings;
 
 /// The environment variable that makes a program a worker.
@@ -27,6 +30,8 @@ pub struct Job {
     pub scenario: Scenario,
     /// Values in the registry.
     pub registry: Settings,
+    /// What calls return that the model does not have.
+    pub assume: Assumptions,
 }
 
 /// Serves as a worker if this process was started as one.
@@ -49,16 +54,18 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::from(2);
     };
-    std::panic::set_hook(Box::new(|panic| crate::model::internal(panic.to_string())));
-    std::thread::spawn(|| {
+    std::panic::set_hook(Box::new(|panic| events::internal(panic.to_string())));
+    let record = Record::default();
+    let waiting = record.clone();
+    std::thread::spawn(move || {
         // The next thing to come is the parent's end, or its wish to have what there is.
         let mut rest = [0];
         let _ = std::io::stdin().lock().read(&mut rest);
-        crate::model::flush();
+        waiting.flush();
         std::process::exit(3);
     });
     match Image::open(&job.driver) {
-        Ok(image) => play::play(image, &job.scenario, &job.registry),
-        Err(refusal) => crate::model::internal(refusal.to_string()),
+        Ok(image) => scripts::play(image, job, record),
+        Err(refusal) => events::internal(refusal.to_string()),
     }
 }

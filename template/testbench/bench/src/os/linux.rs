@@ -2,9 +2,9 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use super::{Access, Cpu, Trap, Use};
-use crate::guest;
+use super::{Access, Cpu, Exception, Handler, Use, raw};
 
 /// Reserves `size` bytes of address space that may not be used yet.
 ///
@@ -56,7 +56,7 @@ pub fn plant(_image: &mut [u8], _base: u64, _code: &[Range<usize>]) {}
 /// The driver's code at an address.
 #[must_use]
 pub fn code(address: u64, length: usize) -> Vec<u8> {
-    guest::bytes(address, length)
+    (address..).take(length).map(raw::read).collect()
 }
 
 /// Lets the next instruction read the current thread through GS, until [`hide_thread`].
@@ -106,12 +106,37 @@ const GPR: [libc::c_int; 16] = [
     libc::REG_R15,
 ];
 
-/// Sends this thread's processor exceptions to [`crate::fault::on_trap`].
+/// Gives whole pages that [`reserve`] gave back to the system; their addresses stay reserved.
+pub fn release(base: usize, size: usize) {
+    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them. If it fails, the pages stay.
+    unsafe { libc::madvise(base as *mut libc::c_void, size, libc::MADV_DONTNEED) };
+}
+
+/// Prepares the guard below a stack, which begins at `low`. Inaccessible memory is enough: the handler of exceptions has a
+/// stack of its own.
+///
+/// # Errors
+///
+/// None.
+pub fn guard_stack(_guard: usize, _low: usize) -> io::Result<()> {
+    Ok(())
+}
+
+/// The lowest address of a stack whose driver's part begins at `low`.
+#[must_use]
+pub fn stack_limit(low: usize) -> usize {
+    low
+}
+
+static HANDLER: OnceLock<Handler> = OnceLock::new();
+
+/// Sends this thread's processor exceptions to a handler.
 ///
 /// # Errors
 ///
 /// The system's own.
-pub fn catch_traps() -> io::Result<()> {
+pub fn catch_traps(handler: Handler) -> io::Result<()> {
+    let _ = HANDLER.set(handler);
     // A stack of its own: the driver may have used up the other one.
     let size = 256 * 1024;
     let base = reserve(size)?;
@@ -160,7 +185,7 @@ extern "C" fn on_signal(
     };
     let error = registers[libc::REG_ERR as usize];
     let trap = match (signal, registers[libc::REG_TRAPNO as usize]) {
-        (libc::SIGSEGV | libc::SIGBUS, PAGE_FAULT) => Trap::Access {
+        (libc::SIGSEGV | libc::SIGBUS, PAGE_FAULT) => Exception::Access {
             // SAFETY: for a page fault the kernel fills in the address.
             address: unsafe { info.si_addr() } as u64,
             how: match error {
@@ -169,18 +194,20 @@ extern "C" fn on_signal(
                 _ => Use::Read,
             },
         },
-        (libc::SIGSEGV | libc::SIGBUS, GENERAL_PROTECTION) => Trap::Protection,
-        (libc::SIGILL, _) => Trap::Illegal,
-        (libc::SIGTRAP, 1) => Trap::Step,
-        (libc::SIGTRAP, _) => Trap::Breakpoint,
-        (libc::SIGFPE, 0) => Trap::Divide,
-        _ => Trap::Other,
+        (libc::SIGSEGV | libc::SIGBUS, GENERAL_PROTECTION) => Exception::Protection,
+        (libc::SIGILL, _) => Exception::Illegal,
+        (libc::SIGTRAP, 1) => Exception::Step,
+        (libc::SIGTRAP, _) => Exception::Breakpoint,
+        (libc::SIGFPE, 0) => Exception::Divide,
+        _ => Exception::Other,
     };
-    if trap == Trap::Breakpoint {
+    if trap == Exception::Breakpoint {
         // The processor is past it already; on Windows the context is at it.
         cpu.rip -= 1;
     }
-    crate::fault::on_trap(trap, &mut cpu);
+    if let Some(handler) = HANDLER.get() {
+        handler(trap, &mut cpu);
+    }
     registers[libc::REG_RIP as usize] = cpu.rip as i64;
     registers[libc::REG_EFL as usize] = cpu.flags as i64;
     for (register, value) in GPR.iter().zip(cpu.gpr) {

@@ -1,8 +1,9 @@
 //! What the bench needs of the operating system it runs on: pages and processor exceptions.
 //!
-//! Both systems give the same things: [`reserve`] address space, [`protect`] it, call
-//! [`fault::on_trap`](crate::fault::on_trap) for a processor exception, and see to it that what only
-//! the kernel may do is one: [`plant`].
+//! Both systems give the same things: [`reserve`] address space, [`protect`] it, call a [`Handler`] for a processor
+//! exception, and see to it that what only the kernel may do is one: [`plant`].
+
+pub mod raw;
 
 #[cfg(unix)]
 #[path = "linux.rs"]
@@ -11,7 +12,13 @@ mod system;
 #[path = "windows.rs"]
 mod system;
 
-pub use system::{catch_traps, code, hide_thread, plant, protect, reserve, show_thread};
+pub use system::{
+    catch_traps, code, guard_stack, hide_thread, plant, protect, release, reserve, show_thread,
+    stack_limit,
+};
+
+/// Decides on a processor exception: changes the registers and returns, or ends the process.
+pub type Handler = fn(Exception, &mut Cpu);
 
 /// The size of a page on x64.
 pub const PAGE: usize = 4096;
@@ -45,12 +52,12 @@ pub struct Cpu {
     pub flags: u64,
 }
 
-/// The trap flag: one instruction, then [`Trap::Step`].
+/// The trap flag: one instruction, then [`Exception::Step`].
 pub const TRAP_FLAG: u64 = 0x100;
 
 /// A processor exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trap {
+pub enum Exception {
     /// A page that may not be used so.
     Access {
         /// The address.

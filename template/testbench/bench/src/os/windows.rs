@@ -4,26 +4,25 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use windows_sys::Win32::Foundation::{
-    EXCEPTION_ACCESS_VIOLATION, EXCEPTION_BREAKPOINT, EXCEPTION_ILLEGAL_INSTRUCTION,
-    EXCEPTION_INT_DIVIDE_BY_ZERO, EXCEPTION_INT_OVERFLOW, EXCEPTION_PRIV_INSTRUCTION,
-    EXCEPTION_SINGLE_STEP, EXCEPTION_STACK_OVERFLOW,
+    EXCEPTION_ACCESS_VIOLATION, EXCEPTION_BREAKPOINT, EXCEPTION_GUARD_PAGE,
+    EXCEPTION_ILLEGAL_INSTRUCTION, EXCEPTION_INT_DIVIDE_BY_ZERO, EXCEPTION_INT_OVERFLOW,
+    EXCEPTION_PRIV_INSTRUCTION, EXCEPTION_SINGLE_STEP, EXCEPTION_STACK_OVERFLOW,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::{
     AddVectoredExceptionHandler, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH,
     EXCEPTION_POINTERS,
 };
 use windows_sys::Win32::System::Memory::{
-    MEM_COMMIT, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_NOACCESS,
-    PAGE_READONLY, PAGE_READWRITE, VirtualAlloc, VirtualProtect,
+    MEM_COMMIT, MEM_DECOMMIT, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_GUARD,
+    PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, VirtualAlloc, VirtualFree, VirtualProtect,
 };
 use windows_sys::Win32::System::Threading::SetThreadStackGuarantee;
 
-use super::{Access, CURRENT_THREAD, Cpu, PAGE, Trap, Use};
-use crate::guest;
+use super::{Access, CURRENT_THREAD, Cpu, Exception, Handler, PAGE, Use, raw};
 
 /// Reserves `size` bytes of address space that may not be used yet.
 ///
@@ -152,7 +151,7 @@ fn planted_at(address: u64) -> Option<Planted> {
 /// The driver's code at an address, as its file has it.
 #[must_use]
 pub fn code(address: u64, length: usize) -> Vec<u8> {
-    let mut code = guest::bytes(address, length);
+    let mut code: Vec<u8> = (address..).take(length).map(raw::read).collect();
     // One that began before the address is in the way as well.
     for begin in (1 - UD2.len() as i64)..length as i64 {
         let Some(planted) = planted_at(address.wrapping_add_signed(begin)) else {
@@ -168,16 +167,16 @@ pub fn code(address: u64, length: usize) -> Vec<u8> {
 }
 
 /// What a planted instruction was to do.
-fn meant(cpu: &Cpu) -> Option<Trap> {
+fn meant(cpu: &Cpu) -> Option<Exception> {
     planted_at(cpu.rip)?;
     Some(trap(&code(cpu.rip, LONGEST), cpu))
 }
 
 /// The exception that such an instruction is on Linux.
-fn trap(code: &[u8], cpu: &Cpu) -> Trap {
+fn trap(code: &[u8], cpu: &Cpu) -> Exception {
     let instruction = Decoder::with_ip(64, code, cpu.rip, DecoderOptions::NONE).decode();
     if !uses_gs(&instruction) {
-        return Trap::Protection;
+        return Exception::Protection;
     }
     let register = |register: Register| {
         let number = (register as usize).checked_sub(Register::RAX as usize);
@@ -193,7 +192,7 @@ fn trap(code: &[u8], cpu: &Cpu) -> Trap {
         .wrapping_add(instruction.memory_displacement64());
     let stores =
         instruction.mnemonic() == Mnemonic::Mov && instruction.op0_kind() == OpKind::Memory;
-    Trap::Access {
+    Exception::Access {
         address,
         how: if stores { Use::Write } else { Use::Read },
     }
@@ -205,7 +204,9 @@ fn overwrite(address: u64, bytes: [u8; 2]) -> bool {
     let end = (address as usize + bytes.len()).next_multiple_of(PAGE);
     let done = protect(page, end - page, Access::All).is_ok();
     if done {
-        guest::put(address, &bytes);
+        for (at, byte) in (address..).zip(bytes) {
+            raw::write(at, byte);
+        }
     }
     done && protect(page, end - page, Access::ReadExecute).is_ok()
 }
@@ -219,7 +220,7 @@ pub fn show_thread(cpu: &Cpu, region: u64) -> bool {
     let Some(planted) = planted_at(cpu.rip) else {
         return false;
     };
-    let before = swap_current_thread(guest::read(region + CURRENT_THREAD));
+    let before = swap_current_thread(raw::read(region + CURRENT_THREAD));
     *LENT.lock().unwrap_or_else(PoisonError::into_inner) = Some((planted.address, before));
     overwrite(planted.address, planted.original)
 }
@@ -244,15 +245,50 @@ fn swap_current_thread(mut value: u64) -> u64 {
     value
 }
 
-/// What is left of the stack for the handler when the driver has used it up.
-const LAST_STACK: u32 = 128 * 1024;
+/// Gives whole pages that [`reserve`] gave back to the system; their addresses stay reserved.
+pub fn release(base: usize, size: usize) {
+    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them. If it fails, the pages stay.
+    unsafe { VirtualFree(base as *mut core::ffi::c_void, size, MEM_DECOMMIT) };
+}
 
-/// Sends this process's processor exceptions to [`crate::fault::on_trap`].
+/// The room below the guard page of a stack: Windows calls the handler of exceptions on the stack of the driver.
+const HANDLER_STACK: usize = 256 * 1024;
+
+/// Prepares the guard below a stack, which begins at `low`: a page whose first use is an exception, and below it the stack
+/// on which that exception is handled.
 ///
 /// # Errors
 ///
 /// The system's own.
-pub fn catch_traps() -> io::Result<()> {
+pub fn guard_stack(_guard: usize, low: usize) -> io::Result<()> {
+    protect(stack_limit(low), low - stack_limit(low), Access::ReadWrite)?;
+    let mut before = 0;
+    let page = (low - PAGE) as *mut core::ffi::c_void;
+    // SAFETY: the page is one of the caller's own reservation; no Rust object lives on it.
+    if unsafe { VirtualProtect(page, PAGE, PAGE_READWRITE | PAGE_GUARD, &raw mut before) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// The lowest address of a stack whose driver's part begins at `low`.
+#[must_use]
+pub fn stack_limit(low: usize) -> usize {
+    low - PAGE - HANDLER_STACK
+}
+
+static HANDLER: OnceLock<Handler> = OnceLock::new();
+
+/// What is left of the stack for the handler when the bench itself has used it up.
+const LAST_STACK: u32 = 128 * 1024;
+
+/// Sends this process's processor exceptions to a handler.
+///
+/// # Errors
+///
+/// The system's own.
+pub fn catch_traps(handler: Handler) -> io::Result<()> {
+    let _ = HANDLER.set(handler);
     // SAFETY: `on_exception` has the signature that the system asks for and is never removed.
     let handle = unsafe { AddVectoredExceptionHandler(1, Some(on_exception)) };
     if handle.is_null() {
@@ -297,9 +333,9 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
     };
     let trap = match record.ExceptionCode {
         EXCEPTION_ACCESS_VIOLATION if record.ExceptionInformation[1] == usize::MAX => {
-            Trap::Protection
+            Exception::Protection
         }
-        EXCEPTION_ACCESS_VIOLATION => Trap::Access {
+        EXCEPTION_ACCESS_VIOLATION => Exception::Access {
             address: record.ExceptionInformation[1] as u64,
             how: match record.ExceptionInformation[0] {
                 0 => Use::Read,
@@ -307,19 +343,25 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
                 _ => Use::Execute,
             },
         },
-        EXCEPTION_STACK_OVERFLOW => Trap::Access {
+        EXCEPTION_GUARD_PAGE => Exception::Access {
+            address: record.ExceptionInformation[1] as u64,
+            how: Use::Write,
+        },
+        EXCEPTION_STACK_OVERFLOW => Exception::Access {
             address: context.Rsp,
             how: Use::Write,
         },
-        EXCEPTION_PRIV_INSTRUCTION => Trap::Protection,
-        EXCEPTION_ILLEGAL_INSTRUCTION => meant(&cpu).unwrap_or(Trap::Illegal),
-        EXCEPTION_BREAKPOINT => Trap::Breakpoint,
-        EXCEPTION_SINGLE_STEP => Trap::Step,
-        EXCEPTION_INT_DIVIDE_BY_ZERO | EXCEPTION_INT_OVERFLOW => Trap::Divide,
+        EXCEPTION_PRIV_INSTRUCTION => Exception::Protection,
+        EXCEPTION_ILLEGAL_INSTRUCTION => meant(&cpu).unwrap_or(Exception::Illegal),
+        EXCEPTION_BREAKPOINT => Exception::Breakpoint,
+        EXCEPTION_SINGLE_STEP => Exception::Step,
+        EXCEPTION_INT_DIVIDE_BY_ZERO | EXCEPTION_INT_OVERFLOW => Exception::Divide,
         // Language exceptions, thread names and the like are nobody's fault.
         _ => return EXCEPTION_CONTINUE_SEARCH,
     };
-    crate::fault::on_trap(trap, &mut cpu);
+    if let Some(handler) = HANDLER.get() {
+        handler(trap, &mut cpu);
+    }
     context.Rip = cpu.rip;
     context.EFlags = cpu.flags as u32;
     let places = [
@@ -380,8 +422,8 @@ mod tests {
     fn what_was_replaced_is_told_apart() {
         let mut cpu = Cpu::default();
         cpu.gpr[1] = 6;
-        assert_eq!(trap(&CODE[5..], &cpu), Trap::Protection);
-        let access = |how, address| Trap::Access { address, how };
+        assert_eq!(trap(&CODE[5..], &cpu), Exception::Protection);
+        let access = |how, address| Exception::Access { address, how };
         assert_eq!(trap(&CODE[7..], &cpu), access(Use::Read, CURRENT_THREAD));
         assert_eq!(trap(&CODE[16..], &cpu), access(Use::Write, 0x20));
     }

@@ -1,9 +1,8 @@
 //! Rules about the control device and the reinitialization routine.
 
 use super::{Case, Seen};
-use crate::model::devices;
 use crate::scenario::Story;
-use crate::trace::{Ending, Event, Fault, Kind, Target, Unload};
+use crate::trace::{Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
 
 pub(super) fn null_dacl(case: &Case) -> Vec<Seen> {
     let events = case.trace.events.iter().enumerate();
@@ -65,7 +64,7 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
         return Vec::new();
     }
     let opened = case.trace.events.iter().any(
-        |event| matches!(event, Event::Enter { routine, .. } if *routine == devices::dispatch_routine(0)),
+        |event| matches!(event, Event::Enter { routine, .. } if *routine == Routine::Other { callback: Callback::Dispatch(0) }),
     );
     let agreed = case.trace.events.iter().find_map(|event| match event {
         Event::Unload {
@@ -85,8 +84,8 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
 
 /// The reinitialization routine is called when the image is gone.
 pub(super) fn is_reinitialized_late(case: &Case) -> bool {
-    let Some(Ending::Fault {
-        fault: Fault::Memory {
+    let Some(Ending::Trap {
+        trap: Trap::Memory {
             target: Target::Unloaded,
             ..
         },
@@ -96,7 +95,10 @@ pub(super) fn is_reinitialized_late(case: &Case) -> bool {
         return false;
     };
     let last = case.trace.events.len().saturating_sub(1);
-    case.view.routine(last) == Some(&devices::reinitialization())
+    case.view.routine(last)
+        == Some(&Routine::Other {
+            callback: Callback::Reinitialize,
+        })
 }
 
 pub(super) fn reinitialization_holds_unload(case: &Case) -> Vec<Seen> {
@@ -115,8 +117,8 @@ mod tests {
     use super::super::testing;
     use super::*;
     use crate::scenario::Scenario;
-    use crate::status::{self, Status};
     use crate::trace::{Place, Routine, Stage, Trace};
+    use crate::vocabulary::status::{self, Status};
 
     fn named(device: testing::Story) -> Vec<Seen> {
         let trace = device.leave(status::SUCCESS).done();
@@ -162,9 +164,9 @@ mod tests {
         testing::Story::new()
             .stage(Stage::Late)
             .enter(routine)
-            .ends(Ending::Fault {
+            .ends(Ending::Trap {
                 at: Place::default(),
-                fault: Fault::Memory {
+                trap: Trap::Memory {
                     how: crate::os::Use::Execute,
                     address: 0x1000,
                     target: Target::Unloaded,

@@ -1,7 +1,7 @@
 //! Rules about what ended a scenario before its story was told.
 
 use super::{Case, Seen, load, unload};
-use crate::trace::{Ending, Fault, Misuse, Place, Target};
+use crate::trace::{Ending, Misuse, Place, Target, Trap};
 
 /// Where the scenario ended, for a sentence.
 fn during(case: &Case) -> String {
@@ -16,7 +16,7 @@ fn who(case: &Case, at: &Place) -> String {
         return routine;
     };
     match case.trace.ending() {
-        Some(Ending::Fault {
+        Some(Ending::Trap {
             argument: Some(argument),
             ..
         }) => format!("{routine} calls {function}, which through {argument}"),
@@ -25,12 +25,12 @@ fn who(case: &Case, at: &Place) -> String {
 }
 
 /// The fault that ended the scenario, unless another rule explains it.
-fn fault<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Fault)> {
+fn trap<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Trap)> {
     match case.trace.ending() {
-        Some(Ending::Fault { at, fault, .. })
+        Some(Ending::Trap { at, trap, .. })
             if !load::is_not_ready(case) && !unload::is_outlived(case) =>
         {
-            Some((at, fault))
+            Some((at, trap))
         }
         _ => None,
     }
@@ -60,7 +60,7 @@ pub(super) fn with_callback_needs_post(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn late_call(case: &Case) -> Vec<Seen> {
-    let Some((at, Fault::Memory { how, target, .. })) = fault(case) else {
+    let Some((at, Trap::Memory { how, target, .. })) = trap(case) else {
         return Vec::new();
     };
     let seen = match target {
@@ -98,10 +98,10 @@ pub(super) fn released_once(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
-    match fault(case) {
+    match trap(case) {
         Some((
             at,
-            Fault::Memory {
+            Trap::Memory {
                 how,
                 target: Target::RegistryPath,
                 ..
@@ -118,7 +118,7 @@ pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
         ],
         Some((
             at,
-            Fault::Memory {
+            Trap::Memory {
                 how,
                 target: Target::Freed { what, .. },
                 ..
@@ -144,10 +144,10 @@ pub(super) fn pool_overrun(case: &Case) -> Vec<Seen> {
             .at(at),
         ];
     }
-    match fault(case) {
+    match trap(case) {
         Some((
             at,
-            Fault::Memory {
+            Trap::Memory {
                 how,
                 target: Target::Beyond { what },
                 ..
@@ -184,10 +184,10 @@ pub(super) fn bad_handle(case: &Case) -> Vec<Seen> {
             .at(at),
         ];
     }
-    match fault(case) {
+    match trap(case) {
         Some((
             at,
-            Fault::Memory {
+            Trap::Memory {
                 how,
                 target: Target::Opaque { what },
                 ..
@@ -222,11 +222,11 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
             format!("the process ended with {status} in {}", during(case)),
         )];
     }
-    let Some((at, fault)) = fault(case) else {
+    let Some((at, trap)) = trap(case) else {
         return Vec::new();
     };
-    let what = match fault {
-        Fault::Memory {
+    let what = match trap {
+        Trap::Memory {
             how,
             address,
             target,
@@ -242,7 +242,7 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
             Target::Nothing => format!("{how} memory that is not there"),
             _ => return Vec::new(),
         },
-        Fault::Other { what } => what.clone(),
+        Trap::Other { what } => what.clone(),
         _ => return Vec::new(),
     };
     vec![
@@ -257,7 +257,7 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
 /// Whether the code has an exception handler, for the end of a sentence.
 fn handler(case: &Case) -> &'static str {
     match case.trace.ending() {
-        Some(Ending::Fault { guarded: true, .. }) => {
+        Some(Ending::Trap { guarded: true, .. }) => {
             "; the code has an exception handler, which the bench does not run"
         }
         _ => "",
@@ -265,8 +265,8 @@ fn handler(case: &Case) -> &'static str {
 }
 
 pub(super) fn assertion(case: &Case) -> Vec<Seen> {
-    match fault(case) {
-        Some((at, Fault::Assertion { what })) => vec![
+    match trap(case) {
+        Some((at, Trap::Assertion { what })) => vec![
             Seen::new(
                 format!("{:?}", at.rva),
                 format!("in {} {what}{}", during(case), handler(case)),
@@ -278,8 +278,8 @@ pub(super) fn assertion(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn breakpoint(case: &Case) -> Vec<Seen> {
-    match fault(case) {
-        Some((at, Fault::Breakpoint { what })) => vec![
+    match trap(case) {
+        Some((at, Trap::Breakpoint { what })) => vec![
             Seen::new(
                 format!("{:?}", at.rva),
                 format!("{} {what}{}", during(case), handler(case)),
@@ -316,8 +316,8 @@ pub(super) fn bugcheck(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn fail_fast(case: &Case) -> Vec<Seen> {
-    match fault(case) {
-        Some((at, Fault::FastFail { code })) => vec![
+    match trap(case) {
+        Some((at, Trap::FastFail { code })) => vec![
             Seen::new(
                 format!("{code} {:?}", at.rva),
                 format!("{} stops with int 29h, code {code}", during(case)),
@@ -333,9 +333,25 @@ pub(super) fn hang(case: &Case) -> Vec<Seen> {
         return Vec::new();
     }
     match case.trace.ending() {
-        Some(Ending::Hang { at, why }) => {
-            vec![Seen::new(why.clone(), format!("in {}: {why}", during(case))).at(at)]
+        Some(Ending::Hang { waits }) => {
+            let all: Vec<String> = waits.iter().map(ToString::to_string).collect();
+            let key = waits.iter().map(|waiting| waiting.wait.to_string());
+            let seen = Seen::new(key.collect::<Vec<_>>().join("; "), all.join("; "));
+            vec![match waits.first() {
+                Some(first) => seen.at(&first.at),
+                None => seen,
+            }]
         }
+        Some(Ending::Endless { at, calls }) => vec![
+            Seen::new(
+                "endless",
+                format!(
+                    "{} made {calls} calls without coming to an end",
+                    during(case)
+                ),
+            )
+            .at(at),
+        ],
         Some(Ending::Timeout { limit }) => vec![Seen::new(
             format!("timeout {}", during(case)),
             format!("{} did not return within {limit} ms", during(case)),
@@ -345,11 +361,11 @@ pub(super) fn hang(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn privileged_instruction(case: &Case) -> Vec<Seen> {
-    let (at, what) = match fault(case) {
-        Some((at, Fault::Privileged { instruction })) => (at, format!("runs {instruction}")),
+    let (at, what) = match trap(case) {
+        Some((at, Trap::Privileged { instruction })) => (at, format!("runs {instruction}")),
         Some((
             at,
-            Fault::Memory {
+            Trap::Memory {
                 target: Target::ProcessorRegion,
                 address,
                 how,
@@ -403,7 +419,7 @@ mod tests {
     }
 
     fn faulted(fault: Fault) -> Vec<&'static str> {
-        ended(Ending::Fault {
+        ended(Ending::Trap {
             at: Place::default(),
             fault,
             argument: None,
@@ -412,7 +428,7 @@ mod tests {
     }
 
     fn touched(target: Target) -> Vec<&'static str> {
-        faulted(Fault::Memory {
+        faulted(Trap::Memory {
             how: Use::Read,
             address: 0,
             target,
@@ -473,21 +489,19 @@ mod tests {
                 "DriverEntry calls memmove, which through the member Buffer of argument 2 reads address 0x8, a NULL pointer",
             ),
         ] {
-            let trace = Story::new()
-                .enter(Routine::DriverEntry)
-                .ends(Ending::Fault {
-                    at: Place {
-                        function: Some("memmove".to_owned()),
-                        ..Place::default()
-                    },
-                    fault: Fault::Memory {
-                        how: Use::Read,
-                        address: 8,
-                        target: Target::Null,
-                    },
-                    argument,
-                    guarded: false,
-                });
+            let trace = Story::new().enter(Routine::DriverEntry).ends(Ending::Trap {
+                at: Place {
+                    function: Some("memmove".to_owned()),
+                    ..Place::default()
+                },
+                trap: Trap::Memory {
+                    how: Use::Read,
+                    address: 8,
+                    target: Target::Null,
+                },
+                argument,
+                guarded: false,
+            });
             assert_eq!(crash(&Case::new(&scenario, &trace))[0].seen, says);
         }
     }
@@ -577,22 +591,22 @@ mod tests {
             assert_eq!(ended(ending.clone()), [rule], "{ending:?}");
         }
         assert_eq!(
-            faulted(Fault::FastFail {
+            faulted(Trap::FastFail {
                 code: "6".to_owned()
             }),
             ["fail-fast"]
         );
         assert_eq!(
-            faulted(Fault::Privileged {
+            faulted(Trap::Privileged {
                 instruction: "cli".to_owned()
             }),
             ["privileged-instruction"]
         );
         let what = || "it".to_owned();
         for (fault, rule) in [
-            (Fault::Assertion { what: what() }, "assertion"),
-            (Fault::Breakpoint { what: what() }, "breakpoint"),
-            (Fault::Other { what: what() }, "crash"),
+            (Trap::Assertion { what: what() }, "assertion"),
+            (Trap::Breakpoint { what: what() }, "breakpoint"),
+            (Trap::Other { what: what() }, "crash"),
         ] {
             assert_eq!(faulted(fault.clone()), [rule], "{fault:?}");
         }

@@ -1,9 +1,10 @@
 //! Rules about `DriverEntry`.
 
 use super::{Case, Seen};
+use crate::imports;
 use crate::scenario::{Injected, Story};
-use crate::status::{self, Status};
-use crate::trace::{Ending, Event, Fault, Kind, Misuse, Place, Routine, Stage, Target};
+use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};
+use crate::vocabulary::status::{self, Status};
 
 /// `DriverEntry` fails: the event of its return, and the status.
 pub(super) fn failed(case: &Case) -> Option<(usize, Status)> {
@@ -30,8 +31,8 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
                 .load_calls()
                 .filter(|call| {
                     matches!(
-                        crate::model::function(call.function).map(|function| function.fails),
-                        Some(crate::model::Fails::With(_))
+                        imports::function(call.function).map(|function| function.fails),
+                        Some(crate::machine::function::Fails::With(_))
                     )
                 })
                 .filter(|call| call.status().is_some_and(|status| !status.is_success()))
@@ -179,7 +180,7 @@ pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
 
 fn place(ending: Option<&Ending>) -> Option<&Place> {
     match ending {
-        Some(Ending::Fault { at, .. } | Ending::Misuse { at, .. }) => Some(at),
+        Some(Ending::Trap { at, .. } | Ending::Misuse { at, .. }) => Some(at),
         _ => None,
     }
 }
@@ -189,8 +190,8 @@ fn place(ending: Option<&Ending>) -> Option<&Place> {
 pub(super) fn is_not_ready(case: &Case) -> bool {
     let last = case.trace.events.len().saturating_sub(1);
     let failed = match case.trace.ending() {
-        Some(Ending::Fault {
-            fault: Fault::Memory { target, .. },
+        Some(Ending::Trap {
+            trap: Trap::Memory { target, .. },
             ..
         }) => *target != Target::Stack,
         Some(Ending::Misuse { misuse, .. }) => {
@@ -213,9 +214,9 @@ pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
     let last = case.trace.events.len() - 1;
     let routine = case.view.routine_label(last, "a callback");
     let (what, place) = match case.trace.ending() {
-        Some(Ending::Fault {
+        Some(Ending::Trap {
             at,
-            fault: Fault::Memory { how, target, .. },
+            trap: Trap::Memory { how, target, .. },
             ..
         }) => (
             match target {
@@ -692,9 +693,9 @@ mod tests {
                     via: Via::Irp,
                 },
             })
-            .ends(Ending::Fault {
+            .ends(Ending::Trap {
                 at: Place::default(),
-                fault: Fault::Memory {
+                trap: Trap::Memory {
                     how: crate::os::Use::Read,
                     address: 8,
                     target: Target::Null,

@@ -158,8 +158,8 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Fault, Scenario};
-    use crate::status;
     use crate::trace::{Routine, Trace};
+    use crate::vocabulary::status;
 
     fn failing() -> Scenario {
         Scenario::clean(scenario::Story::Life).with(Fault {

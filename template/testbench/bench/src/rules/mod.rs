@@ -400,8 +400,8 @@ pub(crate) mod testing {
     //! Hand-made traces for the rules' own tests.
 
     use super::*;
-    use crate::status::Status;
     use crate::trace::{Ending, Event, Kind, Routine, Stage};
+    use crate::vocabulary::status::Status;
 
     /// A trace that is written down event by event.
     #[derive(Default)]

@@ -1,10 +1,12 @@
 //! Rules about callbacks and what they use.
 
 use super::{Case, Seen};
-use crate::model::operations::{CLEANUP, CLOSE, answer_name};
-use crate::model::{self, irql_name};
-use crate::status;
-use crate::trace::{Ending, Event, Fault, Kind, Misuse, Routine, Target, Unload, Via};
+use crate::imports;
+use crate::trace::{Ending, Event, Kind, Misuse, Routine, Target, Trap, Unload, Via};
+use crate::vocabulary::irql;
+use crate::vocabulary::major::{CLEANUP, CLOSE};
+use crate::vocabulary::preop;
+use crate::vocabulary::status;
 
 pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
     case.trace
@@ -16,7 +18,7 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 answer,
                 status,
             } => {
-                let name = answer_name(*answer);
+                let name = preop::name(*answer);
                 let wrong = match answer {
                     2 if operation.via != Via::Irp => "only an operation by IRP can be pended",
                     3 if operation.via != Via::FastIo => "only fast I/O can be disallowed so",
@@ -169,7 +171,7 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
         .view
         .calls()
         .filter_map(|call| {
-            let function = model::function(call.function)?;
+            let function = imports::function(call.function)?;
             if call.irql <= function.irql {
                 return None;
             }
@@ -180,19 +182,19 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
                     format!(
                         "{} is called at {} in {}; its document allows {} at most",
                         call.function,
-                        irql_name(call.irql),
+                        irql::name(call.irql),
                         routine.map_or_else(|| "the driver".to_owned(), Routine::label),
-                        irql_name(function.irql),
+                        irql::name(function.irql),
                     ),
                 )
                 .called(call.function, call.site),
             )
         })
         .collect();
-    if let Some(Ending::Fault {
+    if let Some(Ending::Trap {
         at,
-        fault:
-            Fault::Memory {
+        trap:
+            Trap::Memory {
                 how,
                 target: Target::Pageable { what },
                 ..
@@ -280,8 +282,8 @@ mod tests {
     use super::super::testing::{Story, names};
     use super::*;
     use crate::scenario::{self, Scenario};
-    use crate::status::Status;
     use crate::trace::Operation;
+    use crate::vocabulary::status::Status;
 
     fn operation(major: u8, via: Via) -> Operation {
         Operation {

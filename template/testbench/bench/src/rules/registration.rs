@@ -1,8 +1,8 @@
 //! Rules about `FLT_REGISTRATION`.
 
 use super::{Case, Seen};
-use crate::model::operations::{major_by_option, major_name};
 use crate::trace::Event;
+use crate::vocabulary::major;
 
 pub(super) fn registration_valid(case: &Case) -> Vec<Seen> {
     case.trace
@@ -29,7 +29,7 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     }
     let expected: Vec<u8> = expected
         .iter()
-        .filter_map(|name| major_by_option(name))
+        .filter_map(|name| major::by_option(name))
         .collect();
     let missing = expected
         .iter()
@@ -43,7 +43,7 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     missing
         .chain(extra)
         .map(|(major, how)| {
-            let name = major_name(major);
+            let name = major::name(major);
             Seen::new(name.clone(), format!("{name} {how}"))
         })
         .collect()

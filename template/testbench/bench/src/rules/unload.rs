@@ -3,16 +3,18 @@
 use super::{Case, Seen};
 use crate::expect::Policy;
 use crate::scenario::Story;
-use crate::status;
 use crate::trace::{
-    Ending, Event, Fault, Kind, Misuse, Registration, Routine, Stage, Target, Unload,
+    Ending, Event, Kind, Misuse, Registration, Routine, Stage, Target, Trap, Unload, Wait,
 };
+use crate::vocabulary::status;
 
 pub(super) fn reference_balance(case: &Case) -> Vec<Seen> {
     match case.trace.ending() {
-        Some(Ending::Hang { at, why }) if why.contains("FltObjectDereference") => {
-            vec![Seen::new(why.clone(), why.clone()).at(at)]
-        }
+        Some(Ending::Hang { waits }) => waits
+            .iter()
+            .filter(|waiting| matches!(waiting.wait, Wait::Reference { .. }))
+            .map(|waiting| Seen::new(waiting.wait.to_string(), waiting.to_string()).at(&waiting.at))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -65,9 +67,9 @@ pub(super) fn notification_before_device(case: &Case) -> Vec<Seen> {
 /// A callback stumbled over what its driver had already given back in its own teardown.
 pub(super) fn is_outlived(case: &Case) -> bool {
     let given_back = match case.trace.ending() {
-        Some(Ending::Fault {
-            fault:
-                Fault::Memory {
+        Some(Ending::Trap {
+            trap:
+                Trap::Memory {
                     target: Target::Freed { in_teardown, .. },
                     ..
                 },
@@ -99,10 +101,10 @@ pub(super) fn filter_outlives_globals(case: &Case) -> Vec<Seen> {
     let last = case.trace.events.len() - 1;
     let routine = case.view.routine_label(last, "a callback");
     let (at, what) = match case.trace.ending() {
-        Some(Ending::Fault {
+        Some(Ending::Trap {
             at,
-            fault:
-                Fault::Memory {
+            trap:
+                Trap::Memory {
                     target: Target::Freed { what, .. },
                     ..
                 },
@@ -356,8 +358,8 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
-    use crate::status::Status;
     use crate::trace::{Operation, Place, Trace, Via};
+    use crate::vocabulary::status::Status;
 
     fn clean() -> Scenario {
         Scenario::clean(scenario::Story::Life)
@@ -458,9 +460,9 @@ mod tests {
 
     #[test]
     fn globals_that_go_before_the_filter_are_told_from_other_uses_after_free() {
-        let freed = |in_teardown| Ending::Fault {
+        let freed = |in_teardown| Ending::Trap {
             at: Place::default(),
-            fault: Fault::Memory {
+            trap: Trap::Memory {
                 how: crate::os::Use::Read,
                 address: 0x7000_0000,
                 target: Target::Freed {

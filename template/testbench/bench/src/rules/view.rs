@@ -1,8 +1,8 @@
 //! A trace with its nesting worked out, for the rules.
 
 use crate::scenario::Injected;
-use crate::status::Status;
 use crate::trace::{Event, Kind, Routine, Stage, Trace};
+use crate::vocabulary::status::Status;
 
 /// A trace, with what encloses each event and what the driver held when.
 #[derive(Debug)]
@@ -231,9 +231,9 @@ impl<'a> View<'a> {
         self.load_calls()
             .filter(|call| call.injected)
             .filter_map(|call| {
-                let function = crate::model::function(call.function)?;
+                let function = crate::imports::function(call.function)?;
                 let injected = match function.fails {
-                    crate::model::Fails::With(_) => Injected::Status(call.status()?),
+                    crate::machine::function::Fails::With(_) => Injected::Status(call.status()?),
                     _ => Injected::Zero,
                 };
                 Some((call, injected)).filter(|(_, injected)| injected.is_failure())

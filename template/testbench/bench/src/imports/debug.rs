@@ -1,0 +1,92 @@
+//! The debugger, bug checks, assertions.
+//!
+//! Documents: "Sending Output to the Debugger", "Bug Check Code Reference".
+
+use crate::machine::events::{end, here};
+use crate::machine::function::{Fails, functions};
+use crate::machine::{guest, memory};
+use crate::trace::{Ending, Trap};
+use crate::vocabulary::irql::ANY;
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
+    /// Prints for the debugger.
+    [ANY, Fails::Never]
+    fn DbgPrint(format: u64) -> Status { print(format) }
+    /// Prints for the debugger, by component and level.
+    [ANY, Fails::Never]
+    fn DbgPrintEx(_component: u32, _level: u32, format: u64) -> Status { print(format) }
+    /// Prints for the debugger.
+    [ANY, Fails::Never]
+    fn vDbgPrintEx(_component: u32, _level: u32, format: u64, _arguments: u64) -> Status { print(format) }
+    /// Prints for the debugger, with a prefix.
+    [ANY, Fails::Never]
+    fn vDbgPrintExWithPrefix(prefix: u64, _component: u32, _level: u32, format: u64, _arguments: u64) -> Status {
+        let _ = print(prefix);
+        print(format)
+    }
+    /// Stops the system.
+    [ANY, Fails::Never]
+    fn KeBugCheckEx(code: u32, first: u64, second: u64, third: u64, fourth: u64) {
+        bugcheck(code, [first, second, third, fourth]);
+    }
+    /// Stops the system.
+    [ANY, Fails::Never]
+    fn KeBugCheck(code: u32) {
+        bugcheck(code, [0; 4]);
+    }
+    /// A failed assertion.
+    [ANY, Fails::Never]
+    fn RtlAssert(text: u64, file: u64, line: u32, _message: u64) {
+        let (text, file) = (guest::narrow(text, 200), guest::narrow(file, 200));
+        let what = format!("the assertion {text} does not hold ({file}, line {line})");
+        stop(Trap::Assertion { what });
+    }
+    /// A breakpoint: with no debugger attached Windows stops.
+    [ANY, Fails::Never]
+    fn DbgBreakPoint() { stop(Trap::Breakpoint { what: "calls DbgBreakPoint".to_owned() }); }
+    /// A breakpoint that tells the debugger something.
+    [ANY, Fails::Never]
+    fn DbgBreakPointWithStatus(_status: u32) {
+        stop(Trap::Breakpoint { what: "calls DbgBreakPointWithStatus".to_owned() });
+    }
+}
+
+/// The text is not shown; its format is read as the kernel reads it.
+fn print(format: u64) -> Status {
+    let _ = guest::narrow(format, 512);
+    status::SUCCESS
+}
+
+fn stop(trap: Trap) -> ! {
+    end(Ending::Trap {
+        at: here(),
+        trap,
+        argument: None,
+        guarded: false,
+    })
+}
+
+fn bugcheck(code: u32, parameters: [u64; 4]) -> ! {
+    let meaning = match code {
+        // wdk-panic: the file, its length, line and column.
+        PANIC if memory::is_known(parameters[0], parameters[1] as usize) && parameters[1] < 512 => {
+            let file = guest::bytes(parameters[0], parameters[1] as usize);
+            let file = String::from_utf8_lossy(&file).into_owned();
+            format!("a Rust panic in {file}, line {}", parameters[2])
+        }
+        PANIC => "a Rust panic".to_owned(),
+        0xE2 => "MANUALLY_INITIATED_CRASH".to_owned(),
+        0xF5 => "FLTMGR_FILE_SYSTEM".to_owned(),
+        _ => String::new(),
+    };
+    end(Ending::Bugcheck {
+        at: here(),
+        code,
+        parameters,
+        meaning,
+    })
+}
+
+/// The code with which the wdk-panic crate stops.
+const PANIC: u32 = u32::from_be_bytes(*b"RPNC");

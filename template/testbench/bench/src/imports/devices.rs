@@ -1,0 +1,289 @@
+//! Devices, links, shutdown notification, reinitialization, objects.
+//!
+//! Documents: "Creating a Device Object", "SDDL for Device Objects", "`DriverEntry` return values" and the functions' own
+//! pages.
+
+use crate::imports::io;
+use crate::lifecycle::io_manager::{COMPLETED, COMPLETED_WITH};
+use crate::lifecycle::{devices, handles, pool};
+use crate::machine::call::in_teardown;
+use crate::machine::events::must;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::ledger::{acquire, bad_handle, holds, must_release, release};
+use crate::machine::space::Purpose;
+use crate::machine::state::with;
+use crate::machine::{guest, memory};
+use crate::trace::Kind;
+use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
+use crate::vocabulary::layout::{device_object, driver_object, irp};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
+    /// Makes a device.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
+    fn IoCreateDevice(
+        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, out: u64,
+    ) -> Status {
+        create(driver, extension, name, kind, characteristics, out)
+    }
+    /// Deletes it.
+    [APC, Fails::Never]
+    fn IoDeleteDevice(device: u64) {
+        must_release(Kind::Device, device);
+        with(|state| state.devices.made.retain(|known| *known != device));
+        must(memory::free(device, in_teardown()));
+    }
+    /// Makes a link for programs.
+    [PASSIVE, Fails::With(&[status::OBJECT_NAME_COLLISION])]
+    fn IoCreateSymbolicLink(link: u64, target: u64) -> Status {
+        let name = String::from_utf16_lossy(&guest::unicode_units(link));
+        let _ = guest::unicode_units(target);
+        let key = with(|state| {
+            state.devices.count += 1;
+            let key = u64::from(state.devices.count);
+            state.devices.links.push((name.clone(), key));
+            key
+        });
+        acquire(Kind::SymbolicLink, key, name);
+        status::SUCCESS
+    }
+    /// Deletes it.
+    [PASSIVE, Fails::Never]
+    fn IoDeleteSymbolicLink(link: u64) -> Status {
+        let name = String::from_utf16_lossy(&guest::unicode_units(link));
+        let found = with(|state| {
+            let links = &mut state.devices.links;
+            let at = links.iter().position(|(known, _)| *known == name)?;
+            Some(links.remove(at).1)
+        });
+        match found {
+            Some(key) => { let _ = release(Kind::SymbolicLink, key); status::SUCCESS }
+            None => status::OBJECT_NAME_NOT_FOUND,
+        }
+    }
+    /// Asks for an `IRP_MJ_SHUTDOWN`.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn IoRegisterShutdownNotification(device: u64) -> Status { notify(device) }
+    /// Asks for an `IRP_MJ_SHUTDOWN` after the file systems' own.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn IoRegisterLastChanceShutdownNotification(device: u64) -> Status { notify(device) }
+    /// Takes that back.
+    [PASSIVE, Fails::Never]
+    fn IoUnregisterShutdownNotification(device: u64) {
+        must_release(Kind::ShutdownNotification, device);
+    }
+    /// Completes an IRP.
+    [DISPATCH, Fails::Never]
+    fn IofCompleteRequest(irp: u64, _boost: u32) {
+        match memory::block_at(irp) {
+            Some(block) if !block.freed && block.purpose == Purpose::Irp => {
+                guest::write(irp + COMPLETED, 1_u8);
+                guest::copy(irp + COMPLETED_WITH, irp + irp::STATUS, 4);
+            }
+            _ => bad_handle("IRP", irp),
+        }
+    }
+    /// Takes a reference to an object back.
+    [DISPATCH, Fails::Never]
+    fn ObfDereferenceObject(object: u64) -> i64 {
+        must_release(Kind::Reference, object);
+        0
+    }
+    /// Adds a reference to an object.
+    [DISPATCH, Fails::Never]
+    fn ObfReferenceObject(object: u64) -> i64 {
+        acquire(Kind::Reference, object, object_name(object));
+        0
+    }
+    /// A handle to an object.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
+    fn ObOpenObjectByPointer(object: u64, _attributes: u32, _state: u64, _access: u32, _kind: u64, _mode: u8, out: u64) -> Status {
+        let what = if holds(Kind::Device, object) {
+            "to the device".to_owned()
+        } else {
+            format!("to {}", object_name(object))
+        };
+        guest::write(out, handles::new_handle(Kind::Handle, &what));
+        status::SUCCESS
+    }
+    /// The object behind a handle; referenced.
+    [PASSIVE, Fails::With(&[status::INVALID_HANDLE])]
+    fn ObReferenceObjectByHandle(handle: u64, _access: u32, _kind: u64, _mode: u8, out: u64, _information: u64) -> Status {
+        // NtCurrentProcess, NtCurrentThread
+        let pseudo = handle == u64::MAX || handle == u64::MAX - 1;
+        if !pseudo && !holds(Kind::Handle, handle) {
+            return status::INVALID_HANDLE;
+        }
+        guest::write(out, match io::file_of(handle) {
+            Some(file) => {
+                acquire(Kind::Reference, file, "the file object behind a handle");
+                file
+            }
+            None => referenced("the object behind a handle"),
+        });
+        status::SUCCESS
+    }
+}
+
+functions! { pub NTDDK_DEVICES = "ntoskrnl.exe", "ntddk.h";
+    /// Asks for a routine to be called after the drivers of this phase have started.
+    [PASSIVE, Fails::Never]
+    fn IoRegisterDriverReinitialization(driver: u64, routine: u64, context: u64) {
+        reinitialize_later(driver, routine, context);
+    }
+    /// Asks for a routine to be called after the boot devices were found.
+    [PASSIVE, Fails::Never]
+    fn IoRegisterBootDriverReinitialization(driver: u64, routine: u64, context: u64) {
+        reinitialize_later(driver, routine, context);
+    }
+    /// The drive letter of a volume's device. The string is the driver's.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn IoVolumeDeviceToDosName(_device: u64, name: u64) -> Status {
+        let buffer = pool::allocate(4, u32::from_le_bytes(*b"Io  "), true, false);
+        guest::write(buffer, u16::from(b'C'));
+        guest::write(buffer + 2, u16::from(b':'));
+        guest::set_unicode(name, 4, 4, buffer);
+        status::SUCCESS
+    }
+}
+
+functions! { pub WDMSEC = "ntoskrnl.exe", "wdmsec.h";
+    /// Makes a device with a security of its own. wdmsec.lib, which becomes a part of the driver, finds it by name.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
+    fn IoCreateDeviceSecure(
+        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, sddl: u64,
+        _class: u64, out: u64,
+    ) -> Status {
+        if (name == 0 && characteristics & AUTOGENERATED_NAME == 0) || !is_dacl(&guest::unicode(sddl)) {
+            return status::INVALID_PARAMETER;
+        }
+        create(driver, extension, name, kind, characteristics, out)
+    }
+    /// Whether a program may send a control code, by the rights of its handle.
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
+    fn IoValidateDeviceIoControlAccess(_irp: u64, _access: u32) -> Status { status::SUCCESS }
+}
+
+/// `FILE_AUTOGENERATED_DEVICE_NAME`.
+const AUTOGENERATED_NAME: u32 = 0x80;
+
+/// Whether it is what "SDDL for Device Objects" allows: a DACL, of aces with six fields each that allow or deny.
+fn is_dacl(sddl: &str) -> bool {
+    let Some(list) = sddl.strip_prefix("D:") else {
+        return false;
+    };
+    let list = list.strip_prefix('P').unwrap_or(list);
+    let Some(aces) = list.strip_prefix('(') else {
+        return list.is_empty();
+    };
+    aces.strip_suffix(')').is_some_and(|aces| {
+        aces.split(")(").all(|ace| {
+            let fields: Vec<_> = ace.split(';').collect();
+            matches!(fields[..], ["A" | "D", _, rights, "", "", sid] if !rights.is_empty() && !sid.is_empty())
+        })
+    })
+}
+
+/// What an object is called; the scenario ends where there is none.
+fn object_name(object: u64) -> String {
+    let block = || memory::block_at(object).filter(|block| !block.freed);
+    memory::handle_name(object)
+        .or_else(|| block().map(|block| block.what))
+        .unwrap_or_else(|| bad_handle("object", object))
+}
+
+/// A handle to an object that the driver now has a reference to.
+#[must_use]
+pub fn referenced(what: &str) -> u64 {
+    let object = memory::handle(what.to_owned());
+    acquire(Kind::Reference, object, what);
+    object
+}
+
+fn create(
+    driver: u64,
+    extension: u32,
+    name: u64,
+    kind: u32,
+    characteristics: u32,
+    out: u64,
+) -> Status {
+    if driver == 0 || with(|state| state.filter.driver) != driver {
+        bad_handle("driver object", driver);
+    }
+    if extension > LARGEST_EXTENSION {
+        return status::INSUFFICIENT_RESOURCES;
+    }
+    let name = guest::unicode(name);
+    let what = format!("the device object {name}");
+    let device = devices::device_object(&what, extension as usize, driver, kind, characteristics);
+    guest::write(device + device_object::FLAGS, 0x80_u32); // DO_DEVICE_INITIALIZING
+    if extension != 0 {
+        guest::write(
+            device + device_object::EXTENSION,
+            device + device_object::SIZE as u64,
+        );
+    }
+    let next = guest::read::<u64>(driver + driver_object::DEVICE);
+    guest::write(device + device_object::NEXT, next);
+    guest::write(driver + driver_object::DEVICE, device);
+    with(|state| state.devices.made.push(device));
+    acquire(Kind::Device, device, name);
+    guest::write(out, device);
+    status::SUCCESS
+}
+
+/// `DEVICE_OBJECT.Size`, which counts the extension, is 16 bits wide.
+const LARGEST_EXTENSION: u32 = (u16::MAX as usize - device_object::SIZE) as u32;
+
+fn notify(device: u64) -> Status {
+    if !holds(Kind::Device, device) {
+        bad_handle("device object", device);
+    }
+    acquire(
+        Kind::ShutdownNotification,
+        device,
+        "IoRegisterShutdownNotification",
+    );
+    status::SUCCESS
+}
+
+fn reinitialize_later(driver: u64, routine: u64, context: u64) {
+    if driver == 0 || with(|state| state.filter.driver) != driver {
+        bad_handle("driver object", driver);
+    }
+    with(|state| state.devices.reinitialize.push_back((routine, context)));
+    acquire(
+        Kind::Reinitialization,
+        routine,
+        "IoRegisterDriverReinitialization",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_dacl;
+
+    #[test]
+    fn a_dacl_is_told_from_other_text() {
+        for sddl in [
+            "D:",
+            "D:P",
+            "D:P(A;;GA;;;SY)",
+            "D:(A;;GRGW;;;BA)(D;;GA;;;WD)",
+        ] {
+            assert!(is_dacl(sddl), "{sddl}");
+        }
+        for text in [
+            "",
+            "O:SY",
+            "D:P(A;;GA;;;SY",
+            "D:(A;;GA;;;)",
+            "D:(A;;GA;;SY)",
+            "D:(X;;GA;;;SY)",
+            "D:PA",
+        ] {
+            assert!(!is_dacl(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The filter: registration, start, references.
+
+use crate::lifecycle::filter;
+use crate::machine::events::misuse;
+use crate::machine::function::{Fails, functions};
+use crate::machine::ledger::{bad_handle, held_once};
+use crate::machine::state::with;
+use crate::machine::{guest, thunks};
+use crate::trace::{Kind, Misuse};
+use crate::vocabulary::irql::{APC, DISPATCH};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
+    /// Registers the minifilter; replaces the driver object's unload routine.
+    [APC, Fails::With(&[
+        status::INSUFFICIENT_RESOURCES,
+        status::FLT_NOT_INITIALIZED,
+        status::OBJECT_NAME_NOT_FOUND,
+    ])]
+    fn FltRegisterFilter(driver: u64, registration: u64, filter: u64) -> Status {
+        filter::register(driver, registration, filter)
+    }
+
+    /// Attaches the filter to the volumes and lets operations through to it, before it returns.
+    [APC, Fails::With(&[status::INVALID_PARAMETER, status::INSUFFICIENT_RESOURCES])]
+    fn FltStartFiltering(filter: u64) -> Status {
+        filter::check(filter);
+        if with(|state| std::mem::replace(&mut state.filter.started, true)) {
+            return status::INVALID_PARAMETER;
+        }
+        if !with(|state| state.scenario.quiet_start) {
+            filter::start();
+        }
+        status::SUCCESS
+    }
+
+    /// Tears every instance down and forgets the filter; returns when nothing refers to it any more.
+    [APC, Fails::Never]
+    fn FltUnregisterFilter(filter: u64) {
+        if with(|state| state.filter.handle) != filter || filter == 0 {
+            match held_once(Kind::Filter, filter) {
+                Some(_) => misuse(Misuse::ReleasedTwice { what: "the filter registration".to_owned() }),
+                None => bad_handle("filter handle", filter),
+            }
+        }
+        filter::unregister();
+    }
+
+    /// Adds a reference to a filter, an instance or a volume.
+    [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
+    fn FltObjectReference(object: u64) -> Status {
+        filter::reference(object);
+        status::SUCCESS
+    }
+
+    /// Takes a reference back.
+    [DISPATCH, Fails::Never]
+    fn FltObjectDereference(object: u64) {
+        filter::dereference(object);
+    }
+
+    /// Finds a filter by its name.
+    [APC, Fails::With(&[status::FLT_FILTER_NOT_FOUND])]
+    fn FltGetFilterFromName(name: u64, out: u64) -> Status {
+        let handle = with(|state| state.filter.handle);
+        let own = with(|state| state.service.clone());
+        if handle == 0 || !guest::unicode(name).eq_ignore_ascii_case(&own) {
+            return status::FLT_FILTER_NOT_FOUND;
+        }
+        filter::reference(handle);
+        guest::write(out, handle);
+        status::SUCCESS
+    }
+
+    /// Finds a function of the filter manager by name.
+    [DISPATCH, Fails::Never]
+    fn FltGetRoutineAddress(name: u64) -> u64 {
+        let name = guest::narrow(name, 256);
+        thunks::by_name("FLTMGR.SYS", &name)
+    }
+}

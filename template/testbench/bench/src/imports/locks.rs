@@ -1,0 +1,434 @@
+//! Locks, events, IRQL.
+//!
+//! Documents: "Introduction to Spin Locks", "ERESOURCE Structure and Routines", "Fast Mutexes and Guarded Mutexes",
+//! "Introduction to Kernel Dispatcher Objects", "Managing Hardware Priorities".
+
+use crate::machine::events::misuse;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::guest;
+use crate::machine::ledger::{acquire, held_once, release};
+use crate::machine::schedule::{Queued, block_until, run_queued, try_until};
+use crate::machine::state::with;
+use crate::machine::threads::{self, set_irql};
+use crate::objects::locks::Lock;
+use crate::trace::{Kind, Misuse, Wait};
+use crate::vocabulary::irql::{self, ANY, APC, DISPATCH};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
+    /// Sets a spin lock up.
+    [ANY, Fails::Quiet]
+    fn KeInitializeSpinLock(lock: u64) { guest::write(lock, 0_u64); }
+    /// Raises to `DISPATCH_LEVEL` and acquires.
+    [DISPATCH, Fails::Never]
+    fn KeAcquireSpinLockRaiseToDpc(lock: u64) -> u8 { spin(lock) }
+    /// Releases and goes back.
+    [DISPATCH, Fails::Never]
+    fn KeReleaseSpinLock(lock: u64, irql: u32) { unlock(lock, "spin lock"); set_irql(irql as u8); }
+    /// Acquires at `DISPATCH_LEVEL`.
+    [DISPATCH, Fails::Never]
+    fn KeAcquireSpinLockAtDpcLevel(lock: u64) { let _ = spin(lock); }
+    /// Releases and stays.
+    [DISPATCH, Fails::Never]
+    fn KeReleaseSpinLockFromDpcLevel(lock: u64) { unlock(lock, "spin lock"); }
+    /// Raises and acquires; the handle remembers.
+    [DISPATCH, Fails::Never]
+    fn KeAcquireInStackQueuedSpinLock(lock: u64, handle: u64) {
+        let irql = spin(lock);
+        guest::write(handle + 8, lock);
+        guest::write(handle + 16, irql);
+    }
+    /// Releases and goes back.
+    [DISPATCH, Fails::Never]
+    fn KeReleaseInStackQueuedSpinLock(handle: u64) {
+        unlock(guest::read(handle + 8), "spin lock");
+        set_irql(guest::read(handle + 16));
+    }
+    /// The current IRQL.
+    [ANY, Fails::Quiet]
+    fn KeGetCurrentIrql() -> u8 { threads::irql() }
+    /// Raises the IRQL.
+    [ANY, Fails::Never]
+    fn KfRaiseIrql(irql: u32) -> u8 { raise(irql as u8) }
+    /// Raises the IRQL.
+    [DISPATCH, Fails::Never]
+    fn KeRaiseIrqlToDpcLevel() -> u8 { raise(DISPATCH) }
+    /// Lowers the IRQL.
+    [ANY, Fails::Never]
+    fn KeLowerIrql(irql: u32) { set_irql(irql as u8); }
+
+    /// Raises to `APC_LEVEL` and acquires.
+    [APC, Fails::Never]
+    fn ExAcquireFastMutex(mutex: u64) { fast_mutex(mutex); set_irql(APC); }
+    /// Acquires if that can be done at once.
+    [APC, Fails::Null]
+    fn ExTryToAcquireFastMutex(mutex: u64) -> u8 { fast_mutex(mutex); set_irql(APC); 1 }
+    /// Releases and goes back.
+    [APC, Fails::Never]
+    fn ExReleaseFastMutex(mutex: u64) {
+        let irql = unlock(mutex, "fast mutex");
+        set_irql(irql);
+    }
+    /// Acquires with APCs disabled already.
+    [APC, Fails::Never]
+    fn ExAcquireFastMutexUnsafe(mutex: u64) { fast_mutex(mutex); }
+    /// Releases.
+    [APC, Fails::Never]
+    fn ExReleaseFastMutexUnsafe(mutex: u64) { unlock(mutex, "fast mutex"); }
+
+    /// Sets an ERESOURCE up. Documented to return `STATUS_SUCCESS` and nothing else.
+    [DISPATCH, Fails::Never]
+    fn ExInitializeResourceLite(resource: u64) -> Status {
+        guest::fill(resource, 0, 0x68);
+        with(|state| state.locks.resources.push(resource));
+        acquire(Kind::Eresource, resource, "ExInitializeResourceLite");
+        status::SUCCESS
+    }
+    /// Deletes it.
+    [APC, Fails::Never]
+    fn ExDeleteResourceLite(resource: u64) -> Status {
+        checked(resource, true);
+        if with(|state| state.locks.held.iter().any(|lock| lock.address == resource)) {
+            misuse(Misuse::Lock { problem: "an ERESOURCE is deleted while it is held".to_owned() });
+        }
+        let _ = release(Kind::Eresource, resource);
+        with(|state| state.locks.resources.retain(|known| *known != resource));
+        status::SUCCESS
+    }
+    /// Acquires it for writing.
+    [APC, Fails::Never]
+    fn ExAcquireResourceExclusiveLite(resource: u64, _wait: u8) -> u8 { take(resource, true); 1 }
+    /// Acquires it for reading.
+    [APC, Fails::Never]
+    fn ExAcquireResourceSharedLite(resource: u64, _wait: u8) -> u8 { take(resource, false); 1 }
+    /// Acquires it for reading, ahead of writers.
+    [APC, Fails::Never]
+    fn ExAcquireSharedStarveExclusive(resource: u64, _wait: u8) -> u8 { take(resource, false); 1 }
+    /// Releases it.
+    [DISPATCH, Fails::Never]
+    fn ExReleaseResourceLite(resource: u64) { checked(resource, false); unlock(resource, "ERESOURCE"); }
+    /// Whether this thread holds it for writing.
+    [DISPATCH, Fails::Never]
+    fn ExIsResourceAcquiredExclusiveLite(resource: u64) -> u8 { u8::from(holds(resource, true) != 0) }
+    /// How often this thread holds it.
+    [DISPATCH, Fails::Never]
+    fn ExIsResourceAcquiredSharedLite(resource: u64) -> u32 { holds(resource, false) }
+    /// Disables normal APCs.
+    [APC, Fails::Quiet]
+    fn KeEnterCriticalRegion() {}
+    /// Enables them again.
+    [APC, Fails::Quiet]
+    fn KeLeaveCriticalRegion() {}
+    /// Whether APCs are disabled.
+    [ANY, Fails::Quiet]
+    fn KeAreApcsDisabled() -> u8 { 0 }
+    /// Whether all APCs are disabled.
+    [ANY, Fails::Quiet]
+    fn KeAreAllApcsDisabled() -> u8 { u8::from(threads::irql() >= APC) }
+
+    /// Sets an event up.
+    [ANY, Fails::Quiet]
+    fn KeInitializeEvent(event: u64, kind: u32, state: u8) {
+        dispatcher(event, kind as u8, i32::from(state));
+    }
+    /// Signals an event.
+    [DISPATCH, Fails::Never]
+    fn KeSetEvent(event: u64, _increment: i32, _wait: u8) -> i32 { signal(event, 1) }
+    /// Takes the signal away.
+    [DISPATCH, Fails::Never]
+    fn KeClearEvent(event: u64) { let _ = signal(event, 0); }
+    /// Takes the signal away and says whether it was there.
+    [DISPATCH, Fails::Never]
+    fn KeResetEvent(event: u64) -> i32 { signal(event, 0) }
+    /// Whether it is signalled.
+    [DISPATCH, Fails::Never]
+    fn KeReadStateEvent(event: u64) -> i32 { guest::read(event + 4) }
+    /// Sets a mutex up.
+    [ANY, Fails::Quiet]
+    fn KeInitializeMutex(mutex: u64, _level: u32) { dispatcher(mutex, 2, 1); }
+    /// Releases a mutex.
+    [DISPATCH, Fails::Never]
+    fn KeReleaseMutex(mutex: u64, _wait: u8) -> i32 { signal(mutex, 1) }
+    /// Sets a semaphore up.
+    [ANY, Fails::Quiet]
+    fn KeInitializeSemaphore(semaphore: u64, count: i32, _limit: i32) { dispatcher(semaphore, 5, count); }
+    /// Releases a semaphore.
+    [DISPATCH, Fails::Never]
+    fn KeReleaseSemaphore(semaphore: u64, _increment: i32, by: i32, _wait: u8) -> i32 {
+        let count = guest::read::<i32>(semaphore + 4);
+        signal(semaphore, count.wrapping_add(by))
+    }
+    /// Waits.
+    [DISPATCH, Fails::Never]
+    fn KeWaitForSingleObject(object: u64, _reason: u32, _mode: u8, _alertable: u8, timeout: Optional) -> Status {
+        wait(object, timeout)
+    }
+    /// Waits for time to pass.
+    [APC, Fails::Never]
+    fn KeDelayExecutionThread(_mode: u8, _alertable: u8, interval: u64) -> Status {
+        guest::touch(interval, 8);
+        run_queued(Queued::Everything);
+        status::SUCCESS
+    }
+
+    /// Sets a rundown protection up.
+    [ANY, Fails::Quiet]
+    fn ExInitializeRundownProtection(rundown: u64) { guest::write(rundown, 0_u64); }
+    /// Takes a reference, unless it is running down.
+    [DISPATCH, Fails::Null]
+    fn ExAcquireRundownProtection(rundown: u64) -> u8 {
+        let count = guest::read::<u64>(rundown);
+        if count & 1 != 0 {
+            return 0;
+        }
+        guest::write(rundown, count + 2);
+        1
+    }
+    /// Takes the reference back.
+    [DISPATCH, Fails::Never]
+    fn ExReleaseRundownProtection(rundown: u64) {
+        let count = guest::read::<u64>(rundown);
+        guest::write(rundown, count.wrapping_sub(2));
+    }
+    /// Waits until nobody has a reference.
+    [APC, Fails::Never]
+    fn ExWaitForRundownProtectionRelease(rundown: u64) {
+        block_until(Queued::Everything, || Wait::Rundown, || guest::read::<u64>(rundown) <= 1);
+        guest::write(rundown, 1_u64);
+    }
+}
+
+functions! { pub FLT_LOCKS = "FLTMGR.SYS", "fltkernel.h";
+    /// Acquires an ERESOURCE for writing.
+    [APC, Fails::Never]
+    fn FltAcquireResourceExclusive(resource: u64) { take(resource, true); }
+    /// Acquires an ERESOURCE for reading.
+    [APC, Fails::Never]
+    fn FltAcquireResourceShared(resource: u64) { take(resource, false); }
+    /// Releases it.
+    [DISPATCH, Fails::Never]
+    fn FltReleaseResource(resource: u64) { checked(resource, false); unlock(resource, "ERESOURCE"); }
+    /// Sets a push lock up.
+    [APC, Fails::Never]
+    fn FltInitializePushLock(lock: u64) { guest::write(lock, 0_u64); }
+    /// Deletes it.
+    [APC, Fails::Never]
+    fn FltDeletePushLock(lock: u64) { guest::touch(lock, 8); }
+    /// Acquires it for writing.
+    [APC, Fails::Never]
+    fn FltAcquirePushLockExclusive(lock: u64) { lock_it(lock, true, "push lock"); }
+    /// Acquires it for reading.
+    [APC, Fails::Never]
+    fn FltAcquirePushLockShared(lock: u64) { lock_it(lock, false, "push lock"); }
+    /// Releases it.
+    [APC, Fails::Never]
+    fn FltReleasePushLock(lock: u64) { unlock(lock, "push lock"); }
+    /// Acquires it for writing.
+    [APC, Fails::Never]
+    fn FltAcquirePushLockExclusiveEx(lock: u64, _flags: u32) { lock_it(lock, true, "push lock"); }
+    /// Acquires it for reading.
+    [APC, Fails::Never]
+    fn FltAcquirePushLockSharedEx(lock: u64, _flags: u32) { lock_it(lock, false, "push lock"); }
+    /// Releases it.
+    [APC, Fails::Never]
+    fn FltReleasePushLockEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
+    /// Waits, unless the thread ends.
+    [APC, Fails::With(&[status::CANCELLED])]
+    fn FltCancellableWaitForSingleObject(object: u64, timeout: Optional, _data: u64) -> Status {
+        wait(object, timeout)
+    }
+}
+
+functions! { pub NTIFS_LOCKS = "ntoskrnl.exe", "ntifs.h";
+    /// Disables normal APCs.
+    [APC, Fails::Quiet]
+    fn FsRtlEnterFileSystem() {}
+    /// Enables them again.
+    [APC, Fails::Quiet]
+    fn FsRtlExitFileSystem() {}
+    /// Disables normal APCs and acquires for writing.
+    [APC, Fails::Never]
+    fn ExEnterCriticalRegionAndAcquireResourceExclusive(resource: u64) -> u64 { take(resource, true); 1 }
+    /// Disables normal APCs and acquires for reading.
+    [APC, Fails::Never]
+    fn ExEnterCriticalRegionAndAcquireResourceShared(resource: u64) -> u64 { take(resource, false); 1 }
+    /// Releases and enables them again.
+    [APC, Fails::Never]
+    fn ExReleaseResourceAndLeaveCriticalRegion(resource: u64) {
+        checked(resource, false);
+        unlock(resource, "ERESOURCE");
+    }
+    /// Sets a push lock up.
+    [APC, Fails::Quiet]
+    fn ExInitializePushLock(lock: u64) { guest::write(lock, 0_u64); }
+    /// Acquires it for writing.
+    [APC, Fails::Never]
+    fn ExAcquirePushLockExclusiveEx(lock: u64, _flags: u32) { lock_it(lock, true, "push lock"); }
+    /// Acquires it for reading.
+    [APC, Fails::Never]
+    fn ExAcquirePushLockSharedEx(lock: u64, _flags: u32) { lock_it(lock, false, "push lock"); }
+    /// Releases it.
+    [APC, Fails::Never]
+    fn ExReleasePushLockExclusiveEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
+    /// Releases it.
+    [APC, Fails::Never]
+    fn ExReleasePushLockSharedEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
+}
+
+fn raise(irql: u8) -> u8 {
+    let before = threads::irql();
+    if irql < before {
+        misuse(Misuse::Lock {
+            problem: format!(
+                "the IRQL is raised from {} to {}",
+                irql::name(before),
+                irql::name(irql)
+            ),
+        });
+    }
+    set_irql(irql);
+    before
+}
+
+fn spin(lock: u64) -> u8 {
+    let before = raise(DISPATCH.max(threads::irql()));
+    lock_it(lock, true, "spin lock");
+    before
+}
+
+/// Acquires a lock for the current thread.
+fn lock_it(address: u64, exclusive: bool, kind: &str) {
+    guest::touch(address, 8);
+    let thread = threads::current();
+    // Whoever holds an ERESOURCE for writing may acquire it again.
+    let recursive = kind == "ERESOURCE";
+    let holder = || {
+        with(|state| {
+            let mut held = state.locks.held.iter();
+            let by = held.find(|lock| {
+                let again = recursive && lock.thread == thread && lock.exclusive;
+                lock.address == address && (exclusive || lock.exclusive) && !again
+            });
+            by.map(|lock| lock.thread)
+        })
+    };
+    let wait = || Wait::Lock {
+        lock: kind.to_owned(),
+        holder: holder()
+            .filter(|holder| *holder != thread)
+            .and_then(threads::routine_of),
+    };
+    block_until(Queued::Nothing, wait, || holder().is_none());
+    let irql = threads::irql();
+    with(|state| {
+        state.locks.held.push(Lock {
+            address,
+            thread,
+            exclusive,
+            irql,
+        });
+    });
+}
+
+/// Releases a lock; the IRQL at which it was acquired.
+fn unlock(address: u64, kind: &str) -> u8 {
+    guest::touch(address, 8);
+    let lock = with(|state| {
+        let held = &mut state.locks.held;
+        let at = held.iter().rposition(|lock| lock.address == address)?;
+        Some(held.remove(at))
+    });
+    match lock {
+        Some(lock) => lock.irql,
+        None => misuse(Misuse::Lock {
+            problem: format!("a {kind} is released that is not held"),
+        }),
+    }
+}
+
+fn fast_mutex(mutex: u64) {
+    // ExInitializeFastMutex is inline: it sets the count to 1.
+    let held = with(|state| state.locks.held.iter().any(|lock| lock.address == mutex));
+    if !held && guest::read::<i32>(mutex) != 1 {
+        misuse(Misuse::Handle {
+            expected: "fast mutex".to_owned(),
+            given: "memory that was never set up with ExInitializeFastMutex".to_owned(),
+            unset: true,
+            released_in_teardown: false,
+        });
+    }
+    lock_it(mutex, true, "fast mutex");
+}
+
+fn checked(resource: u64, deleting: bool) {
+    if with(|state| state.locks.resources.contains(&resource)) {
+        return;
+    }
+    let before = held_once(Kind::Eresource, resource).is_some();
+    if before && deleting {
+        misuse(Misuse::ReleasedTwice {
+            what: "an ERESOURCE".to_owned(),
+        });
+    }
+    misuse(Misuse::Handle {
+        expected: "ERESOURCE".to_owned(),
+        given: if before {
+            "an ERESOURCE that was deleted".to_owned()
+        } else {
+            "memory that was never set up with ExInitializeResourceLite".to_owned()
+        },
+        unset: !before,
+        released_in_teardown: before,
+    })
+}
+
+fn take(resource: u64, exclusive: bool) {
+    checked(resource, false);
+    lock_it(resource, exclusive, "ERESOURCE");
+}
+
+fn holds(resource: u64, exclusive: bool) -> u32 {
+    checked(resource, false);
+    let thread = threads::current();
+    with(|state| {
+        let held = state.locks.held.iter();
+        held.filter(|lock| {
+            lock.address == resource && lock.thread == thread && (lock.exclusive || !exclusive)
+        })
+        .count() as u32
+    })
+}
+
+/// A `DISPATCHER_HEADER`: type, state, an empty list of waiters.
+fn dispatcher(object: u64, kind: u8, state: i32) {
+    guest::write(object, u32::from(kind));
+    guest::write(object + 4, state);
+    guest::write(object + 8, object + 8);
+    guest::write(object + 16, object + 8);
+}
+
+fn signal(object: u64, state: i32) -> i32 {
+    let before = guest::read(object + 4);
+    guest::write(object + 4, state);
+    before
+}
+
+fn wait(object: u64, timeout: u64) -> Status {
+    if threads::irql() >= DISPATCH && (timeout == 0 || guest::read::<i64>(timeout) != 0) {
+        misuse(Misuse::Lock {
+            problem: "it waits at DISPATCH_LEVEL with a timeout that is not zero".to_owned(),
+        });
+    }
+    let signalled = || guest::read::<i32>(object + 4) > 0;
+    if timeout == 0 {
+        block_until(Queued::Everything, || Wait::Object, signalled);
+    } else if !try_until(Queued::Everything, signalled) {
+        return status::TIMEOUT;
+    }
+    let state = guest::read::<i32>(object + 4);
+    // A notification event stays signalled; an auto-reset event, a mutex and a semaphore do not.
+    if guest::read::<u8>(object) != 0 {
+        guest::write(object + 4, state - 1);
+    }
+    status::SUCCESS
+}

@@ -1,0 +1,152 @@
+//! Operations under way: callback data, pended operations, buffers.
+
+use crate::lifecycle::files::volume_of;
+use crate::lifecycle::operations::{self, MORE_PROCESSING};
+use crate::lifecycle::parameters::{self, lock_user_buffer, objects_of};
+use crate::lifecycle::volumes;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::guest;
+use crate::machine::ledger::bad_handle;
+use crate::machine::schedule::enter;
+use crate::machine::state::with;
+use crate::machine::system::text;
+use crate::machine::threads::{self, set_irql};
+use crate::trace::{Callback, Routine};
+use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
+use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
+use crate::vocabulary::major::{READ, WRITE};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
+    /// Whether the operation is done when the call returns.
+    [ANY, Fails::Never]
+    fn FltIsOperationSynchronous(data: u64) -> u8 {
+        let flags = guest::read::<u32>(parameters::checked(data) + data_at::FLAGS);
+        u8::from(flags & (data_at::FAST_IO | data_at::FS_FILTER) != 0 || threads::irql() == PASSIVE)
+    }
+
+    /// Calls back with the status of an operation that a lower driver pends.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::INVALID_PARAMETER])]
+    fn FltRequestOperationStatusCallback(data: u64, callback: u64, context: u64) -> Status {
+        let thread = threads::current();
+        let data = parameters::checked(data);
+        // The status is known at once here; Windows calls once the lower driver has answered.
+        let iopb = guest::read::<u64>(data + data_at::IOPB);
+        let objects = objects_of(data);
+        let routine = Routine::Other { callback: Callback::OperationStatus };
+        let irql = threads::irql();
+        let _ = enter(routine, irql, thread, callback, &[objects, iopb, u64::from(status::PENDING.0), context]);
+        status::SUCCESS
+    }
+
+    /// Runs the rest of a post-operation callback where it is safe.
+    [ANY, Fails::Null]
+    fn FltDoCompletionProcessingWhenSafe(data: u64, objects: u64, context: u64, flags: u32, safe: u64, answer: u64) -> u8 {
+        let data = parameters::checked(data);
+        let thread = threads::current();
+        let run = move || {
+            let routine = Routine::Other { callback: Callback::SafePost };
+            let arguments = [data, objects, context, u64::from(flags)];
+            enter(routine, PASSIVE, thread, safe, &arguments) as u32
+        };
+        if threads::irql() < DISPATCH {
+            guest::write(answer, run());
+        } else {
+            // Windows queues it to a worker thread; nothing else happens in between here.
+            let irql = threads::irql();
+            set_irql(PASSIVE);
+            let _ = run();
+            set_irql(irql);
+            guest::write(answer, MORE_PROCESSING);
+            with(|state| state.work.completed.push(data));
+        }
+        1
+    }
+
+    /// Marks the parameters as changed.
+    [ANY, Fails::Never]
+    fn FltSetCallbackDataDirty(data: u64) {
+        let data = parameters::checked(data);
+        let flags = guest::read::<u32>(data + data_at::FLAGS);
+        guest::write(data + data_at::FLAGS, flags | data_at::DIRTY);
+    }
+
+    /// Takes the mark back.
+    [ANY, Fails::Never]
+    fn FltClearCallbackDataDirty(data: u64) {
+        let data = parameters::checked(data);
+        let flags = guest::read::<u32>(data + data_at::FLAGS);
+        guest::write(data + data_at::FLAGS, flags & !data_at::DIRTY);
+    }
+
+    /// Whether the parameters are marked as changed.
+    [ANY, Fails::Never]
+    fn FltIsCallbackDataDirty(data: u64) -> u8 {
+        u8::from(guest::read::<u32>(parameters::checked(data) + data_at::FLAGS) & data_at::DIRTY != 0)
+    }
+
+    /// Goes on with an operation that a pre-operation callback pended.
+    [DISPATCH, Fails::Never]
+    fn FltCompletePendedPreOperation(data: u64, answer: u32, context: u64) {
+        operations::complete_pended(parameters::checked(data), answer, context);
+    }
+
+    /// Goes on with an operation whose post-operation callback asked for more time.
+    [DISPATCH, Fails::Never]
+    fn FltCompletePendedPostOperation(data: u64) {
+        let data = parameters::checked(data);
+        with(|state| state.work.completed.push(data));
+    }
+
+    /// Locks the user's buffer, so that it can be used from any thread.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn FltLockUserBuffer(data: u64) -> Status {
+        lock_user_buffer(parameters::checked(data));
+        status::SUCCESS
+    }
+
+    /// Undoes an open in its post-operation callback.
+    [PASSIVE, Fails::Never]
+    fn FltCancelFileOpen(instance: u64, file: u64) {
+        if volumes::by_instance(instance).is_none() {
+            bad_handle("instance handle", instance);
+        }
+        if volume_of(file).is_none() {
+            bad_handle("file object", file);
+        }
+    }
+
+    /// Whether a file is a directory.
+    [APC, Fails::With(&[status::NOT_SUPPORTED])]
+    fn FltIsDirectory(file: u64, instance: u64, out: u64) -> Status {
+        if volumes::by_instance(instance).is_none() {
+            bad_handle("instance handle", instance);
+        }
+        if volume_of(file).is_none() {
+            bad_handle("file object", file);
+        }
+        guest::write(out, 0_u8);
+        status::SUCCESS
+    }
+
+    /// Where the parameters keep the buffer.
+    [ANY, Fails::With(&[status::INVALID_PARAMETER])]
+    fn FltDecodeParameters(data: u64, mdl: Optional, buffer: Optional, length: Optional, access: Optional) -> Status {
+        let iopb = guest::read::<u64>(parameters::checked(data) + data_at::IOPB);
+        if !matches!(guest::read::<u8>(iopb + iopb_at::MAJOR), READ | WRITE) {
+            return status::INVALID_PARAMETER;
+        }
+        let parameters = iopb + iopb_at::PARAMETERS;
+        guest::write_if(mdl, parameters + 32);
+        guest::write_if(buffer, parameters + 24);
+        guest::write_if(length, parameters);
+        guest::write_if(access, 1_u32);
+        status::SUCCESS
+    }
+
+    /// The names of an operation's codes.
+    [ANY, Fails::Quiet]
+    fn FltGetIrpName(_major: u8) -> u64 {
+        text("IRP_MJ_CREATE")
+    }
+}

@@ -1,0 +1,240 @@
+//! Pool, lookaside lists, memory descriptor lists.
+//!
+//! Documents: "Allocating System-Space Memory", "Using Lookaside Lists", "Using MDLs". A lookaside list of the bench keeps
+//! no entries: each is a block of its own, so that a use after free shows.
+
+use crate::lifecycle::pool;
+use crate::machine::call::in_teardown;
+use crate::machine::events::{misuse, must};
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::ledger::{acquire, held_once, must_release, release};
+use crate::machine::state::with;
+use crate::machine::system::system_block;
+use crate::machine::thunks::thunk;
+use crate::machine::{guest, memory};
+use crate::trace::{Kind, Misuse};
+use crate::vocabulary::irql::{ANY, APC, DISPATCH};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
+    /// Allocates zeroed pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool2(flags: u64, size: u64, tag: u32) -> u64 {
+        // POOL_FLAG_PAGED, POOL_FLAG_UNINITIALIZED
+        pool::allocate(size, tag, flags & 0x100 != 0, flags & 0x2 == 0)
+    }
+    /// Allocates zeroed pool, with extended parameters.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool3(flags: u64, size: u64, tag: u32, _parameters: u64, _count: u32) -> u64 {
+        pool::allocate(size, tag, flags & 0x100 != 0, flags & 0x2 == 0)
+    }
+    /// Allocates pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePoolWithTag(kind: u32, size: u64, tag: u32) -> u64 {
+        // POOL_ZERO_ALLOCATION
+        pool::allocate(size, tag, kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Allocates pool.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePool(kind: u32, size: u64) -> u64 {
+        pool::allocate(size, u32::from_le_bytes(*b"None"), kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Allocates pool, with a priority.
+    [DISPATCH, Fails::Null]
+    fn ExAllocatePoolWithTagPriority(kind: u32, size: u64, tag: u32, _priority: u32) -> u64 {
+        pool::allocate(size, tag, kind & 1 != 0, kind & 0x400 != 0)
+    }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePool(block: u64) { pool::free(block); }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePoolWithTag(block: u64, _tag: u32) { pool::free(block); }
+    /// Frees pool.
+    [DISPATCH, Fails::Never]
+    fn ExFreePool2(block: u64, _tag: u32, _parameters: u64, _count: u32) { pool::free(block); }
+
+    /// Sets up a list of nonpaged entries.
+    [DISPATCH, Fails::Never]
+    fn ExInitializeNPagedLookasideList(
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) {
+        set_up(list, allocate, free, 0x200, size, tag);
+    }
+    /// Sets up a list of paged entries.
+    [APC, Fails::Never]
+    fn ExInitializePagedLookasideList(
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) {
+        set_up(list, allocate, free, 1, size, tag);
+    }
+    /// Sets up a list.
+    [DISPATCH, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn ExInitializeLookasideListEx(
+        list: u64, allocate: Optional, free: Optional, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u32,
+    ) -> Status {
+        set_up(list, allocate, free, kind, size, tag);
+        status::SUCCESS
+    }
+    /// Deletes a list.
+    [DISPATCH, Fails::Never]
+    fn ExDeleteNPagedLookasideList(list: u64) { delete(list); }
+    /// Deletes a list.
+    [APC, Fails::Never]
+    fn ExDeletePagedLookasideList(list: u64) { delete(list); }
+    /// Deletes a list.
+    [DISPATCH, Fails::Never]
+    fn ExDeleteLookasideListEx(list: u64) { delete(list); }
+    /// An entry of a list.
+    [DISPATCH, Fails::Null]
+    fn ExAllocateFromNPagedLookasideList(list: u64) -> u64 { from_list(list) }
+    /// An entry of a list.
+    [APC, Fails::Null]
+    fn ExAllocateFromPagedLookasideList(list: u64) -> u64 { from_list(list) }
+    /// An entry of a list.
+    [DISPATCH, Fails::Null]
+    fn ExAllocateFromLookasideListEx(list: u64) -> u64 { from_list(list) }
+    /// An entry goes back.
+    [DISPATCH, Fails::Never]
+    fn ExFreeToNPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
+    /// An entry goes back.
+    [APC, Fails::Never]
+    fn ExFreeToPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
+    /// An entry goes back.
+    [DISPATCH, Fails::Never]
+    fn ExFreeToLookasideListEx(list: u64, entry: u64) { to_list(list, entry); }
+    /// How many entries a list keeps: none.
+    [ANY, Fails::Quiet]
+    fn ExQueryDepthSList(_list: u64) -> u16 { 0 }
+    /// Keeps an entry in a list; never called for a list whose depth is 0.
+    [ANY, Fails::Quiet]
+    fn ExpInterlockedPushEntrySList(_list: u64, _entry: u64) -> u64 { 0 }
+    /// An entry that a list kept: none.
+    [ANY, Fails::Quiet]
+    fn ExpInterlockedPopEntrySList(_list: u64) -> u64 { 0 }
+}
+
+functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
+    /// Describes a buffer.
+    [DISPATCH, Fails::Null]
+    fn IoAllocateMdl(buffer: u64, length: u32, _secondary: u8, _charge: u8, _irp: u64) -> u64 {
+        let mdl = system_block(0x40, "a memory descriptor list");
+        guest::write(mdl + 0x20, buffer & !0xFFF);
+        guest::write(mdl + 0x28, length);
+        guest::write(mdl + 0x2C, (buffer & 0xFFF) as u32);
+        acquire(Kind::Mdl, mdl, "IoAllocateMdl");
+        mdl
+    }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn IoFreeMdl(mdl: u64) {
+        must_release(Kind::Mdl, mdl);
+        must(memory::free(mdl, in_teardown()));
+    }
+    /// Completes a description of nonpaged pool.
+    [DISPATCH, Fails::Never]
+    fn MmBuildMdlForNonPagedPool(mdl: u64) {
+        map(mdl, 0x4);
+    }
+    /// Locks the pages.
+    [DISPATCH, Fails::Never]
+    fn MmProbeAndLockPages(mdl: u64, _mode: u8, _access: u32) { map(mdl, 0x2); }
+    /// Unlocks them.
+    [DISPATCH, Fails::Never]
+    fn MmUnlockPages(mdl: u64) { guest::touch(mdl, MDL_SIZE); }
+    /// The buffer's address in system space.
+    [DISPATCH, Fails::Null]
+    fn MmMapLockedPagesSpecifyCache(
+        mdl: u64, _mode: u8, _cache: u32, _address: u64, _bugcheck: u32, _priority: u32,
+    ) -> u64 {
+        map(mdl, 0x1);
+        guest::read(mdl + 0x18)
+    }
+    /// Takes the mapping back.
+    [DISPATCH, Fails::Never]
+    fn MmUnmapLockedPages(_address: u64, mdl: u64) { guest::touch(mdl, MDL_SIZE); }
+}
+
+/// The size of `MDL` without its pages.
+const MDL_SIZE: usize = 0x30;
+
+fn map(mdl: u64, flag: u16) {
+    let address = guest::read::<u64>(mdl + 0x20) + u64::from(guest::read::<u32>(mdl + 0x2C));
+    let flags = guest::read::<u16>(mdl + 0x0A);
+    guest::write(mdl + 0x0A, flags | flag | 1);
+    guest::write(mdl + 0x18, address);
+}
+
+// GENERAL_LOOKASIDE: the macros of wdm.h read these.
+const DEPTH: u64 = 0x10;
+
+const TYPE: u64 = 0x24;
+
+const TAG: u64 = 0x28;
+
+const SIZE: u64 = 0x2C;
+
+const ALLOCATE: u64 = 0x30;
+
+const FREE: u64 = 0x38;
+
+fn set_up(list: u64, allocate: u64, free: u64, kind: u32, size: u64, tag: u32) {
+    let or = |given: u64, name: &str| {
+        if given == 0 {
+            thunk("ntoskrnl.exe", name)
+        } else {
+            given
+        }
+    };
+    guest::fill(list, 0, 0x60);
+    guest::write(list + DEPTH, 0_u16);
+    guest::write(list + TYPE, kind);
+    guest::write(list + TAG, tag);
+    guest::write(list + SIZE, size as u32);
+    guest::write(list + ALLOCATE, or(allocate, "ExAllocatePoolWithTag"));
+    guest::write(list + FREE, or(free, "ExFreePool"));
+    with(|state| state.lookasides.live.push(list));
+    acquire(Kind::Lookaside, list, format!("of entries of {size} bytes"));
+}
+
+fn delete(list: u64) {
+    check(list, true);
+    let _ = release(Kind::Lookaside, list);
+    with(|state| state.lookasides.live.retain(|live| *live != list));
+}
+
+fn check(list: u64, deleting: bool) {
+    if with(|state| state.lookasides.live.contains(&list)) {
+        return;
+    }
+    match held_once(Kind::Lookaside, list) {
+        Some(what) if deleting => misuse(Misuse::ReleasedTwice {
+            what: format!("the lookaside list {what}"),
+        }),
+        before => misuse(Misuse::Handle {
+            expected: "lookaside list".to_owned(),
+            given: if before.is_some() {
+                "a lookaside list that was deleted".to_owned()
+            } else {
+                "memory that was never set up as a lookaside list".to_owned()
+            },
+            unset: before.is_none(),
+            released_in_teardown: before.is_some(),
+        }),
+    }
+}
+
+fn from_list(list: u64) -> u64 {
+    check(list, false);
+    let (size, tag, kind) = (
+        guest::read::<u32>(list + SIZE),
+        guest::read::<u32>(list + TAG),
+        guest::read::<u32>(list + TYPE),
+    );
+    pool::allocate(u64::from(size), tag, kind & 1 != 0, false)
+}
+
+fn to_list(list: u64, entry: u64) {
+    check(list, false);
+    pool::free(entry);
+}

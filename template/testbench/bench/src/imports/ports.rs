@@ -1,0 +1,101 @@
+//! Communication ports.
+//!
+//! Document: "Closing the Communication Server Port" and the functions' own pages.
+
+use crate::lifecycle::{filter, security};
+use crate::machine::call::in_teardown;
+use crate::machine::events::must;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
+use crate::machine::space::Purpose;
+use crate::machine::state::with;
+use crate::machine::{guest, memory};
+use crate::objects::ports::Server;
+use crate::trace::Kind;
+use crate::vocabulary::irql::{APC, PASSIVE};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
+    /// A security descriptor for a port.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn FltBuildDefaultSecurityDescriptor(out: u64, access: u32) -> Status {
+        let what = "the security descriptor of FltBuildDefaultSecurityDescriptor".to_owned();
+        let size = security::default_size();
+        let descriptor = must(memory::allocate(size, Purpose::PagedPool, what));
+        security::put_default(descriptor, access);
+        acquire(Kind::SecurityDescriptor, descriptor, "FltBuildDefaultSecurityDescriptor");
+        guest::write(out, descriptor);
+        status::SUCCESS
+    }
+    /// Gives it back.
+    [APC, Fails::Never]
+    fn FltFreeSecurityDescriptor(descriptor: u64) {
+        must_release(Kind::SecurityDescriptor, descriptor);
+        must(memory::free(descriptor, in_teardown()));
+    }
+    /// Opens a server port.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
+    fn FltCreateCommunicationPort(
+        filter: u64, out: u64, attributes: u64, cookie: u64, connect: u64, disconnect: u64, message: u64, most: i32,
+    ) -> Status {
+        filter::check(filter);
+        create(out, attributes, most, Server { handle: 0, cookie, connect, disconnect, message, open: true })
+    }
+    /// Closes a server port.
+    [PASSIVE, Fails::Never]
+    fn FltCloseCommunicationPort(port: u64) {
+        must_release(Kind::ServerPort, port);
+        with(|state| {
+            for server in state.ports.servers.iter_mut().filter(|server| server.handle == port) {
+                server.open = false;
+            }
+        });
+    }
+    /// Closes the driver's end of a connection and clears the driver's variable.
+    [PASSIVE, Fails::Never]
+    fn FltCloseClientPort(filter: u64, port: u64) {
+        filter::check(filter);
+        let handle = guest::read::<u64>(port);
+        must_release(Kind::ClientPort, handle);
+        guest::write(port, 0_u64);
+    }
+    /// Sends a message to the client, which answers with zeroes.
+    [APC, Fails::With(&[status::PORT_DISCONNECTED, status::TIMEOUT])]
+    fn FltSendMessage(
+        filter: u64, port: u64, _buffer: u64, _length: u32, reply: Optional, reply_length: Optional, _timeout: u64,
+    ) -> Status {
+        filter::check(filter);
+        let handle = guest::read::<u64>(port);
+        if handle == 0 || with(|state| state.ports.client).is_none() {
+            return status::PORT_DISCONNECTED;
+        }
+        if held_once(Kind::ClientPort, handle).is_none() {
+            bad_handle("client port", handle);
+        }
+        if reply != 0 && reply_length != 0 {
+            let length = guest::read::<u32>(reply_length);
+            guest::fill(reply, 0, length as usize);
+        }
+        status::SUCCESS
+    }
+}
+
+fn create(out: u64, attributes: u64, most: i32, server: Server) -> Status {
+    const KERNEL_HANDLE: u32 = 0x200;
+    let flags = guest::read::<u32>(attributes + 0x18);
+    let descriptor = guest::read::<u64>(attributes + 0x20);
+    if flags & KERNEL_HANDLE == 0 || server.connect == 0 || server.disconnect == 0 || most <= 0 {
+        return status::INVALID_PARAMETER;
+    }
+    let name = guest::object_name(attributes);
+    if descriptor != 0 {
+        guest::through(attributes, "SecurityDescriptor", || {
+            security::applied(descriptor, &format!("the server port {name}"));
+        });
+    }
+    let handle = memory::handle(format!("the server port {name}"));
+    with(|state| state.ports.servers.push(Server { handle, ..server }));
+    acquire(Kind::ServerPort, handle, name);
+    guest::write(out, handle);
+    status::SUCCESS
+}

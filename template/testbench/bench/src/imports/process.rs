@@ -1,0 +1,264 @@
+//! Processes, threads, time, notify routines, exported variables.
+//!
+//! Documents: "Windows Kernel-Mode Process and Thread Manager" and the functions' own pages.
+
+use crate::lifecycle::security;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::ledger::{acquire, holds, must_release, release};
+use crate::machine::state::{with, with_thread};
+use crate::machine::switch::SWITCH;
+use crate::machine::system::{current_process, once, system_block};
+use crate::machine::trap::current_thread;
+use crate::machine::{guest, memory, threads, thunks};
+use crate::trace::Kind;
+use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
+use crate::vocabulary::status::{self, Status};
+use std::sync::atomic::Ordering;
+
+functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
+    /// The current process's identifier.
+    [ANY, Fails::Quiet]
+    fn PsGetCurrentProcessId() -> u64 { 0x0EE0 }
+    /// The current thread's identifier.
+    [ANY, Fails::Quiet]
+    fn PsGetCurrentThreadId() -> u64 { 0x1000 + 4 * u64::from(threads::current()) }
+    /// The current process.
+    [ANY, Fails::Quiet]
+    fn IoGetCurrentProcess() -> u64 { current_process() }
+    /// The current process.
+    [ANY, Fails::Quiet]
+    fn PsGetCurrentProcess() -> u64 { current_process() }
+    /// The current thread.
+    [ANY, Fails::Quiet]
+    fn KeGetCurrentThread() -> u64 { current_thread() }
+    /// The current thread.
+    [ANY, Fails::Quiet]
+    fn PsGetCurrentThread() -> u64 { current_thread() }
+    /// A process's identifier.
+    [ANY, Fails::Quiet]
+    fn PsGetProcessId(_process: u64) -> u64 { 0x0EE0 }
+    /// The process of a thread.
+    [DISPATCH, Fails::Quiet]
+    fn IoThreadToProcess(_thread: u64) -> u64 { current_process() }
+    /// Whether the operation's process is a 32-bit one.
+    [ANY, Fails::Quiet]
+    fn IoIs32bitProcess(_irp: u64) -> u8 { 0 }
+    /// The IRP at the top of the thread.
+    [DISPATCH, Fails::Quiet]
+    fn IoGetTopLevelIrp() -> u64 { 0 }
+    /// The transaction of a create: there is none.
+    [APC, Fails::Quiet]
+    fn IoGetTransactionParameterBlock(_file: u64) -> u64 { 0 }
+    /// Sets the IRP at the top of the thread.
+    [DISPATCH, Fails::Quiet]
+    fn IoSetTopLevelIrp(_irp: u64) {}
+    /// The mode of whoever called.
+    [ANY, Fails::Quiet]
+    fn ExGetPreviousMode() -> u8 { 0 }
+    /// The time.
+    [ANY, Fails::Quiet]
+    fn KeQuerySystemTimePrecise(out: u64) { guest::write(out, now()); }
+    /// The time since the system started.
+    [ANY, Fails::Quiet]
+    fn KeQueryInterruptTime() -> i64 { now() }
+    /// The counter that never stops.
+    [ANY, Fails::Quiet]
+    fn KeQueryPerformanceCounter(frequency: Optional) -> i64 { guest::write_if(frequency, 10_000_000_i64); now() }
+    /// The length of a clock tick.
+    [ANY, Fails::Quiet]
+    fn KeQueryTimeIncrement() -> u32 { 156_250 }
+    /// Local time of system time.
+    [ANY, Fails::Quiet]
+    fn ExSystemTimeToLocalTime(system: u64, local: u64) { guest::copy(local, system, 8); }
+    /// The limits of the stack.
+    [DISPATCH, Fails::Quiet]
+    fn IoGetStackLimits(low: u64, high: u64) {
+        let [begin, end] = stack();
+        guest::write(low, begin);
+        guest::write(high, end);
+    }
+    /// What is left of the stack.
+    [DISPATCH, Fails::Quiet]
+    fn IoGetRemainingStackSize() -> u64 { SWITCH.driver_stack.load(Ordering::Relaxed) - stack()[0] }
+    /// Finds a function of the kernel by name.
+    [PASSIVE, Fails::Never]
+    fn MmGetSystemRoutineAddress(name: u64) -> u64 {
+        let name = guest::unicode(name);
+        thunks::by_name("ntoskrnl.exe", &name)
+    }
+    /// Checks a user's buffer. Every buffer of the bench is good.
+    [APC, Fails::Quiet]
+    fn ProbeForRead(_address: u64, _length: u64, _alignment: u32) {}
+    /// Checks a user's buffer. Every buffer of the bench is good.
+    [APC, Fails::Quiet]
+    fn ProbeForWrite(_address: u64, _length: u64, _alignment: u32) {}
+    /// Whether the address is safe to touch.
+    [DISPATCH, Fails::Quiet]
+    fn MmIsAddressValid(address: u64) -> u8 { u8::from(memory::is_known(address, 1)) }
+    /// A random number, the same every time.
+    [APC, Fails::Quiet]
+    fn RtlRandomEx(seed: u64) -> u32 {
+        let next = guest::read::<u32>(seed).wrapping_mul(1_664_525).wrapping_add(1_013_904_223) & 0x7FFF_FFFF;
+        guest::write(seed, next);
+        next
+    }
+    /// A new identifier.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn ExUuidCreate(out: u64) -> Status {
+        guest::write(out, now());
+        guest::write(out + 8, now());
+        status::SUCCESS
+    }
+
+    /// Registers or removes a process-notify routine.
+    [PASSIVE, Fails::With(&[status::INVALID_PARAMETER]), unless remove != 0]
+    fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    /// Registers or removes a process-notify routine.
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
+    fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    /// Registers or removes a process-notify routine.
+    [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
+    fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    /// Asks to hear of threads.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn PsSetCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
+    /// Asks not to.
+    [APC, Fails::Never]
+    fn PsRemoveCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
+    /// Asks to hear of images.
+    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn PsSetLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
+    /// Asks not to.
+    [APC, Fails::Never]
+    fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
+    /// Asks to hear of the registry.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn CmRegisterCallbackEx(routine: u64, altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
+        let _ = guest::unicode_units(altitude);
+        acquire(Kind::NotifyRoutine, routine, "CmRegisterCallbackEx");
+        guest::write(cookie, routine);
+        status::SUCCESS
+    }
+    /// Asks not to.
+    [APC, Fails::Never]
+    fn CmUnRegisterCallback(cookie: u64) -> Status {
+        must_release(Kind::NotifyRoutine, cookie);
+        status::SUCCESS
+    }
+}
+
+functions! { pub VERSION = "ntoskrnl.exe", "wdm.h";
+    /// Whether the system has a version of WDM. Since Windows Vista it is 6.0.
+    [PASSIVE, Fails::Never]
+    fn IoIsWdmVersionAvailable(major: u8, minor: u8) -> u8 { u8::from((major, minor) <= (6, 0)) }
+}
+
+functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
+    /// The process of whoever started the operation.
+    [DISPATCH, Fails::Never]
+    fn FltGetRequestorProcess(_data: u64) -> u64 { current_process() }
+    /// Its identifier.
+    [DISPATCH, Fails::Never]
+    fn FltGetRequestorProcessId(_data: u64) -> u32 { 0x0EE0 }
+    /// Its identifier.
+    [DISPATCH, Fails::Never]
+    fn FltGetRequestorProcessIdEx(_data: u64) -> u64 { 0x0EE0 }
+    /// Its session.
+    [APC, Fails::Never]
+    fn FltGetRequestorSessionId(_data: u64, out: u64) -> Status {
+        guest::write(out, 1_u32);
+        status::SUCCESS
+    }
+    /// The next extra create parameter: there is none.
+    [APC, Fails::Never]
+    fn FltGetNextExtraCreateParameter(_filter: u64, _list: u64, _current: u64, _kind: u64, _next: u64, _size: u64) -> Status {
+        status::NOT_FOUND
+    }
+    /// An extra create parameter by its kind: there is none.
+    [APC, Fails::Never]
+    fn FltFindExtraCreateParameter(_filter: u64, _list: u64, _kind: u64, _parameter: u64, _size: u64) -> Status {
+        status::NOT_FOUND
+    }
+    /// Whether an extra create parameter comes from a program.
+    [APC, Fails::Never]
+    fn FltIsEcpFromUserMode(_filter: u64, _parameter: u64) -> u8 { 0 }
+    /// The extra create parameters: there are none.
+    [APC, Fails::Never]
+    fn FltGetEcpListFromCallbackData(_filter: u64, _data: u64, out: u64) -> Status {
+        guest::write(out, 0_u64);
+        status::SUCCESS
+    }
+}
+
+/// The variables that the kernel exports and the model has.
+pub const VARIABLES: &[&str] = &[
+    "IoFileObjectType",
+    "IoDeviceObjectType",
+    "IoDriverObjectType",
+    "PsProcessType",
+    "PsThreadType",
+    "SeTokenObjectType",
+    "ExEventObjectType",
+    "PsInitialSystemProcess",
+    "NtBuildNumber",
+    "KdDebuggerEnabled",
+    "KdDebuggerNotPresent",
+    "InitSafeBootMode",
+    "MmHighestUserAddress",
+    "MmSystemRangeStart",
+    "MmUserProbeAddress",
+    "SeExports",
+];
+
+/// The address of an exported variable.
+#[must_use]
+pub fn variable(name: &str) -> Option<u64> {
+    if !VARIABLES.contains(&name) {
+        return None;
+    }
+    Some(once(name, || {
+        let block = system_block(8, &format!("the kernel's variable {name}"));
+        let value = match name {
+            "NtBuildNumber" => 0xF000_0000 + 19041,
+            "KdDebuggerEnabled" | "InitSafeBootMode" => 0,
+            "KdDebuggerNotPresent" => 1,
+            "MmHighestUserAddress" => 0x7FFF_FFFE_FFFF,
+            "MmSystemRangeStart" => 0xFFFF_8000_0000_0000,
+            "MmUserProbeAddress" => 0x7FFF_FFFF_0000,
+            "SeExports" => security::exports(),
+            name => memory::handle(format!("the object {name}")),
+        };
+        guest::write(block, value);
+        block
+    }))
+}
+
+/// The limits of the stack of the running thread.
+fn stack() -> [u64; 2] {
+    with_thread(|thread| {
+        let stack = thread.stack;
+        stack.map_or([0, 0], |stack| [stack.low() as u64, stack.high() as u64])
+    })
+}
+
+fn now() -> i64 {
+    with(|state| {
+        state.clock += 10_000;
+        state.clock
+    })
+}
+
+fn notify(routine: u64, remove: bool) -> Status {
+    if !remove {
+        if holds(Kind::NotifyRoutine, routine) {
+            return status::INVALID_PARAMETER;
+        }
+        acquire(Kind::NotifyRoutine, routine, "a routine of the driver's");
+        return status::SUCCESS;
+    }
+    if release(Kind::NotifyRoutine, routine) {
+        status::SUCCESS
+    } else {
+        status::INVALID_PARAMETER
+    }
+}

@@ -1,0 +1,257 @@
+//! Work that runs later: work items, timers, callback data queues.
+//!
+//! Documents: "System Worker Threads", "`KeXxxTimer` Routines, KTIMER Objects, and DPCs", "`FltQueueGenericWorkItem`
+//! function (fltkernel.h)". An item of the filter manager or of the I/O manager keeps the filter or the device until it
+//! ran; an executive work item and a timer keep nothing, and run after the unload if the driver does not wait for them.
+
+use crate::machine::call::call_back;
+use crate::machine::events::must;
+use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::ledger::{acquire, bad_handle, holds, must_release};
+use crate::machine::schedule::{Queued, run_queued};
+use crate::machine::state::with;
+use crate::machine::system::system_block;
+use crate::machine::{guest, memory};
+use crate::objects::work::{Item, Queue};
+use crate::trace::{Callback, Kind};
+use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
+use crate::vocabulary::status::{self, Status};
+
+functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
+    /// A work item that keeps its device.
+    [DISPATCH, Fails::Null]
+    fn IoAllocateWorkItem(device: u64) -> u64 {
+        if device == 0 {
+            bad_handle("device object", device);
+        }
+        new_item("IoAllocateWorkItem")
+    }
+    /// Queues it.
+    [DISPATCH, Fails::Never]
+    fn IoQueueWorkItem(item: u64, routine: u64, _queue: u32, context: u64) {
+        check(item);
+        queue(Callback::IoWorkItem, routine, [0, context, 0, 0], PASSIVE, true, item);
+    }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn IoFreeWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues a work item that keeps nothing.
+    [DISPATCH, Fails::Never]
+    fn ExQueueWorkItem(item: u64, _queue: u32) {
+        let (routine, parameter) = (guest::read(item + 0x10), guest::read(item + 0x18));
+        queue(Callback::WorkerThread, routine, [parameter, 0, 0, 0], PASSIVE, false, item);
+    }
+    /// Sets a timer up.
+    [DISPATCH, Fails::Quiet]
+    fn KeInitializeTimer(timer: u64) { guest::fill(timer, 0, 0x40); }
+    /// Sets a timer up.
+    [DISPATCH, Fails::Quiet]
+    fn KeInitializeTimerEx(timer: u64, _kind: u32) { guest::fill(timer, 0, 0x40); }
+    /// Sets a deferred procedure call up.
+    [ANY, Fails::Quiet]
+    fn KeInitializeDpc(dpc: u64, routine: u64, context: u64) {
+        guest::fill(dpc, 0, 0x40);
+        guest::write(dpc + 0x18, routine);
+        guest::write(dpc + 0x20, context);
+    }
+    /// Starts a timer.
+    [DISPATCH, Fails::Never]
+    fn KeSetTimer(timer: u64, _due: i64, dpc: Optional) -> u8 { set_timer(timer, dpc) }
+    /// Starts a periodic timer.
+    [DISPATCH, Fails::Never]
+    fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: Optional) -> u8 { set_timer(timer, dpc) }
+    /// Stops a timer.
+    [DISPATCH, Fails::Never]
+    fn KeCancelTimer(timer: u64) -> u8 {
+        guest::touch(timer, TIMER_SIZE);
+        u8::from(remove(timer))
+    }
+    /// Waits for deferred procedure calls.
+    [PASSIVE, Fails::Never]
+    fn KeFlushQueuedDpcs() { run_queued(Queued::Everything); }
+    /// Queues a deferred procedure call.
+    [ANY, Fails::Never]
+    fn KeInsertQueueDpc(dpc: u64, first: u64, second: u64) -> u8 {
+        let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));
+        queue(Callback::Dpc, routine, [dpc, context, first, second], DISPATCH, false, dpc);
+        1
+    }
+}
+
+functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
+    /// A work item that keeps the filter.
+    [DISPATCH, Fails::Null]
+    fn FltAllocateGenericWorkItem() -> u64 { new_item("FltAllocateGenericWorkItem") }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn FltFreeGenericWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues it.
+    [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
+    fn FltQueueGenericWorkItem(item: u64, object: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        check(item);
+        queue(Callback::GenericWorkItem, routine, [item, object, context, 0], PASSIVE, true, item);
+        status::SUCCESS
+    }
+    /// A work item for an operation.
+    [DISPATCH, Fails::Null]
+    fn FltAllocateDeferredIoWorkItem() -> u64 { new_item("FltAllocateDeferredIoWorkItem") }
+    /// Gives it back.
+    [DISPATCH, Fails::Never]
+    fn FltFreeDeferredIoWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
+    /// Queues it.
+    [DISPATCH, Fails::With(&[status::FLT_NOT_SAFE_TO_POST_OPERATION])]
+    fn FltQueueDeferredIoWorkItem(item: u64, data: u64, routine: u64, _queue: u32, context: u64) -> Status {
+        check(item);
+        queue(Callback::DeferredIoWorkItem, routine, [item, data, context, 0], PASSIVE, true, item);
+        status::SUCCESS
+    }
+}
+
+functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
+    /// Sets up a queue of operations that the driver pended. Nobody cancels one.
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
+    fn FltCbdqInitialize(
+        _instance: u64, address: u64, insert: u64, remove: u64, peek: u64, acquire: u64, release: u64, _cancel: u64,
+    ) -> Status {
+        with(|state| {
+            state.work.queues.retain(|queue| queue.address != address);
+            state.work.queues.push(Queue { address, insert, remove, peek, acquire, release, enabled: true });
+        });
+        status::SUCCESS
+    }
+    /// Lets operations in again.
+    [APC, Fails::Never]
+    fn FltCbdqEnable(address: u64) { enable(address, true); }
+    /// Lets no more operations in.
+    [APC, Fails::Never]
+    fn FltCbdqDisable(address: u64) { enable(address, false); }
+    /// Puts an operation into the queue.
+    [DISPATCH, Fails::With(&[status::FLT_CBDQ_DISABLED])]
+    fn FltCbdqInsertIo(address: u64, data: u64, context: Optional, insert_context: u64) -> Status {
+        let queue = queue_at(address);
+        if !queue.enabled {
+            return status::FLT_CBDQ_DISABLED;
+        }
+        // FLT_CALLBACK_DATA_QUEUE_IO_CONTEXT remembers the operation.
+        if context != 0 {
+            guest::write(context, data);
+        }
+        locked(queue, || Status(call_back(queue.insert, &[address, data, insert_context]) as u32))
+    }
+    /// Takes the next operation out of the queue.
+    [DISPATCH, Fails::Never]
+    fn FltCbdqRemoveNextIo(address: u64, peek_context: u64) -> u64 {
+        let queue = queue_at(address);
+        locked(queue, || {
+            let data = call_back(queue.peek, &[address, 0, peek_context]);
+            if data != 0 {
+                let _ = call_back(queue.remove, &[address, data]);
+            }
+            data
+        })
+    }
+    /// Takes one operation out of the queue.
+    [DISPATCH, Fails::Never]
+    fn FltCbdqRemoveIo(address: u64, context: u64) -> u64 {
+        let queue = queue_at(address);
+        let data = guest::read::<u64>(context);
+        locked(queue, || {
+            if data != 0 {
+                let _ = call_back(queue.remove, &[address, data]);
+                guest::write(context, 0_u64);
+            }
+            data
+        })
+    }
+}
+
+fn queue_at(address: u64) -> Queue {
+    let queue = with(|state| {
+        let mut queues = state.work.queues.iter();
+        queues.find(|queue| queue.address == address).copied()
+    });
+    queue.unwrap_or_else(|| bad_handle("callback data queue", address))
+}
+
+fn enable(address: u64, enabled: bool) {
+    let _ = queue_at(address);
+    with(|state| {
+        for queue in &mut state.work.queues {
+            if queue.address == address {
+                queue.enabled = enabled;
+            }
+        }
+    });
+}
+
+/// Does something while the driver's own lock for the queue is held.
+fn locked<T>(queue: Queue, action: impl FnOnce() -> T) -> T {
+    let irql = system_block(8, "the IRQL of a queue's lock");
+    let _ = call_back(queue.acquire, &[queue.address, irql]);
+    let result = action();
+    let old = u64::from(guest::read::<u8>(irql));
+    let _ = call_back(queue.release, &[queue.address, old]);
+    must(memory::free(irql, false));
+    result
+}
+
+fn check(item: u64) {
+    if !holds(Kind::WorkItem, item) {
+        bad_handle("work item", item);
+    }
+}
+
+fn new_item(by: &str) -> u64 {
+    let item = memory::handle("a work item".to_owned());
+    acquire(Kind::WorkItem, item, by);
+    item
+}
+
+fn queue(
+    callback: Callback,
+    routine: u64,
+    arguments: [u64; 4],
+    irql: u8,
+    holds_back: bool,
+    key: u64,
+) {
+    with(|state| {
+        state.work.queue.push(Item {
+            callback,
+            routine,
+            arguments,
+            irql,
+            holds_back,
+            key,
+        });
+    });
+}
+
+fn remove(key: u64) -> bool {
+    with(|state| {
+        let queue = &mut state.work.queue;
+        let before = queue.len();
+        queue.retain(|item| item.key != key);
+        queue.len() != before
+    })
+}
+
+/// The size of `KTIMER`.
+const TIMER_SIZE: usize = 0x40;
+
+fn set_timer(timer: u64, dpc: u64) -> u8 {
+    guest::touch(timer, TIMER_SIZE);
+    let was_set = remove(timer);
+    if dpc != 0 {
+        let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));
+        queue(
+            Callback::TimerDpc,
+            routine,
+            [dpc, context, 0, 0],
+            DISPATCH,
+            false,
+            timer,
+        );
+    }
+    u8::from(was_set)
+}

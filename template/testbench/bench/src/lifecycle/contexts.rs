@@ -1,0 +1,296 @@
+//! What becomes of contexts.
+//!
+//! Documents: "Managing Minifilter Contexts", "Registering Context Types", "Referencing Contexts", "Releasing Contexts",
+//! "`FLT_CONTEXT_REGISTRATION` structure (fltkernel.h)". Each of allocate, get, reference and a returned old context costs
+//! one `FltReleaseContext`. `ContextAllocateCallback` and `ContextFreeCallback` are not called: the bench allocates itself,
+//! to see what happens to a block.
+
+use crate::machine::events::{emit, misuse, must};
+use crate::machine::ledger::{acquire, bad_handle, held_once};
+use crate::machine::schedule::enter;
+use crate::machine::space::Purpose;
+use crate::machine::state::with;
+use crate::machine::{guest, memory, threads};
+use crate::objects::contexts::{Context, Registered};
+use crate::trace::{Callback, ContextKind, Event, Kind, Misuse, Routine};
+use crate::vocabulary::irql::APC;
+use crate::vocabulary::status::{self, Status};
+
+/// A type of context.
+pub const VOLUME: ContextKind = ContextKind(0x1);
+
+/// A type of context.
+pub const INSTANCE: ContextKind = ContextKind(0x2);
+
+/// A type of context.
+pub const FILE: ContextKind = ContextKind(0x4);
+
+/// A type of context.
+pub const STREAM: ContextKind = ContextKind(0x8);
+
+/// A type of context.
+pub const STREAM_HANDLE: ContextKind = ContextKind(0x10);
+
+const END: u16 = 0xFFFF;
+
+/// `FLT_VARIABLE_SIZED_CONTEXTS`.
+const VARIABLE: u64 = u64::MAX;
+
+/// `FLT_SET_CONTEXT_KEEP_IF_EXISTS`.
+const KEEP_IF_EXISTS: u32 = 1;
+
+/// Reads and checks an array of `FLT_CONTEXT_REGISTRATION`.
+#[must_use]
+pub fn registration_list(mut address: u64) -> Vec<Registered> {
+    const SIZE: u64 = 0x38;
+    let mut list: Vec<Registered> = Vec::new();
+    if address == 0 {
+        return list;
+    }
+    loop {
+        let kind = guest::read::<u16>(address);
+        if kind == END {
+            return list;
+        }
+        let known = matches!(kind, 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40);
+        if !known || list.len() > 28 {
+            problem(format!(
+                "entry {} of the context list has type 0x{kind:x}, which does not exist: is FLT_CONTEXT_END missing at the end?",
+                list.len() + 1
+            ));
+            return list;
+        }
+        let entry = Registered {
+            kind: ContextKind(kind),
+            flags: guest::read(address + 2),
+            cleanup: guest::read(address + 8),
+            size: guest::read(address + 0x10),
+        };
+        if entry.cleanup != 0 && !memory::is_code(entry.cleanup) {
+            problem("a ContextCleanupCallback is no code of the driver's".to_owned());
+        }
+        let same = list.iter().filter(|known| known.kind.0 == kind);
+        let (variable, fixed): (Vec<&Registered>, Vec<&Registered>) =
+            same.partition(|known| known.size == VARIABLE);
+        let room = if entry.size == VARIABLE {
+            variable.is_empty()
+        } else {
+            fixed.len() < 3
+        };
+        if !room {
+            problem(format!(
+                "{} has more registrations than three of a fixed and one of a variable size",
+                ContextKind(kind)
+            ));
+        }
+        list.push(entry);
+        address += SIZE;
+    }
+}
+
+fn problem(problem: String) {
+    emit(&Event::RegistrationProblem { problem });
+}
+
+pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
+    let found = with(|state| {
+        let mut registered = state.contexts.registered.iter();
+        registered
+            .find(|known| {
+                known.kind == kind
+                    && (known.size == size
+                        || known.size == VARIABLE
+                        || known.flags & 1 != 0 && size <= known.size)
+            })
+            .copied()
+    });
+    let Some(found) = found else {
+        return status::FLT_CONTEXT_ALLOCATION_NOT_FOUND;
+    };
+    let purpose = if pool & 1 == 0 {
+        Purpose::Pool
+    } else {
+        Purpose::PagedPool
+    };
+    let what = format!("the context ({kind})");
+    let Ok(address) = memory::allocate(size as usize, purpose, what.clone()) else {
+        return status::INSUFFICIENT_RESOURCES;
+    };
+    with(|state| {
+        state.contexts.live.push(Context {
+            address,
+            kind,
+            cleanup: found.cleanup,
+            references: 1,
+            on: None,
+        });
+    });
+    acquire(Kind::Context, address, what);
+    guest::write(out, address);
+    status::SUCCESS
+}
+
+pub fn find(address: u64) -> Option<Context> {
+    with(|state| {
+        let mut live = state.contexts.live.iter();
+        live.find(|context| context.address == address).copied()
+    })
+}
+
+pub fn name(address: u64) -> String {
+    held_once(Kind::Context, address).unwrap_or_else(|| "a context".to_owned())
+}
+
+pub fn checked(address: u64) -> u64 {
+    if find(address).is_some() {
+        return address;
+    }
+    match held_once(Kind::Context, address) {
+        Some(what) => misuse(Misuse::Context {
+            problem: format!("{what} is used after its last reference was released"),
+        }),
+        None => bad_handle("context", address),
+    }
+}
+
+pub fn add_reference(address: u64) {
+    change(address, |context| context.references += 1);
+    acquire(Kind::Context, address, name(address));
+}
+
+pub fn change(address: u64, action: impl FnOnce(&mut Context)) {
+    with(|state| {
+        let mut live = state.contexts.live.iter_mut();
+        if let Some(context) = live.find(|context| context.address == address) {
+            action(context);
+        }
+    });
+}
+
+pub fn drop_reference(address: u64) {
+    change(address, |context| context.references -= 1);
+    let Some(context) = find(address).filter(|context| context.references == 0) else {
+        return;
+    };
+    if context.cleanup != 0 {
+        let routine = Routine::Other {
+            callback: Callback::ContextCleanup(context.kind),
+        };
+        let (irql, thread) = (threads::irql().min(APC), threads::current());
+        let arguments = [address, u64::from(context.kind.0)];
+        let _ = enter(routine, irql, thread, context.cleanup, &arguments);
+    }
+    if memory::overrun(address).is_some() {
+        misuse(Misuse::PoolOverrun {
+            what: name(address),
+            side: memory::overrun(address).unwrap_or_default().to_owned(),
+        });
+    }
+    with(|state| {
+        state
+            .contexts
+            .live
+            .retain(|context| context.address != address);
+    });
+    must(memory::free(address, false));
+}
+
+fn set_context(kind: ContextKind, on: (u64, u64)) -> Option<u64> {
+    with(|state| {
+        let mut live = state.contexts.live.iter();
+        live.find(|context| context.kind == kind && context.on == Some(on))
+            .map(|context| context.address)
+    })
+}
+
+pub fn set(kind: ContextKind, on: (u64, u64), how: u32, new: u64, old: u64) -> Status {
+    guest::write_if(old, 0_u64);
+    let new = checked(new);
+    let context = find(new);
+    if context.is_some_and(|context| context.kind != kind) {
+        return status::INVALID_PARAMETER;
+    }
+    if context.is_some_and(|context| context.on.is_some()) {
+        return status::FLT_CONTEXT_ALREADY_LINKED;
+    }
+    if let Some(existing) = set_context(kind, on) {
+        if how == KEEP_IF_EXISTS {
+            if old != 0 {
+                add_reference(existing);
+                guest::write(old, existing);
+            }
+            return status::FLT_CONTEXT_ALREADY_DEFINED;
+        }
+        hand_over(existing, old);
+    }
+    change(new, |context| {
+        context.references += 1;
+        context.on = Some(on);
+    });
+    status::SUCCESS
+}
+
+/// A context is taken from its object; the driver gets the reference if it asked for it.
+fn hand_over(existing: u64, old: u64) {
+    change(existing, |context| context.on = None);
+    if old == 0 {
+        drop_reference(existing);
+    } else {
+        acquire(Kind::Context, existing, name(existing));
+        guest::write(old, existing);
+    }
+}
+
+pub fn get(kind: ContextKind, on: (u64, u64), out: u64) -> Status {
+    match set_context(kind, on) {
+        Some(existing) => {
+            add_reference(existing);
+            guest::write(out, existing);
+            status::SUCCESS
+        }
+        None => status::NOT_FOUND,
+    }
+}
+
+pub fn remove(kind: ContextKind, on: (u64, u64), old: u64) -> Status {
+    guest::write_if(old, 0_u64);
+    match set_context(kind, on) {
+        Some(existing) => {
+            hand_over(existing, old);
+            status::SUCCESS
+        }
+        None => status::NOT_FOUND,
+    }
+}
+
+pub fn detach(address: u64) {
+    if find(address).is_some_and(|context| context.on.is_some()) {
+        change(address, |context| context.on = None);
+        drop_reference(address);
+    }
+}
+
+fn take_from(gone: impl Fn((u64, u64)) -> bool) {
+    let addresses: Vec<u64> = with(|state| {
+        let live = state.contexts.live.iter();
+        live.filter(|context| context.on.is_some_and(&gone))
+            .map(|context| context.address)
+            .collect()
+    });
+    addresses.into_iter().for_each(detach);
+}
+
+/// A file was closed for good.
+pub fn file_is_gone(file: u64) {
+    take_from(|(_, on)| on == file);
+}
+
+/// An instance was torn down.
+pub fn instance_is_gone(instance: u64) {
+    take_from(|(on, _)| on == instance);
+}
+
+/// The filter is being unregistered.
+pub fn filter_is_gone() {
+    take_from(|_| true);
+}

@@ -1,0 +1,16 @@
+//! Handles.
+
+use crate::machine::ledger::acquire;
+use crate::machine::state::with;
+use crate::trace::Kind;
+
+/// A new handle, as numbers go.
+#[must_use]
+pub fn new_handle(kind: Kind, what: &str) -> u64 {
+    let handle = with(|state| {
+        state.registry.next += 4;
+        state.registry.next
+    });
+    acquire(kind, handle, what);
+    handle
+}

@@ -1,0 +1,17 @@
+//! What the system does with the driver: it loads and unloads it, attaches it to volumes, delivers operations, opens its
+//! device.
+
+pub mod catalogue;
+pub mod contexts;
+pub mod devices;
+pub mod files;
+pub mod filter;
+pub mod handles;
+pub mod io_manager;
+pub mod operations;
+pub mod parameters;
+pub mod pool;
+pub mod ports;
+pub mod reinitialization;
+pub mod security;
+pub mod volumes;

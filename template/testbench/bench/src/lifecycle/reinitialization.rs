@@ -1,0 +1,46 @@
+//! Reinitialization routines.
+//!
+//! Document: "`IoRegisterDriverReinitialization` function (ntddk.h)".
+
+use crate::machine::events::{end, here};
+use crate::machine::ledger::release;
+use crate::machine::schedule::enter;
+use crate::machine::state::with;
+use crate::machine::threads::new_thread;
+use crate::trace::{Callback, Ending, Kind, Routine, Wait, Waiting};
+use crate::vocabulary::irql::PASSIVE;
+
+/// More rounds than any driver needs to find what it waits for.
+const MOST_ROUNDS: u32 = 1000;
+
+/// After `DriverEntry` succeeded: the reinitialization routines run, until none is queued any more.
+pub fn run() {
+    while let Some((routine, context)) = with(|state| state.devices.reinitialize.pop_front()) {
+        let (driver, count) = with(|state| {
+            state.devices.rounds += 1;
+            (state.filter.driver, state.devices.rounds)
+        });
+        if count > MOST_ROUNDS {
+            end(Ending::Hang {
+                waits: vec![Waiting {
+                    routine: None,
+                    at: here(),
+                    wait: Wait::Reinitialization {
+                        rounds: MOST_ROUNDS,
+                    },
+                }],
+            });
+        }
+        let _ = release(Kind::Reinitialization, routine);
+        let arguments = [driver, context, u64::from(count)];
+        let _ = enter(
+            Routine::Other {
+                callback: Callback::Reinitialize,
+            },
+            PASSIVE,
+            new_thread(),
+            routine,
+            &arguments,
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The objects of the simulated system, as plain data: nothing here knows what happens to them.
+
+pub mod contexts;
+pub mod devices;
+pub mod filter;
+pub mod locks;
+pub mod names;
+pub mod operations;
+pub mod pool;
+pub mod ports;
+pub mod registry;
+pub mod volumes;
+pub mod work;

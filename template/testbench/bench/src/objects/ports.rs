@@ -1,0 +1,36 @@
+//! Communication ports and their client.
+
+/// The ports and their clients.
+#[derive(Debug, Clone, Default)]
+pub struct Ports {
+    /// The server ports.
+    pub servers: Vec<Server>,
+    /// The client that is connected.
+    pub client: Option<Client>,
+}
+
+/// A server port.
+#[derive(Debug, Clone, Copy)]
+pub struct Server {
+    /// The handle.
+    pub handle: u64,
+    /// `ServerPortCookie`, or that of the connection.
+    pub cookie: u64,
+    /// `ConnectNotifyCallback`.
+    pub connect: u64,
+    /// `DisconnectNotifyCallback`.
+    pub disconnect: u64,
+    /// `MessageNotifyCallback`.
+    pub message: u64,
+    /// It is not closed.
+    pub open: bool,
+}
+
+/// A connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// The port.
+    pub server: Server,
+    /// `ServerPortCookie`, or that of the connection.
+    pub cookie: u64,
+}

@@ -1,0 +1,164 @@
+//! Loads the driver and plays a scenario with it: what the I/O manager, the filter manager, the file systems and a few
+//! programs do.
+//!
+//! Documents: "Writing a `DriverEntry` Routine for a Minifilter Driver", "Returning Status from a Minifilter `DriverEntry`
+//! Routine", "When the `FilterUnloadCallback` Routine Is Called".
+
+use crate::image::Image;
+use crate::imports;
+use crate::lifecycle::io_manager::{self, Open};
+use crate::lifecycle::{devices, filter, operations, ports, reinitialization, volumes};
+use crate::machine::events::{emit, end, must};
+use crate::machine::record::Record;
+use crate::machine::schedule::{Queued, enter, run_queued};
+use crate::machine::space::Purpose;
+use crate::machine::state::{self, Machine, with};
+use crate::machine::system::system_string;
+use crate::machine::{memory, threads, trap};
+use crate::objects::registry;
+use crate::objects::volumes::MANUAL;
+use crate::scenario::Act;
+use crate::trace::{Ending, Event, Routine, Stage};
+use crate::vocabulary::irql::PASSIVE;
+use crate::vocabulary::status::Status;
+use crate::worker::Job;
+
+/// Plays a scenario to its end; the events go to standard output.
+pub fn play(image: Image, job: Job, record: Record) -> ! {
+    let service = image.path.file_stem().map_or_else(
+        || "driver".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
+    let script = job.scenario.story.script();
+    let quiet_start = job.scenario.quiet_start;
+    let functions = imports::all().collect();
+    state::install(Machine::new(
+        job.scenario,
+        service.clone(),
+        &job.registry,
+        job.assume,
+        functions,
+        record,
+    ));
+    must(memory::set_up());
+    must(threads::set_up());
+    must(trap::set_up());
+    let (size, entry) = (image.size, image.entry);
+    let base = must(memory::load(image, imports::bind));
+    let loaded = load(base, size, base + u64::from(entry), &service);
+    if loaded {
+        if quiet_start && with(|state| state.filter.started) {
+            filter::start();
+        }
+        perform(script);
+    }
+    stage(Stage::Late);
+    must(memory::unload());
+    run_queued(Queued::Everything);
+    if loaded {
+        // A routine that is still queued is called when the next drivers have started.
+        reinitialization::run();
+    }
+    end(Ending::Completed)
+}
+
+fn stage(stage: Stage) {
+    emit(&Event::Stage { stage });
+}
+
+/// `DriverEntry` and what the I/O manager does around it. True where the driver stays.
+fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
+    stage(Stage::Load);
+    let name = format!("\\FileSystem\\{service}");
+    let driver = devices::new_driver_object(base, size, entry, &name, service);
+    with(|state| state.filter.driver = driver);
+    let path = system_string(
+        &registry::path_of(service),
+        Purpose::RegistryPath,
+        "the registry path",
+    );
+    let thread = threads::current();
+    let status = enter(
+        Routine::DriverEntry,
+        PASSIVE,
+        thread,
+        entry,
+        &[driver, path],
+    );
+    // The I/O manager frees the string.
+    must(memory::free(path, false));
+    if !Status(status as u32).is_success() {
+        emit(&Event::DispatchAfterFailure {
+            flush_buffers: devices::is_own_dispatch(0x09),
+            shutdown: devices::is_own_dispatch(0x10),
+        });
+        return false;
+    }
+    must(memory::discard_init());
+    true
+}
+
+/// Performs a script. Returns where the driver was unloaded; otherwise the scenario ends with the driver in place.
+fn perform(script: &[Act]) {
+    let mut open: Option<Open> = None;
+    for act in script {
+        match act {
+            Act::Stage(next) => stage(*next),
+            Act::Reinitialize => reinitialization::run(),
+            Act::EveryOperation => operations::everything(),
+            Act::FewOperations => operations::probe(),
+            Act::Connect => ports::connect(),
+            Act::SendMessages => ports::message(),
+            Act::Disconnect => ports::disconnect(),
+            Act::UseDevice => io_manager::use_device(),
+            Act::OpenDevice => {
+                open = io_manager::open();
+                if open.is_none() {
+                    break;
+                }
+            }
+            Act::CloseDevice => {
+                if let Some(open) = open.take() {
+                    open.flush();
+                    open.close();
+                }
+            }
+            Act::DetachAndAttach => detach_and_attach(),
+            Act::Unload { mandatory } => {
+                if !unload(*mandatory) {
+                    continue;
+                }
+                // What becomes of an open handle is not documented.
+                if open.is_some() {
+                    break;
+                }
+                return;
+            }
+            Act::ShutDown => {
+                io_manager::shutdown();
+                operations::shutdown();
+            }
+        }
+    }
+    end(Ending::Completed)
+}
+
+/// `fltmc detach` and `fltmc attach`, on the last volume.
+fn detach_and_attach() {
+    let last = with(|state| state.filter.instances.last().cloned());
+    let Some(instance) = last else { return };
+    if volumes::detach(instance.handle) && volumes::attach(&instance.volume, MANUAL).is_some() {
+        operations::first_contact(&instance.volume);
+    }
+}
+
+/// Asks for the driver to be unloaded. True where its image goes; where it must not, the scenario ends.
+fn unload(mandatory: bool) -> bool {
+    let unloaded = filter::unload(mandatory);
+    let registered = filter::is_registered();
+    let started = with(|state| state.filter.started);
+    if unloaded && registered || !unloaded && !registered && started {
+        end(Ending::Completed);
+    }
+    unloaded
+}

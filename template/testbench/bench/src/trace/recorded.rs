@@ -1,0 +1,59 @@
+//! The events of one scenario.
+
+use super::ending::Ending;
+use super::event::{Event, Registration};
+use super::routine::Routine;
+use crate::vocabulary::status::Status;
+
+/// The events of one scenario.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    /// In their order.
+    pub events: Vec<Event>,
+}
+
+impl Trace {
+    /// How the scenario ended.
+    ///
+    /// A trace without an end belongs to a worker that died.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        self.events.iter().rev().find_map(|event| match event {
+            Event::End { ending } => Some(ending),
+            _ => None,
+        })
+    }
+
+    /// Whether the story was told to its end.
+    #[must_use]
+    pub fn completed(&self) -> bool {
+        matches!(self.ending(), Some(Ending::Completed))
+    }
+
+    /// What `DriverEntry` returned, if it did.
+    #[must_use]
+    pub fn driver_entry_status(&self) -> Option<Status> {
+        let mut depth = Vec::new();
+        for event in &self.events {
+            match event {
+                Event::Enter { routine, .. } => depth.push(routine),
+                Event::Leave { answer } => {
+                    if let Some(Routine::DriverEntry) = depth.pop() {
+                        return Some(Status(*answer as u32));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What the driver registered, if it did.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.events.iter().find_map(|event| match event {
+            Event::Registered { registration } => Some(registration),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! NTSTATUS values and their names.
+//!
+//! Document: "Use NTSTATUS Values".
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An NTSTATUS value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+#[repr(transparent)]
+pub struct Status(pub u32);
+
+impl Status {
+    /// `NT_SUCCESS`: success or informational, that is, not negative.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        self.0 < 0x8000_0000
+    }
+
+    /// `NT_INFORMATION`: a success that says more than `STATUS_SUCCESS`.
+    #[must_use]
+    pub const fn is_informational(self) -> bool {
+        self.0 >> 30 == 1
+    }
+
+    /// `NT_WARNING`: counts as failure.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        self.0 >> 30 == 2
+    }
+
+    /// The symbolic name, if it is one the bench knows.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        NAMES
+            .iter()
+            .find(|(status, _)| *status == self)
+            .map(|(_, name)| *name)
+    }
+}
+
+/// The status of a symbolic name without `STATUS_`, if it is one the bench knows.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Status> {
+    let mut names = NAMES.iter();
+    names
+        .find(|(_, known)| known.strip_prefix("STATUS_") == Some(name))
+        .map(|(status, _)| *status)
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name} (0x{:08X})", self.0),
+            None => write!(f, "0x{:08X}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+macro_rules! statuses {
+    ($($name:ident = $value:literal)*) => {
+        $(
+            #[doc = concat!("`STATUS_", stringify!($name), "`")]
+            pub const $name: Status = Status($value);
+        )*
+        const NAMES: &[(Status, &str)] = &[$(($name, concat!("STATUS_", stringify!($name)))),*];
+    };
+}
+
+statuses! {
+    SUCCESS = 0x0000_0000
+    TIMEOUT = 0x0000_0102
+    PENDING = 0x0000_0103
+    REPARSE = 0x0000_0104
+    OBJECT_NAME_EXISTS = 0x4000_0000
+    CALLBACK_BYPASS = 0xC000_0503
+    BUFFER_OVERFLOW = 0x8000_0005
+    DEVICE_BUSY = 0x8000_0011
+    NO_MORE_ENTRIES = 0x8000_001A
+    UNSUCCESSFUL = 0xC000_0001
+    NOT_IMPLEMENTED = 0xC000_0002
+    INVALID_INFO_CLASS = 0xC000_0003
+    INFO_LENGTH_MISMATCH = 0xC000_0004
+    ACCESS_VIOLATION = 0xC000_0005
+    INVALID_HANDLE = 0xC000_0008
+    INVALID_PARAMETER = 0xC000_000D
+    END_OF_FILE = 0xC000_0011
+    INVALID_DEVICE_REQUEST = 0xC000_0010
+    MORE_PROCESSING_REQUIRED = 0xC000_0016
+    ACCESS_DENIED = 0xC000_0022
+    BUFFER_TOO_SMALL = 0xC000_0023
+    OBJECT_TYPE_MISMATCH = 0xC000_0024
+    ALLOTTED_SPACE_EXCEEDED = 0xC000_0099
+    OBJECT_NAME_INVALID = 0xC000_0033
+    OBJECT_NAME_NOT_FOUND = 0xC000_0034
+    OBJECT_NAME_COLLISION = 0xC000_0035
+    PORT_DISCONNECTED = 0xC000_0037
+    UNKNOWN_REVISION = 0xC000_0058
+    INVALID_SECURITY_DESCR = 0xC000_0079
+    INSUFFICIENT_RESOURCES = 0xC000_009A
+    NOT_SUPPORTED = 0xC000_00BB
+    INTERNAL_ERROR = 0xC000_00E5
+    BAD_DESCRIPTOR_FORMAT = 0xC000_00E7
+    CANCELLED = 0xC000_0120
+    INVALID_BUFFER_SIZE = 0xC000_0206
+    NOT_FOUND = 0xC000_0225
+    VOLUME_DISMOUNTED = 0xC000_026E
+    FAILED_DRIVER_ENTRY = 0xC000_0365
+    FLT_NO_HANDLER_DEFINED = 0xC01C_0001
+    FLT_CONTEXT_ALREADY_DEFINED = 0xC01C_0002
+    FLT_INVALID_ASYNCHRONOUS_REQUEST = 0xC01C_0003
+    FLT_DISALLOW_FAST_IO = 0xC01C_0004
+    FLT_INVALID_NAME_REQUEST = 0xC01C_0005
+    FLT_NOT_SAFE_TO_POST_OPERATION = 0xC01C_0006
+    FLT_NOT_INITIALIZED = 0xC01C_0007
+    FLT_FILTER_NOT_READY = 0xC01C_0008
+    FLT_POST_OPERATION_CLEANUP = 0xC01C_0009
+    FLT_INTERNAL_ERROR = 0xC01C_000A
+    FLT_DELETING_OBJECT = 0xC01C_000B
+    FLT_MUST_BE_NONPAGED_POOL = 0xC01C_000C
+    FLT_DUPLICATE_ENTRY = 0xC01C_000D
+    FLT_CBDQ_DISABLED = 0xC01C_000E
+    FLT_DO_NOT_ATTACH = 0xC01C_000F
+    FLT_DO_NOT_DETACH = 0xC01C_0010
+    FLT_INSTANCE_ALTITUDE_COLLISION = 0xC01C_0011
+    FLT_INSTANCE_NAME_COLLISION = 0xC01C_0012
+    FLT_FILTER_NOT_FOUND = 0xC01C_0013
+    FLT_VOLUME_NOT_FOUND = 0xC01C_0014
+    FLT_INSTANCE_NOT_FOUND = 0xC01C_0015
+    FLT_CONTEXT_ALLOCATION_NOT_FOUND = 0xC01C_0016
+    FLT_INVALID_CONTEXT_REGISTRATION = 0xC01C_0017
+    FLT_NAME_CACHE_MISS = 0xC01C_0018
+    FLT_NO_DEVICE_OBJECT = 0xC01C_0019
+    FLT_VOLUME_ALREADY_MOUNTED = 0xC01C_001A
+    FLT_ALREADY_ENLISTED = 0xC01C_001B
+    FLT_CONTEXT_ALREADY_LINKED = 0xC01C_001C
+    FLT_NO_WAITER_FOR_REPLY = 0xC01C_0020
+    FLT_REGISTRATION_BUSY = 0xC01C_0023
+    FLT_WCOS_NOT_SUPPORTED = 0xC01C_0024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_a_sign_and_not_a_zero() {
+        assert!(SUCCESS.is_success());
+        assert!(OBJECT_NAME_EXISTS.is_success() && OBJECT_NAME_EXISTS.is_informational());
+        assert!(!BUFFER_OVERFLOW.is_success() && BUFFER_OVERFLOW.is_warning());
+        assert!(!FLT_DO_NOT_DETACH.is_success() && !FLT_DO_NOT_DETACH.is_warning());
+    }
+
+    #[test]
+    fn a_known_status_is_printed_with_its_name() {
+        assert_eq!(
+            FLT_DO_NOT_DETACH.to_string(),
+            "STATUS_FLT_DO_NOT_DETACH (0xC01C0010)"
+        );
+        assert_eq!(Status(0xC000_1234).to_string(), "0xC0001234");
+    }
+}
