@@ -16,10 +16,10 @@ use crate::imports;
 use crate::machine::function::Fails;
 use crate::report::{self, FaultPoint, Finding, Import, Observed, Report};
 use crate::rules::view::{Call, View};
-use crate::rules::{self, Case, Judgement, Level};
+use crate::rules::{self, Case, Judgement, Level, Within};
 use crate::scenario::{Fault, Injected, Scenario, Story};
 use crate::settings::Settings;
-use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
+use crate::trace::{Ending, Event, LogEntry, Place, Registration, Routine, Trace, Unload};
 use crate::vocabulary::major;
 use crate::vocabulary::status;
 use crate::worker::{Job, ROLE};
@@ -476,25 +476,14 @@ impl Run<'_, '_> {
                 }
             }
         }
-        let seen: HashSet<&str> = found.values().map(|(_, finding)| finding.rule).collect();
-        let explained: HashSet<&str> = rules::EXPLAINS
-            .iter()
-            .filter(|(rule, _)| seen.contains(rule))
-            .flat_map(|(_, others)| others.iter().copied())
-            .collect();
-        // What is never given back is one defect, though it shows in a failed start as well.
-        let leaks: HashSet<Option<crate::trace::Place>> = found
+        let seen: Vec<(&str, Option<Place>)> = found
             .values()
-            .filter(|(_, finding)| finding.rule == "unload-leak")
-            .map(|(_, finding)| finding.place.clone())
+            .map(|(_, finding)| (finding.rule, finding.place.clone()))
             .collect();
         let mut all: Vec<(bool, Finding)> = order
             .iter()
             .filter_map(|key| found.remove(key))
-            .filter(|(_, finding)| !explained.contains(finding.rule))
-            .filter(|(_, finding)| {
-                finding.rule != "failed-load-undone" || !leaks.contains(&finding.place)
-            })
+            .filter(|(_, finding)| !follows(finding, &seen))
             .collect();
         all.sort_by_key(|(_, finding)| {
             rules::all()
@@ -506,6 +495,26 @@ impl Run<'_, '_> {
             |list: Vec<(bool, Finding)>| list.into_iter().map(|(_, finding)| finding).collect();
         (only(findings), only(advice))
     }
+}
+
+/// Whether a finding follows from another one in the same driver, or at the same place in it.
+fn follows(finding: &Finding, seen: &[(&str, Option<Place>)]) -> bool {
+    let Some(rule) = rules::by_name(finding.rule) else {
+        return false;
+    };
+    rules::all().iter().any(|by| {
+        by.hides.iter().any(|hides| {
+            hides.includes(by, rule)
+                && seen.iter().any(|(name, place)| {
+                    *name == by.name
+                        && match hides.within {
+                            Within::Scenario => false,
+                            Within::Place => *place == finding.place,
+                            Within::Driver => true,
+                        }
+                })
+        })
+    })
 }
 
 fn is_timeout(trace: &Trace) -> bool {

@@ -10,7 +10,7 @@ use crate::lifecycle::io_manager::{self, Open};
 use crate::lifecycle::{devices, filter, operations, ports, reinitialization, volumes};
 use crate::machine::events::{emit, end, must};
 use crate::machine::record::Record;
-use crate::machine::schedule::{Queued, enter, run_queued};
+use crate::machine::schedule::{Queued, enter, must_be_idle, run_queued};
 use crate::machine::space::Purpose;
 use crate::machine::state::{self, Machine, with};
 use crate::machine::system::system_string;
@@ -59,6 +59,12 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
         // A routine that is still queued is called when the next drivers have started.
         reinitialization::run();
     }
+    complete()
+}
+
+/// Ends the scenario, in which everything was done.
+fn complete() -> ! {
+    must_be_idle();
     end(Ending::Completed)
 }
 
@@ -140,7 +146,7 @@ fn perform(script: &[Act]) {
             }
         }
     }
-    end(Ending::Completed)
+    complete()
 }
 
 /// `fltmc detach` and `fltmc attach`, on the last volume.
@@ -158,7 +164,7 @@ fn unload(mandatory: bool) -> bool {
     let registered = filter::is_registered();
     let started = with(|state| state.filter.started);
     if unloaded && registered || !unloaded && !registered && started {
-        end(Ending::Completed);
+        complete();
     }
     unloaded
 }

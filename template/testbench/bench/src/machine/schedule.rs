@@ -112,6 +112,14 @@ pub fn run_queued(queued: Queued) {
     let _ = try_until(queued, || false);
 }
 
+/// Ends the scenario if a thread waits that nothing lets go on any more.
+pub fn must_be_idle() {
+    let waits = threads::waiting();
+    if !waits.is_empty() {
+        end(Ending::Hang { waits });
+    }
+}
+
 /// Calls one of the driver's routines at an IRQL, in a thread, and waits until it returns.
 #[must_use]
 pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &[u64]) -> u64 {

@@ -1,6 +1,6 @@
 //! Rules about the control device and the reinitialization routine.
 
-use super::{Case, Seen};
+use super::case::{Case, Seen};
 use crate::scenario::Story;
 use crate::trace::{Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
 
@@ -144,7 +144,9 @@ mod tests {
     fn an_unload_with_the_device_open_is_refused() {
         let told = |status: Status| {
             let trace = testing::Story::new()
-                .enter(devices::dispatch_routine(0))
+                .enter(Routine::Other {
+                    callback: Callback::Dispatch(0),
+                })
                 .leave(status::SUCCESS)
                 .event(Event::Unload {
                     mandatory: false,
@@ -179,11 +181,13 @@ mod tests {
     #[test]
     fn a_reinitialization_after_the_unload_is_told_from_other_late_calls() {
         let scenario = Scenario::clean(Story::EarlyUnload);
-        let trace = called_late(devices::reinitialization());
+        let trace = called_late(Routine::Other {
+            callback: Callback::Reinitialize,
+        });
         let case = Case::new(&scenario, &trace);
         assert_eq!(testing::names(&case), ["reinitialization-holds-unload"]);
         let trace = called_late(Routine::Other {
-            routine: "WORKER_THREAD_ROUTINE".to_owned(),
+            callback: Callback::WorkerThread,
         });
         let case = Case::new(&scenario, &trace);
         assert_eq!(testing::names(&case), ["late-call"]);

@@ -1,6 +1,6 @@
 //! Rules about what ended a scenario before its story was told.
 
-use super::{Case, Seen, load, unload};
+use super::case::{Case, Seen};
 use crate::trace::{Ending, Misuse, Place, Target, Trap};
 
 /// Where the scenario ended, for a sentence.
@@ -24,25 +24,17 @@ fn who(case: &Case, at: &Place) -> String {
     }
 }
 
-/// The fault that ended the scenario, unless another rule explains it.
+/// The trap that ended the scenario.
 fn trap<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Trap)> {
     match case.trace.ending() {
-        Some(Ending::Trap { at, trap, .. })
-            if !load::is_not_ready(case) && !unload::is_outlived(case) =>
-        {
-            Some((at, trap))
-        }
+        Some(Ending::Trap { at, trap, .. }) => Some((at, trap)),
         _ => None,
     }
 }
 
 fn misuse<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Misuse)> {
     match case.trace.ending() {
-        Some(Ending::Misuse { at, misuse })
-            if !load::is_not_ready(case) && !unload::is_outlived(case) =>
-        {
-            Some((at, misuse))
-        }
+        Some(Ending::Misuse { at, misuse }) => Some((at, misuse)),
         _ => None,
     }
 }
@@ -71,7 +63,6 @@ pub(super) fn late_call(case: &Case) -> Vec<Seen> {
                 who(case, at)
             ),
         ),
-        Target::Unloaded if super::device::is_reinitialized_late(case) => return Vec::new(),
         Target::Unloaded => Seen::new(
             "unloaded",
             format!(
@@ -164,10 +155,6 @@ pub(super) fn pool_overrun(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn bad_handle(case: &Case) -> Vec<Seen> {
-    // Starting what was never registered has a rule of its own.
-    if !load::register_before_start(case).is_empty() {
-        return Vec::new();
-    }
     if let Some((
         at,
         Misuse::Handle {
@@ -329,9 +316,6 @@ pub(super) fn fail_fast(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn hang(case: &Case) -> Vec<Seen> {
-    if !unload::reference_balance(case).is_empty() {
-        return Vec::new();
-    }
     match case.trace.ending() {
         Some(Ending::Hang { waits }) => {
             let all: Vec<String> = waits.iter().map(ToString::to_string).collect();
@@ -410,7 +394,7 @@ mod tests {
     use super::*;
     use crate::os::Use;
     use crate::scenario::{self, Scenario};
-    use crate::trace::{Argument, Operation, Routine, Via};
+    use crate::trace::{Argument, Operation, Routine, Via, Wait, Waiting};
 
     fn ended(ending: Ending) -> Vec<&'static str> {
         let scenario = Scenario::clean(scenario::Story::Life);
@@ -418,17 +402,17 @@ mod tests {
         names(&Case::new(&scenario, &trace))
     }
 
-    fn faulted(fault: Fault) -> Vec<&'static str> {
+    fn trapped(trap: Trap) -> Vec<&'static str> {
         ended(Ending::Trap {
             at: Place::default(),
-            fault,
+            trap,
             argument: None,
             guarded: false,
         })
     }
 
     fn touched(target: Target) -> Vec<&'static str> {
-        faulted(Trap::Memory {
+        trapped(Trap::Memory {
             how: Use::Read,
             address: 0,
             target,
@@ -562,8 +546,11 @@ mod tests {
             ),
             (
                 Ending::Hang {
-                    at: at(),
-                    why: "it waits".to_owned(),
+                    waits: vec![Waiting {
+                        routine: None,
+                        at: at(),
+                        wait: Wait::Object,
+                    }],
                 },
                 "hang",
             ),
@@ -591,24 +578,24 @@ mod tests {
             assert_eq!(ended(ending.clone()), [rule], "{ending:?}");
         }
         assert_eq!(
-            faulted(Trap::FastFail {
+            trapped(Trap::FastFail {
                 code: "6".to_owned()
             }),
             ["fail-fast"]
         );
         assert_eq!(
-            faulted(Trap::Privileged {
+            trapped(Trap::Privileged {
                 instruction: "cli".to_owned()
             }),
             ["privileged-instruction"]
         );
         let what = || "it".to_owned();
-        for (fault, rule) in [
+        for (trap, rule) in [
             (Trap::Assertion { what: what() }, "assertion"),
             (Trap::Breakpoint { what: what() }, "breakpoint"),
             (Trap::Other { what: what() }, "crash"),
         ] {
-            assert_eq!(faulted(fault.clone()), [rule], "{fault:?}");
+            assert_eq!(trapped(trap.clone()), [rule], "{trap:?}");
         }
     }
 }

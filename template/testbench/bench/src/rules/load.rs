@@ -1,6 +1,6 @@
 //! Rules about `DriverEntry`.
 
-use super::{Case, Seen};
+use super::case::{Case, Seen};
 use crate::imports;
 use crate::scenario::{Injected, Story};
 use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};

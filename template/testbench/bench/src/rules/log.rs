@@ -1,6 +1,7 @@
 //! Rules about the error log.
 
-use super::{Case, Seen, load};
+use super::case::{Case, Seen};
+use super::load;
 use crate::expect::ErrorLog;
 use crate::scenario::{Injected, Story as Told};
 use crate::trace::{Event, LogEntry};

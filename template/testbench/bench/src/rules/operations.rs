@@ -1,6 +1,6 @@
 //! Rules about callbacks and what they use.
 
-use super::{Case, Seen};
+use super::case::{Case, Seen};
 use crate::imports;
 use crate::trace::{Ending, Event, Kind, Misuse, Routine, Target, Trap, Unload, Via};
 use crate::vocabulary::irql;
@@ -375,9 +375,9 @@ mod tests {
                 .end(status::SUCCESS)
                 .done()
         };
-        let good = told(model::APC);
+        let good = told(irql::APC);
         assert!(names(&Case::new(&scenario, &good)).is_empty());
-        let bad = told(model::DISPATCH);
+        let bad = told(irql::DISPATCH);
         assert_eq!(names(&Case::new(&scenario, &bad)), ["irql"]);
     }
 

@@ -1,6 +1,6 @@
 //! Rules about `FLT_REGISTRATION`.
 
-use super::{Case, Seen};
+use super::case::{Case, Seen};
 use crate::trace::Event;
 use crate::vocabulary::major;
 

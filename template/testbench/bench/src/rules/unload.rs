@@ -1,6 +1,6 @@
 //! Rules about unloading.
 
-use super::{Case, Seen};
+use super::case::{Case, Seen};
 use crate::expect::Policy;
 use crate::scenario::Story;
 use crate::trace::{
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
-    use crate::trace::{Operation, Place, Trace, Via};
+    use crate::trace::{Callback, Operation, Place, Trace, Via};
     use crate::vocabulary::status::Status;
 
     fn clean() -> Scenario {
@@ -479,7 +479,7 @@ mod tests {
                 .enter(Routine::FilterUnload { mandatory: false })
                 .begin("FltUnregisterFilter")
                 .enter(Routine::Other {
-                    routine: "a callback".to_owned(),
+                    callback: Callback::Dpc,
                 })
                 .ends(freed(in_teardown))
         };

@@ -161,13 +161,14 @@ impl fmt::Display for ContextKind {
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wait::Lock { lock, holder: None } => {
-                write!(f, "waits for a {lock} that it holds itself")
+            Wait::Lock { lock, holder } => {
+                let article = if lock.starts_with('E') { "an" } else { "a" };
+                write!(f, "waits for {article} {lock} that ")?;
+                match holder {
+                    Some(holder) => write!(f, "{holder} holds"),
+                    None => f.write_str("it holds itself"),
+                }
             }
-            Wait::Lock {
-                lock,
-                holder: Some(holder),
-            } => write!(f, "waits for a {lock} that {holder} holds"),
             Wait::Object => f.write_str("waits for an object that nobody signals any more"),
             Wait::Rundown => f.write_str(
                 "waits in ExWaitForRundownProtectionRelease for a reference that nobody takes back",

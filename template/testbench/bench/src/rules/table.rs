@@ -1,0 +1,174 @@
+//! The rules.
+
+use super::case::{Case, Hides, Level, Rule, Seen, Within};
+use super::{device, endings, load, log, operations, registration, unload};
+
+const NO_JUDGE: fn(&Case) -> Vec<Seen> = |_| Vec::new();
+
+const ENTRY: &str = "Writing a DriverEntry Routine for a Minifilter Driver";
+const RETURNING: &str = "Returning Status from a Minifilter DriverEntry Routine";
+const RETURN_VALUES: &str = "DriverEntry Return Values";
+const INITIATING: &str = "Initiating Filtering";
+const LOGGING: &str = "Logging Errors";
+const PACKET: &str = "IO_ERROR_LOG_PACKET structure (wdm.h)";
+const REGISTRATION: &str = "FLT_REGISTRATION structure (fltkernel.h)";
+const OPERATION_REGISTRATION: &str = "FLT_OPERATION_REGISTRATION structure (fltkernel.h)";
+const PRE: &str = "PFLT_PRE_OPERATION_CALLBACK callback function (fltkernel.h)";
+const POST: &str = "PFLT_POST_OPERATION_CALLBACK callback function (fltkernel.h)";
+const UNLOAD: &str = "Writing a FilterUnloadCallback Routine";
+const UNLOAD_CALLED: &str = "When the FilterUnloadCallback Routine Is Called";
+const UNLOAD_STATUS: &str = "Returning Status from a FilterUnloadCallback Routine";
+const CLEANUP: &str = "Performing Global Cleanup";
+
+/// Rules about what ended a scenario.
+const ENDINGS: &[&str] = &[
+    "with-callback-needs-post",
+    "late-call",
+    "released-once",
+    "use-after-free",
+    "pool-overrun",
+    "bad-handle",
+    "lock-balance",
+    "crash",
+    "assertion",
+    "breakpoint",
+    "fail-fast",
+    "privileged-instruction",
+];
+
+macro_rules! rules {
+    ($($name:literal $level:ident [$($document:expr),*] $asks:literal $judge:path
+       $(, hides $($within:ident $hidden:expr),+)?;)*) => {
+        /// The rules, in the order in which a report shows them.
+        pub static RULES: &[Rule] = &[$(Rule {
+            name: $name,
+            asks: $asks,
+            documents: &[$($document),*],
+            level: Level::$level,
+            judge: $judge,
+            hides: &[$($(Hides { within: Within::$within, rules: $hidden }),+)?],
+        }),*];
+    };
+}
+
+rules! {
+    // Loading
+    "clean-load" Must [ENTRY]
+        "With nothing failing, DriverEntry succeeds." load::clean_load,
+        hides Driver &["start-filtering", "original-status", "success-is-exact", "odd-setting-logged"];
+    "register-before-start" Must [ENTRY]
+        "DriverEntry initializes what is global, calls FltRegisterFilter, then FltStartFiltering, and returns, in that order." load::register_before_start,
+        hides Scenario &["bad-handle"];
+    "start-filtering" Must [ENTRY, INITIATING]
+        "A minifilter that stays loaded has called FltStartFiltering, and the call did not fail." load::start_filtering;
+    "ready-before-start" Must [INITIATING]
+        "Callbacks may run before FltStartFiltering returns, so everything they use is ready before it is called." load::ready_before_start,
+        hides Scenario ENDINGS;
+    "failed-load-undone" Must [RETURNING, RETURN_VALUES]
+        "A DriverEntry that fails frees everything it acquired, since no unload routine is called." load::failed_load_undone;
+    "undo-in-reverse" Should [CLEANUP, UNLOAD]
+        "What was acquired in order is given back in reverse." load::undo_in_reverse;
+    "original-status" Must [RETURNING, RETURN_VALUES]
+        "DriverEntry returns the status of the call that failed." load::original_status;
+    "success-is-exact" Must [RETURNING, "Use NTSTATUS Values"]
+        "A status that is not negative is a success: DriverEntry goes on, keeps everything and returns STATUS_SUCCESS." load::success_is_exact,
+        hides Scenario &[];
+    "dispatch-reset" Must [RETURN_VALUES]
+        "A DriverEntry that fails resets the dispatch entries for IRP_MJ_FLUSH_BUFFERS and IRP_MJ_SHUTDOWN that it had set." load::dispatch_reset;
+    "reinitialize-last" Must ["IoRegisterDriverReinitialization function (ntddk.h)"]
+        "IoRegisterDriverReinitialization is called only just before DriverEntry returns STATUS_SUCCESS." load::reinitialize_last;
+    "error-logged" Should [RETURN_VALUES, LOGGING]
+        "A DriverEntry that fails logs an error before it returns." log::error_logged;
+    "error-packet" Must [LOGGING, PACKET]
+        "An error log packet is whole: its size, strings and dump data fit, and its code has a message." log::error_packet;
+    "error-log-failure-tolerated" Must ["IoAllocateErrorLogEntry function (wdm.h)"]
+        "IoAllocateErrorLogEntry may return NULL, and nothing else changes then." NO_JUDGE;
+    "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
+        "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
+    "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
+        "An object that programs can open has a DACL that says who may: a NULL DACL grants all access to every user." device::null_dacl;
+    "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
+        "A device with a name is given its security when it is made, as IoCreateDeviceSecure does." device::device_secured;
+    // Registration
+    "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
+        "The registration has its version and size, terminated lists, and only what can be registered." registration::registration_valid,
+        hides Driver &["clean-load"];
+    "expected-operations" Must [OPERATION_REGISTRATION]
+        "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
+    // Operations
+    "with-callback-needs-post" Must [PRE, "Bug Check 0xF5 FLTMGR_FILE_SYSTEM"]
+        "FLT_PREOP_SUCCESS_WITH_CALLBACK and FLT_PREOP_SYNCHRONIZE are answered only where a post-operation callback is registered (bug check 0xF5, 0x66)." endings::with_callback_needs_post;
+    "callback-status" Must [PRE, "Writing Preoperation and Postoperation Callback Routines", POST]
+        "A callback answers with a status that exists for this kind of operation." operations::callback_status,
+        hides Scenario &["name-information-released", "context-released", "unload-leak"];
+    "draining-only-frees" Must [POST]
+        "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback left, and answers FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
+    "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE"]
+        "IRP_MJ_CLEANUP and IRP_MJ_CLOSE do not fail." operations::never_fail_cleanup_close;
+    "irql" Must ["Managing Hardware Priorities"]
+        "A function is called at an IRQL that its document allows; pageable code and data are not touched at DISPATCH_LEVEL." operations::irql;
+    "name-information-released" Must ["FltReleaseFileNameInformation function (fltkernel.h)"]
+        "Every file name information is released." operations::name_information_released;
+    "context-released" Must ["Releasing Contexts"]
+        "Every reference to a context is released, once." operations::context_released;
+    "reference-balance" Must ["FltObjectDereference function (fltkernel.h)", "FltUnregisterFilter function (fltkernel.h)"]
+        "References to filter, instances and volumes are taken back; FltUnregisterFilter waits for them." unload::reference_balance,
+        hides Scenario &["hang"];
+    // Unloading
+    "port-closed-before-unregister" Must ["Closing the Communication Server Port"]
+        "The server port is closed before FltUnregisterFilter is called, or the system may hang." unload::port_closed_before_unregister,
+        hides Driver &["undo-in-reverse"];
+    "notification-before-device" Must ["IoUnregisterShutdownNotification function (wdm.h)"]
+        "A shutdown notification is unregistered before its device is deleted." unload::notification_before_device,
+        hides Driver &["undo-in-reverse"];
+    "filter-outlives-globals" Must [CLEANUP, "Unregistering the Minifilter"]
+        "What callbacks use is freed after FltUnregisterFilter returned, since they run until then." unload::filter_outlives_globals,
+        hides Scenario ENDINGS, Driver &["undo-in-reverse"];
+    "mandatory-unload-tears-down" Must [UNLOAD_CALLED, UNLOAD_STATUS]
+        "A mandatory unload cannot be refused: the callback unregisters the filter, or its code is gone while it is still called." unload::mandatory_unload_tears_down;
+    "unload-tears-down" Must [UNLOAD, UNLOAD_STATUS]
+        "A FilterUnloadCallback that agrees to the unload has unregistered the filter." unload::unload_tears_down;
+    "refusal-keeps-filtering" Must [UNLOAD_STATUS]
+        "A FilterUnloadCallback that refuses leaves everything as it was, and the filter goes on." unload::refusal_keeps_filtering;
+    "unload-leak" Must [CLEANUP]
+        "An unloaded driver holds nothing any more." unload::unload_leak,
+        hides Place &["failed-load-undone"];
+    "device-in-use" Should ["Unload Routine Environment", UNLOAD_STATUS]
+        "While a handle to the driver's device is open, an unload that may be refused is refused." device::device_in_use;
+    "reinitialization-holds-unload" Should ["IoRegisterDriverReinitialization function (ntddk.h)", "DRIVER_REINITIALIZE callback function (ntddk.h)"]
+        "No call takes a reinitialization routine off its queue, so an unload waits until it has had its turn." device::reinitialization_holds_unload,
+        hides Scenario &["late-call"];
+    "unload-policy" Must [UNLOAD_CALLED, REGISTRATION]
+        "Requests to unload are answered as the driver's expectations say." unload::unload_policy;
+    // What ends a scenario
+    "late-call" Must ["Making Drivers Pageable", CLEANUP]
+        "Code that Windows has discarded is not run: the INIT section after DriverEntry, the image after the unload." endings::late_call;
+    "released-once" Must ["Bug Check 0xC2 BAD_POOL_CALLER"]
+        "What was given back is not given back again." endings::released_once;
+    "use-after-free" Must ["Bug Check 0xCC PAGE_FAULT_IN_FREED_SPECIAL_POOL", "DRIVER_INITIALIZE callback function (wdm.h)"]
+        "Memory that was freed is not touched; the registry path is freed when DriverEntry returns." endings::use_after_free;
+    "pool-overrun" Must ["Bug Check 0x19 BAD_POOL_HEADER"]
+        "Only the bytes of a block are touched." endings::pool_overrun;
+    "bad-handle" Must ["Windows Kernel Opaque Structures"]
+        "A function gets the kind of object it takes, set up and not yet given back; what is opaque is not looked into." endings::bad_handle;
+    "lock-balance" Must ["Introduction to Spin Locks", "ERESOURCE Structure and Routines"]
+        "Locks are released by who holds them, requests completed, and the IRQL is as it was when a routine returns." endings::lock_balance;
+    "crash" Must ["Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
+        "The driver raises no processor exception: it touches memory that is there, runs valid instructions and divides by no zero." endings::crash;
+    "assertion" Must ["ASSERTMSG macro (wdm.h)", "Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
+        "The driver's own assertions hold." endings::assertion;
+    "breakpoint" Must ["DbgBreakPoint function (wdm.h)"]
+        "The driver stops at no breakpoint: where no kernel debugger is attached, that is a bug check." endings::breakpoint;
+    "bugcheck" Must ["KeBugCheckEx function (wdm.h)"]
+        "The driver does not stop the system." endings::bugcheck;
+    "fail-fast" Must ["Bug Check 0x139 KERNEL_SECURITY_CHECK_FAILURE"]
+        "The driver's own security checks pass." endings::fail_fast;
+    "hang" Must ["FltUnregisterFilter function (fltkernel.h)"]
+        "Every call comes to an end." endings::hang;
+    "privileged-instruction" Must ["Windows Kernel-Mode HAL Library"]
+        "The processor is reached through the kernel's routines; the bench cannot run the rest." endings::privileged_instruction;
+    "unmodelled-import" Must ["the bench's own model"]
+        "The driver calls only what the bench models; what is behind the call was not judged." endings::unmodelled_import;
+    "bench-error" Must ["the bench's own model"]
+        "The bench itself does not fail." endings::bench_error;
+}
