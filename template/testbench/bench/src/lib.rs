@@ -61,6 +61,7 @@ mod bench;
 pub mod expect;
 pub mod image;
 pub mod imports;
+pub mod job;
 mod lifecycle;
 pub mod machine;
 mod objects;

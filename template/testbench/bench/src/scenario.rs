@@ -257,6 +257,9 @@ pub struct Scenario {
     pub quiet_start: bool,
     /// What fails.
     pub faults: Vec<Fault>,
+    /// The driver's routines that are not called, by their labels: they call what the model does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub leaves_out: Vec<String>,
     /// Where more than one thread can run: which does, by its place among them. The first does where nothing is said.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub schedule: Vec<u8>,
@@ -270,6 +273,7 @@ impl Scenario {
             story,
             quiet_start: false,
             faults: Vec::new(),
+            leaves_out: Vec::new(),
             schedule: Vec::new(),
         }
     }

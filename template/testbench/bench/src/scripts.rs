@@ -6,8 +6,9 @@
 
 use crate::image::Image;
 use crate::imports;
+use crate::job::Job;
 use crate::lifecycle::io_manager::{self, Open};
-use crate::lifecycle::{devices, filter, operations, ports, reinitialization, volumes};
+use crate::lifecycle::{devices, filter, instances, operations, ports, reinitialization};
 use crate::machine::events::{emit, end, must};
 use crate::machine::record::Record;
 use crate::machine::schedule::{Queued, enter, must_be_idle, run_queued};
@@ -21,7 +22,6 @@ use crate::scenario::Act;
 use crate::trace::{Ending, Event, Routine, Stage};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
-use crate::worker::Job;
 
 /// Plays a scenario to its end; the events go to standard output.
 pub fn play(image: Image, job: Job, record: Record) -> ! {
@@ -153,7 +153,7 @@ fn perform(script: &[Act]) {
 fn detach_and_attach() {
     let last = with(|state| state.filter.instances.last().cloned());
     let Some(instance) = last else { return };
-    if volumes::detach(instance.handle) && volumes::attach(&instance.volume, MANUAL).is_some() {
+    if instances::detach(instance.handle) && instances::attach(&instance.volume, MANUAL).is_some() {
         operations::first_contact(&instance.volume);
     }
 }

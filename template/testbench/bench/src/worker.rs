@@ -5,34 +5,16 @@
 //! takes too long is sent another line, and ends with what it has.
 
 use std::io::{BufRead as _, Read as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde::{Deserialize, Serialize};
-
-use crate::assume::Assumptions;
 use crate::image::Image;
+use crate::job::Job;
 use crate::machine::events;
 use crate::machine::record::Record;
-use crate::scenario::Scenario;
 use crate::scripts;
-use crate::settings::Settings;
 
 /// The environment variable that makes a program a worker.
 pub const ROLE: &str = "MINIFILTER_TESTBENCH_WORKER";
-
-/// What a worker is to do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    /// The driver.
-    pub driver: PathBuf,
-    /// The scenario.
-    pub scenario: Scenario,
-    /// Values in the registry.
-    pub registry: Settings,
-    /// What calls return that the model does not have.
-    pub assume: Assumptions,
-}
 
 /// Serves as a worker if this process was started as one.
 ///

@@ -1,8 +1,9 @@
 //! Contexts.
 
 use crate::lifecycle::{contexts, filter, volumes};
+use crate::machine::declare::functions;
 use crate::machine::events::misuse;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{bad_handle, release};
 use crate::machine::threads;
 use crate::trace::{ContextKind, Kind, Misuse, Operation, Routine};

@@ -2,8 +2,9 @@
 //!
 //! Documents: "Sending Output to the Debugger", "Bug Check Code Reference".
 
+use crate::machine::declare::functions;
 use crate::machine::events::{end, here};
-use crate::machine::function::{Fails, functions};
+use crate::machine::function::Fails;
 use crate::machine::{guest, memory};
 use crate::trace::{Ending, Trap};
 use crate::vocabulary::irql::ANY;

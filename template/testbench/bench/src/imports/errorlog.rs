@@ -4,8 +4,9 @@
 //! "`IO_ERROR_LOG_PACKET` structure (wdm.h)".
 
 use crate::machine::call::in_teardown;
+use crate::machine::declare::functions;
 use crate::machine::events::{emit, misuse, must};
-use crate::machine::function::{Fails, functions};
+use crate::machine::function::Fails;
 use crate::machine::ledger::{acquire, bad_handle, held_once, holds, must_release, release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;

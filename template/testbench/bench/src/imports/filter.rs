@@ -1,8 +1,9 @@
 //! The filter: registration, start, references.
 
 use crate::lifecycle::filter;
+use crate::machine::declare::functions;
 use crate::machine::events::misuse;
-use crate::machine::function::{Fails, functions};
+use crate::machine::function::Fails;
 use crate::machine::ledger::{bad_handle, held_once};
 use crate::machine::state::with;
 use crate::machine::{guest, thunks};

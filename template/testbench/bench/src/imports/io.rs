@@ -4,8 +4,9 @@
 //! every write; nothing is kept.
 
 use crate::lifecycle::{files, filter, handles, pool, volumes};
+use crate::machine::declare::functions;
 use crate::machine::events::must;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;

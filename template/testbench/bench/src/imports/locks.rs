@@ -3,8 +3,9 @@
 //! Documents: "Introduction to Spin Locks", "ERESOURCE Structure and Routines", "Fast Mutexes and Guarded Mutexes",
 //! "Introduction to Kernel Dispatcher Objects", "Managing Hardware Priorities".
 
+use crate::machine::declare::functions;
 use crate::machine::events::misuse;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::machine::ledger::{acquire, held_once, release};
 use crate::machine::schedule::{Queued, block_until, run_queued, try_until};

@@ -3,8 +3,9 @@
 //! Documents: "Managing File Names", "`FLT_FILE_NAME_INFORMATION` structure (fltkernel.h)".
 
 use crate::lifecycle::{files, volumes};
+use crate::machine::declare::functions;
 use crate::machine::events::{misuse, must};
-use crate::machine::function::{Fails, functions};
+use crate::machine::function::Fails;
 use crate::machine::ledger::{acquire, bad_handle, held_once, release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;

@@ -5,8 +5,9 @@
 
 use crate::lifecycle::pool;
 use crate::machine::call::in_teardown;
+use crate::machine::declare::functions;
 use crate::machine::events::{misuse, must};
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, held_once, must_release, release};
 use crate::machine::state::with;
 use crate::machine::system::system_block;

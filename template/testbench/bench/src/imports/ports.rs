@@ -4,8 +4,9 @@
 
 use crate::lifecycle::{filter, security};
 use crate::machine::call::in_teardown;
+use crate::machine::declare::functions;
 use crate::machine::events::must;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;

@@ -3,7 +3,8 @@
 //! Documents: "Windows Kernel-Mode Process and Thread Manager" and the functions' own pages.
 
 use crate::lifecycle::security;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::declare::functions;
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, holds, must_release, release};
 use crate::machine::state::{with, with_thread};
 use crate::machine::switch::SWITCH;

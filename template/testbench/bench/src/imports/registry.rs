@@ -3,8 +3,9 @@
 //! Document: "Accessing Registry Keys Safely" and the functions' own pages.
 
 use crate::lifecycle::{handles, pool};
+use crate::machine::declare::functions;
 use crate::machine::events::{emit, misuse, must};
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{bad_handle, held_once, must_release};
 use crate::machine::schedule::enter;
 use crate::machine::state::with;

@@ -2,8 +2,9 @@
 //!
 //! `__chkstk` keeps every register and is bound to a bare `ret`; it is not here.
 
+use crate::machine::declare::functions;
 use crate::machine::events::{end, here};
-use crate::machine::function::{Fails, functions};
+use crate::machine::function::Fails;
 use crate::machine::guest;
 use crate::trace::Ending;
 use crate::vocabulary::irql::ANY;

@@ -1,7 +1,8 @@
 //! Security descriptors, access control lists, security identifiers.
 
 use crate::lifecycle::{pool, security};
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::declare::functions;
+use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::machine::ledger::{bad_handle, held_once, holds};
 use crate::trace::Kind;

@@ -3,7 +3,8 @@
 //! Documents: the functions' own pages. Case is that of Rust's `char`, close enough to the kernel's table for file names.
 
 use crate::lifecycle::pool;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::declare::functions;
+use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::vocabulary::irql::{ANY, APC, PASSIVE};
 use crate::vocabulary::status::{self, Status};

@@ -3,7 +3,8 @@
 //! Document: "Format specification syntax: `printf` and `wprintf` functions". There is no floating point, as there is none
 //! in a driver.
 
-use crate::machine::function::{Fails, functions};
+use crate::machine::declare::functions;
+use crate::machine::function::Fails;
 use crate::machine::guest;
 use crate::vocabulary::irql::ANY;
 

@@ -2,8 +2,9 @@
 //!
 //! Document: "`FLT_VOLUME_PROPERTIES` structure (fltkernel.h)" and the functions' own pages.
 
-use crate::lifecycle::{files, filter, volumes};
-use crate::machine::function::{Fails, Optional, functions};
+use crate::lifecycle::{files, filter, instances, volumes};
+use crate::machine::declare::functions;
+use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::machine::ledger::{acquire, bad_handle};
 use crate::machine::state::with;
@@ -136,7 +137,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         if with(|state| state.filter.instances.iter().any(|instance| instance.volume.handle == volume.handle)) {
             return status::FLT_INSTANCE_NAME_COLLISION;
         }
-        let Some(instance) = volumes::attach(&volume, MANUAL) else { return status::FLT_DO_NOT_ATTACH };
+        let Some(instance) = instances::attach(&volume, MANUAL) else { return status::FLT_DO_NOT_ATTACH };
         if out != 0 {
             filter::reference(instance);
             guest::write(out, instance);
@@ -154,7 +155,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
             instances.find(|instance| instance.volume.handle == volume.handle).map(|i| i.handle)
         });
         match instance {
-            Some(instance) => { volumes::tear_down(instance, TEARDOWN_MANUAL); status::SUCCESS }
+            Some(instance) => { instances::tear_down(instance, TEARDOWN_MANUAL); status::SUCCESS }
             None => status::FLT_INSTANCE_NOT_FOUND,
         }
     }

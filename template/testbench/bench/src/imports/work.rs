@@ -5,8 +5,9 @@
 //! ran; an executive work item and a timer keep nothing, and run after the unload if the driver does not wait for them.
 
 use crate::machine::call::call_back;
+use crate::machine::declare::functions;
 use crate::machine::events::must;
-use crate::machine::function::{Fails, Optional, functions};
+use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, holds, must_release};
 use crate::machine::schedule::{Queued, run_queued};
 use crate::machine::state::with;

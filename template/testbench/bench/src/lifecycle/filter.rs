@@ -4,7 +4,7 @@
 //! Called", "Unregistering the Minifilter", "`FLT_REGISTRATION` structure (fltkernel.h)", "`FLT_OPERATION_REGISTRATION`
 //! structure (fltkernel.h)".
 
-use crate::lifecycle::{contexts, operations, ports, reinitialization, volumes};
+use crate::lifecycle::{contexts, instances, operations, ports, reinitialization, volumes};
 use crate::machine::call::in_teardown;
 use crate::machine::events::{emit, misuse};
 use crate::machine::ledger::{acquire, bad_handle, held_once, release};
@@ -12,7 +12,8 @@ use crate::machine::schedule::{Queued, block_until, enter, run_queued};
 use crate::machine::state::with;
 use crate::machine::thunks::thunk;
 use crate::machine::{guest, memory, threads};
-use crate::objects::filter::{Callbacks, Manager, OperationCallbacks};
+use crate::objects::filter::{Callbacks, Manager};
+use crate::objects::operations::OperationCallbacks;
 use crate::objects::volumes::{AUTOMATIC, FILTER_UNLOAD};
 use crate::trace::{Event, Kind, Misuse, Registration, Routine, Unload, Wait};
 use crate::vocabulary::irql::PASSIVE;
@@ -223,7 +224,7 @@ fn operation_list(mut address: u64) -> Vec<OperationCallbacks> {
 /// Attaches the filter to the volumes, and lets operations through at once.
 pub fn start() {
     for volume in volumes::all() {
-        volumes::attach(&volume, AUTOMATIC);
+        instances::attach(&volume, AUTOMATIC);
         operations::first_contact(&volume);
     }
 }
@@ -235,7 +236,7 @@ pub fn unregister() {
         operations::last_contact();
     }
     while let Some(instance) = with(|state| state.filter.instances.first().map(|i| i.handle)) {
-        volumes::tear_down(instance, FILTER_UNLOAD);
+        instances::tear_down(instance, FILTER_UNLOAD);
     }
     contexts::filter_is_gone();
     run_queued(Queued::Kept);

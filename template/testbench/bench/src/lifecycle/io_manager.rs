@@ -6,7 +6,7 @@ use crate::machine::events::{misuse, must};
 use crate::machine::ledger::holds;
 use crate::machine::schedule::enter;
 use crate::machine::space::Purpose;
-use crate::machine::state::with;
+use crate::machine::state::{left_out, with};
 use crate::machine::system::{object_block, opaque, system_block};
 use crate::machine::threads::new_thread;
 use crate::machine::trap::current_thread;
@@ -102,7 +102,10 @@ pub const COMPLETED_WITH: u64 = COMPLETED + 4;
 fn send(device: u64, file: u64, major: u8) -> Status {
     let driver = with(|state| state.filter.driver);
     let dispatch = guest::read::<u64>(driver + driver_object::MAJOR + 8 * u64::from(major));
-    if !memory::is_code(dispatch) {
+    let routine = Routine::Other {
+        callback: Callback::Dispatch(major),
+    };
+    if !memory::is_code(dispatch) || left_out(&routine) {
         return status::INVALID_DEVICE_REQUEST;
     }
     let name = major::name(major);
@@ -127,9 +130,6 @@ fn send(device: u64, file: u64, major: u8) -> Status {
         0x0E => guest::write(stack + 0x18, 0x0022_FFFC_u32),
         _ => {}
     }
-    let routine = Routine::Other {
-        callback: Callback::Dispatch(major),
-    };
     let answer = Status(enter(routine, PASSIVE, new_thread(), dispatch, &[device, request]) as u32);
     let completed = guest::read::<u8>(request + COMPLETED) == 1;
     let with = Status(guest::read(request + COMPLETED_WITH));

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod files;
 pub mod filter;
 pub mod handles;
+pub mod instances;
 pub mod io_manager;
 pub mod operations;
 pub mod parameters;

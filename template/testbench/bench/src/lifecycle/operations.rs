@@ -12,11 +12,10 @@ use crate::lifecycle::parameters::{
 };
 use crate::machine::events::{emit, misuse, must};
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};
-use crate::machine::state::with;
+use crate::machine::state::{left_out, with};
 use crate::machine::threads::new_thread;
 use crate::machine::{guest, memory};
-use crate::objects::filter::OperationCallbacks;
-use crate::objects::operations::{File, InFlight, Spec};
+use crate::objects::operations::{File, InFlight, OperationCallbacks, Spec};
 use crate::objects::volumes::{Instance, Volume};
 use crate::trace::{Event, Misuse, Operation, Routine, Via, Wait};
 use crate::vocabulary::irql::{DISPATCH, PASSIVE};
@@ -171,6 +170,22 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         return Begun::Done(true);
     };
     let operation = operation(file, spec);
+    let routines = [
+        Routine::Pre {
+            operation: operation.clone(),
+        },
+        Routine::Post {
+            operation: operation.clone(),
+            draining: false,
+        },
+        Routine::Post {
+            operation: operation.clone(),
+            draining: true,
+        },
+    ];
+    if routines.iter().any(left_out) {
+        return Begun::Done(true);
+    }
     let data = callback_data(file, spec, &operation);
     let thread = new_thread();
     let mut flight = InFlight {

@@ -6,7 +6,7 @@
 use crate::machine::events::must;
 use crate::machine::ledger::{acquire, release};
 use crate::machine::schedule::enter;
-use crate::machine::state::with;
+use crate::machine::state::{left_out, with};
 use crate::machine::system::system_block;
 use crate::machine::threads::new_thread;
 use crate::machine::{guest, memory};
@@ -21,12 +21,14 @@ pub fn connect() {
         let mut servers = state.ports.servers.iter();
         servers.find(|server| server.open).copied()
     });
-    let Some(server) = server else { return };
-    let port = memory::handle("the client port".to_owned());
-    let slot = system_block(8, "the connection's cookie");
     let routine = Routine::Other {
         callback: Callback::Connect,
     };
+    let Some(server) = server.filter(|_| !left_out(&routine)) else {
+        return;
+    };
+    let port = memory::handle("the client port".to_owned());
+    let slot = system_block(8, "the connection's cookie");
     acquire(Kind::ClientPort, port, "a connection");
     let arguments = [port, server.cookie, 0, 0, slot];
     let answer = enter(routine, PASSIVE, new_thread(), server.connect, &arguments);
@@ -44,7 +46,10 @@ pub fn message() {
     let Some(client) = with(|state| state.ports.client) else {
         return;
     };
-    if client.server.message == 0 {
+    let routine = Routine::Other {
+        callback: Callback::Message,
+    };
+    if client.server.message == 0 || left_out(&routine) {
         return;
     }
     for (input, output) in [(0_u32, 0_u32), (1, 0), (16, 0), (64, 256)] {
@@ -59,11 +64,8 @@ pub fn message() {
             u64::from(output),
             returned,
         ];
-        let routine = Routine::Other {
-            callback: Callback::Message,
-        };
         let _ = enter(
-            routine,
+            routine.clone(),
             PASSIVE,
             new_thread(),
             client.server.message,

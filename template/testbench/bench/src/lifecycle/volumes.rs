@@ -1,21 +1,13 @@
-//! Attaches the filter to volumes, and detaches it.
-//!
-//! Documents: "`PFLT_INSTANCE_SETUP_CALLBACK` callback function (fltkernel.h)", "`PFLT_INSTANCE_QUERY_TEARDOWN_CALLBACK`
-//! callback function (fltkernel.h)", "`PFLT_INSTANCE_TEARDOWN_CALLBACK` callback function (fltkernel.h)".
+//! Volumes, and what is found of them: instances, device objects.
 
-use crate::lifecycle::{contexts, devices, operations};
-use crate::machine::events::must;
+use crate::lifecycle::devices;
 use crate::machine::ledger::bad_handle;
-use crate::machine::schedule::enter;
 use crate::machine::state::with;
 use crate::machine::system::{once, system_block};
-use crate::machine::threads::{self, new_thread};
 use crate::machine::{guest, memory};
-use crate::objects::volumes::{Instance, KINDS, TEARDOWN_MANUAL, Volume};
-use crate::trace::{Registration, Routine};
-use crate::vocabulary::irql::PASSIVE;
+use crate::objects::volumes::{Instance, KINDS, Volume};
+use crate::trace::Registration;
 use crate::vocabulary::layout::{device_object, related_objects, vpb};
-use crate::vocabulary::status::Status;
 
 impl Volume {
     /// The device object of the volume, which belongs to the file system.
@@ -130,124 +122,4 @@ pub fn fill_objects(address: u64, instance: &Instance, file: u64) {
     guest::write(address + related_objects::VOLUME, instance.volume.handle);
     guest::write(address + related_objects::INSTANCE, instance.handle);
     guest::write(address + related_objects::FILE, file);
-}
-
-fn with_objects(instance: &Instance, action: impl FnOnce(u64) -> u64) -> u64 {
-    let objects = system_block(related_objects::SIZE, "the related objects of a callback");
-    fill_objects(objects, instance, 0);
-    let answer = action(objects);
-    must(memory::free(objects, false));
-    answer
-}
-
-/// Offers a volume to the filter. The instance, if the filter wants one.
-#[expect(
-    clippy::must_use_candidate,
-    reason = "whether it attached shows in what follows"
-)]
-pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
-    let instance = Instance {
-        handle: memory::handle(format!("the instance handle on {}", volume.name)),
-        volume: volume.clone(),
-    };
-    // The instance exists while its setup runs: contexts can be set on it.
-    let setup = with(|state| {
-        state.filter.instances.push(instance.clone());
-        state.filter.callbacks.setup
-    });
-    if setup != 0 {
-        let routine = Routine::InstanceSetup {
-            volume: volume.name.to_owned(),
-        };
-        let thread = threads::current();
-        let answer = with_objects(&instance, |objects| {
-            let arguments = [
-                objects,
-                u64::from(flags),
-                u64::from(volume.device_type),
-                u64::from(volume.file_system),
-            ];
-            enter(routine, PASSIVE, thread, setup, &arguments)
-        });
-        if !Status(answer as u32).is_success() {
-            forget(instance.handle);
-            return None;
-        }
-    }
-    Some(instance.handle)
-}
-
-fn forget(handle: u64) {
-    contexts::instance_is_gone(handle);
-    with(|state| {
-        state
-            .filter
-            .instances
-            .retain(|instance| instance.handle != handle);
-    });
-}
-
-/// Detaches an instance by hand, if the filter lets it.
-#[must_use]
-pub fn detach(handle: u64) -> bool {
-    let Some(instance) = by_instance(handle) else {
-        return false;
-    };
-    let query = with(|state| state.filter.callbacks.query_teardown);
-    if query == 0 {
-        return false;
-    }
-    let routine = Routine::InstanceQueryTeardown {
-        volume: instance.volume.name.to_owned(),
-    };
-    let thread = new_thread();
-    let answer = with_objects(&instance, |objects| {
-        enter(routine, PASSIVE, thread, query, &[objects, 0])
-    });
-    if !Status(answer as u32).is_success() {
-        return false;
-    }
-    tear_down(handle, TEARDOWN_MANUAL);
-    true
-}
-
-/// Tears an instance down: start, drain, complete, contexts.
-pub fn tear_down(handle: u64, reason: u32) {
-    let Some(instance) = by_instance(handle) else {
-        return;
-    };
-    let (start, complete) = with(|state| {
-        let callbacks = state.filter.callbacks;
-        (callbacks.teardown_start, callbacks.teardown_complete)
-    });
-    let thread = threads::current();
-    let volume = instance.volume.name.to_owned();
-    if start != 0 {
-        let routine = Routine::InstanceTeardownStart {
-            volume: volume.clone(),
-        };
-        with_objects(&instance, |objects| {
-            enter(
-                routine,
-                PASSIVE,
-                thread,
-                start,
-                &[objects, u64::from(reason)],
-            )
-        });
-    }
-    operations::drain(handle);
-    if complete != 0 {
-        let routine = Routine::InstanceTeardownComplete { volume };
-        with_objects(&instance, |objects| {
-            enter(
-                routine,
-                PASSIVE,
-                thread,
-                complete,
-                &[objects, u64::from(reason)],
-            )
-        });
-    }
-    forget(handle);
 }

@@ -4,6 +4,7 @@
 //! stacks must reach is the pointer to it and the block [`switch::SWITCH`].
 
 pub mod call;
+pub mod declare;
 pub mod events;
 pub mod function;
 pub mod guest;

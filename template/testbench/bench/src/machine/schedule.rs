@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::call::{into_driver, is_unloading};
 use super::events::{end, here};
-use super::state::with;
+use super::state::{left_out, with};
 use super::threads::{self, new_thread};
 use crate::objects::work::Item;
 use crate::trace::{Ending, Routine, Wait, Waiting};
@@ -81,7 +81,7 @@ fn run_another(queued: Queued) -> bool {
         threads::resume(*index);
     } else {
         let item = with(|state| state.work.queue.remove(items[choice - waiting.len()]));
-        start(item);
+        start(&item);
     }
     true
 }
@@ -98,12 +98,16 @@ fn choose(count: usize) -> usize {
     })
 }
 
-fn start(item: Item) {
+fn start(item: &Item) {
+    let routine = Routine::Other {
+        callback: item.callback,
+    };
+    if left_out(&routine) {
+        return;
+    }
+    let (irql, address, arguments) = (item.irql, item.routine, item.arguments);
     threads::start(new_thread(), move || {
-        let routine = Routine::Other {
-            callback: item.callback,
-        };
-        let _ = into_driver(routine, item.irql, item.routine, &item.arguments);
+        let _ = into_driver(routine, irql, address, &arguments);
     });
 }
 

@@ -14,7 +14,7 @@ use crate::objects::{
 };
 use crate::scenario::Scenario;
 use crate::settings::Settings;
-use crate::trace::Kind;
+use crate::trace::{Kind, Routine};
 
 /// Something that the driver holds or held.
 #[derive(Debug)]
@@ -206,4 +206,13 @@ pub fn with_thread<T>(action: impl FnOnce(&mut Thread) -> T) -> T {
     let mut threads = machine().threads.borrow_mut();
     let current = threads.current;
     action(&mut threads.all[current])
+}
+
+/// Whether the scenario leaves out a routine of the driver's: the system behaves as if the driver did not have it.
+#[must_use]
+pub fn left_out(routine: &Routine) -> bool {
+    with(|state| {
+        let leaves_out = &state.scenario.leaves_out;
+        !leaves_out.is_empty() && leaves_out.contains(&routine.label())
+    })
 }

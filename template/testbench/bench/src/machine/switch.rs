@@ -85,6 +85,7 @@ macro_rules! limits {
 ///
 /// `arguments` has [`MOST_ARGUMENTS`] values, `stack` is aligned to 16 bytes, and there is room below it.
 #[unsafe(naked)]
+#[must_use]
 pub unsafe extern "win64" fn call_driver(address: u64, arguments: *const u64, stack: u64) -> u64 {
     naked_asm!(
         "push rbp",

@@ -1,6 +1,6 @@
 //! What the filter manager knows of the driver.
 
-use super::operations::InFlight;
+use super::operations::{InFlight, OperationCallbacks};
 use super::volumes::Instance;
 use crate::trace::Registration;
 
@@ -42,17 +42,4 @@ pub struct Callbacks {
     pub teardown_start: u64,
     /// `InstanceTeardownCompleteCallback`.
     pub teardown_complete: u64,
-}
-
-/// An `FLT_OPERATION_REGISTRATION`.
-#[derive(Debug, Clone, Copy)]
-pub struct OperationCallbacks {
-    /// `MajorFunction`.
-    pub major: u8,
-    /// `Flags`.
-    pub flags: u32,
-    /// `PreOperation`.
-    pub pre: u64,
-    /// `PostOperation`.
-    pub post: u64,
 }

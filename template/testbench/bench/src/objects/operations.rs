@@ -1,6 +1,5 @@
 //! Operations that the system delivers.
 
-use super::filter::OperationCallbacks;
 use super::volumes::Instance;
 use crate::trace::Via;
 use crate::vocabulary::status::Status;
@@ -60,4 +59,17 @@ pub struct InFlight {
     pub pended: bool,
     /// The memory descriptor list that the filter put in the parameters: the filter manager frees it.
     pub swapped: u64,
+}
+
+/// An `FLT_OPERATION_REGISTRATION`.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationCallbacks {
+    /// `MajorFunction`.
+    pub major: u8,
+    /// `Flags`.
+    pub flags: u32,
+    /// `PreOperation`.
+    pub pre: u64,
+    /// `PostOperation`.
+    pub post: u64,
 }

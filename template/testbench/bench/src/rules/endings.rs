@@ -363,22 +363,6 @@ pub(super) fn privileged_instruction(case: &Case) -> Vec<Seen> {
     vec![Seen::new(what.clone(), format!("{} {what}", during(case))).at(at)]
 }
 
-pub(super) fn unmodelled_import(case: &Case) -> Vec<Seen> {
-    match case.trace.ending() {
-        Some(Ending::Unmodelled { at, import }) => vec![
-            Seen::new(
-                import.clone(),
-                format!(
-                    "{} calls {import}, which the bench does not model",
-                    during(case)
-                ),
-            )
-            .at(at),
-        ],
-        _ => Vec::new(),
-    }
-}
-
 pub(super) fn bench_error(case: &Case) -> Vec<Seen> {
     match case.trace.ending() {
         Some(Ending::Internal { message }) => {
@@ -555,13 +539,6 @@ mod tests {
                 "hang",
             ),
             (Ending::Timeout { limit: 5000 }, "hang"),
-            (
-                Ending::Unmodelled {
-                    at: at(),
-                    import: "ntoskrnl.exe!KeMystery".to_owned(),
-                },
-                "unmodelled-import",
-            ),
             (
                 Ending::Died {
                     status: "signal 9".to_owned(),

@@ -167,8 +167,6 @@ rules! {
         "Every call comes to an end." endings::hang;
     "privileged-instruction" Must ["Windows Kernel-Mode HAL Library"]
         "The processor is reached through the kernel's routines; the bench cannot run the rest." endings::privileged_instruction;
-    "unmodelled-import" Must ["the bench's own model"]
-        "The driver calls only what the bench models; what is behind the call was not judged." endings::unmodelled_import;
     "bench-error" Must ["the bench's own model"]
         "The bench itself does not fail." endings::bench_error;
 }

@@ -1,0 +1,76 @@
+//! Findings and advice: each defect once, with the scenarios that show it.
+
+use std::collections::HashMap;
+
+use super::explore::Played;
+use crate::report::{self, Finding};
+use crate::rules::{self, Level, Within};
+use crate::trace::Place;
+
+/// The findings and the advice. With `strict`, what is advice otherwise is a finding.
+#[must_use]
+pub fn of(all: &[Played], strict: bool) -> (Vec<Finding>, Vec<Finding>) {
+    let mut order: Vec<String> = Vec::new();
+    let mut found: HashMap<String, (bool, Finding)> = HashMap::new();
+    for played in all {
+        for judgement in &played.judgements {
+            let rule = judgement.rule;
+            let key = judgement.key();
+            let counts = strict || rule.level == Level::Must && !judgement.seen.advice;
+            let (_, finding) = found.entry(key.clone()).or_insert_with(|| {
+                order.push(key);
+                let place = judgement.seen.place.clone();
+                let finding = Finding {
+                    rule: rule.name,
+                    seen: judgement.seen.seen.clone(),
+                    asks: rule.asks,
+                    documents: report::documents(rule, place.as_ref()),
+                    place,
+                    scenarios: Vec::new(),
+                };
+                (counts, finding)
+            });
+            let name = played.scenario.to_string();
+            if !finding.scenarios.contains(&name) {
+                finding.scenarios.push(name);
+            }
+        }
+    }
+    let seen: Vec<(&str, Option<Place>)> = found
+        .values()
+        .map(|(_, finding)| (finding.rule, finding.place.clone()))
+        .collect();
+    let mut found: Vec<(bool, Finding)> = order
+        .iter()
+        .filter_map(|key| found.remove(key))
+        .filter(|(_, finding)| !follows(finding, &seen))
+        .collect();
+    found.sort_by_key(|(_, finding)| {
+        rules::all()
+            .iter()
+            .position(|rule| rule.name == finding.rule)
+    });
+    let (findings, advice): (Vec<_>, Vec<_>) = found.into_iter().partition(|(counts, _)| *counts);
+    let only = |list: Vec<(bool, Finding)>| list.into_iter().map(|(_, finding)| finding).collect();
+    (only(findings), only(advice))
+}
+
+/// Whether a finding follows from another one in the same driver, or at the same place in it.
+fn follows(finding: &Finding, seen: &[(&str, Option<Place>)]) -> bool {
+    let Some(rule) = rules::by_name(finding.rule) else {
+        return false;
+    };
+    rules::all().iter().any(|by| {
+        by.hides.iter().any(|hides| {
+            hides.includes(by, rule)
+                && seen.iter().any(|(name, place)| {
+                    *name == by.name
+                        && match hides.within {
+                            Within::Scenario => false,
+                            Within::Place => *place == finding.place,
+                            Within::Driver => true,
+                        }
+                })
+        })
+    })
+}
