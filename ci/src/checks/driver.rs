@@ -187,11 +187,11 @@ pub fn judge_as_expected(sys: &Path) -> anyhow::Result<Value> {
     judge(sys, expectations)
 }
 
-/// Refuses a report with findings.
+/// Refuses a report with findings, or of a driver that was not judged completely.
 ///
 /// # Errors
 ///
-/// The findings, one per line.
+/// The findings, or what was not judged, one per line.
 pub fn must_be_clean(report: &Value) -> anyhow::Result<()> {
     let findings: Vec<String> = report["findings"]
         .as_array()
@@ -207,6 +207,12 @@ pub fn must_be_clean(report: &Value) -> anyhow::Result<()> {
         "the bench has findings in {}:\n{}",
         report["driver"].as_str().unwrap_or_default(),
         findings.join("\n")
+    );
+    ensure!(
+        report["outcome"] == "clean",
+        "the bench did not judge everything in {}: {}",
+        report["driver"].as_str().unwrap_or_default(),
+        report["not-judged"]
     );
     Ok(())
 }

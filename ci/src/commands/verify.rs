@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sha2::{Digest, Sha256};
-use testbench::{Bench, Expectations, Policy, Setting, Settings};
+use testbench::{Assumption, Assumptions, Bench, Expectations, Policy, Setting, Settings};
 
 use self::verdict::Verdict;
 
@@ -24,6 +24,9 @@ use self::verdict::Verdict;
 ///
 /// With the testbench.toml of an emitted project, which states what the driver promises, a breach of a recommendation
 /// is a finding too. Without it, such a breach is advice.
+///
+/// A call that the test bench does not model ends its scenario. What follows it is not judged, and the report says so; the
+/// rest of the driver is judged. --assume gives such a call a result.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools)] // Each is a switch of the command line.
@@ -58,6 +61,15 @@ pub struct Args {
     #[arg(long, value_name = "NAME=TYPE:VALUE", value_parser = Setting::parse)]
     reg: Vec<Setting>,
 
+    /// Assume the result of a call that the test bench does not model; can be repeated
+    ///
+    /// NAME is the function as the driver imports it. RESULT is the name of a status, such as STATUS_SUCCESS, or a number,
+    /// decimal or hexadecimal with 0x. The call does nothing and returns RESULT. The table [assume] of testbench.toml
+    /// assumes results too, as NAME = "RESULT". An assumption on the command line replaces one for the same function in the
+    /// table.
+    #[arg(long, value_name = "NAME=RESULT", value_parser = Assumption::parse)]
+    assume: Vec<Assumption>,
+
     /// Print the report as JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -79,12 +91,15 @@ Examples:
       also require that fltmc unload is refused and sc stop is not
   cargo xtask verify other.sys --reg Mode=dword:1 --reg 'Rules\\Path=string:C:\\data'
       test a driver that does not start without these registry values
+  cargo xtask verify other.sys --assume PsGetVersion=0
+      go on after a call that the test bench does not model, as if it had returned 0
   cargo xtask verify my_filter.sys --report verdict.html
       also write the report as an HTML page
   cargo xtask verify my_filter.sys --json | jq -r '.findings[].rule'
       print the rules of the findings, for a script
 
-Exit status: 0 no findings, 1 findings, 2 the file is not a minifilter or could not be loaded.";
+Exit status: 0 everything was judged, no findings; 1 findings; 2 the file is not a minifilter or could not be loaded;
+3 no findings, but the driver calls what the test bench does not model, so that not everything was judged.";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PolicyArg {
@@ -136,11 +151,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         text::print(&verdict, args.report.as_deref());
     }
-    Ok(if verdict.report.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(ExitCode::from(verdict.report.outcome.exit_status()))
 }
 
 fn judge(args: &Args, driver: &Path) -> anyhow::Result<Verdict> {
@@ -151,9 +162,14 @@ fn judge(args: &Args, driver: &Path) -> anyhow::Result<Verdict> {
     for setting in &args.reg {
         registry.add(setting.clone()).map_err(anyhow::Error::msg)?;
     }
+    let mut assume = Assumptions::default();
+    for assumption in &args.assume {
+        assume.add(assumption.clone()).map_err(anyhow::Error::msg)?;
+    }
     let bar = progress_bar(args.json);
     let mut bench = Bench::open(driver)?
         .registry(&registry)
+        .assume(&assume)
         .progress(|progress| {
             bar.set_length(progress.known as u64);
             bar.set_position(progress.done as u64);

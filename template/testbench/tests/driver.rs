@@ -103,10 +103,19 @@ fn the_driver_keeps_every_rule() {
 }
 
 #[test]
+fn everything_was_judged() {
+    let report = report();
+    assert!(report.complete, "\n{report}\n");
+}
+
+#[test]
 fn its_unload_policy_is_the_expected_one() {
     let expected = expectations();
     let observed = &report().observed;
-    assert_eq!(observed.unload_policy, expected.unload_policy);
+    // It was not seen if the driver was not judged as far as that, which another test reports.
+    if observed.unload_policy.is_some() || report().complete {
+        assert_eq!(observed.unload_policy, expected.unload_policy);
+    }
     if let (Some(true), Some(service_stop)) = (
         expected
             .unload_policy
@@ -121,5 +130,4 @@ fn its_unload_policy_is_the_expected_one() {
 fn its_calls_were_made_to_fail() {
     let report = report();
     assert!(report.faults_injected > 0, "{report}");
-    assert!(!report.truncated, "{report}");
 }

@@ -1,7 +1,7 @@
 //! The verdict as a self-contained HTML page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use testbench::Finding;
+use testbench::{Finding, report::one_line};
 
 use super::{text, verdict::Verdict};
 
@@ -10,7 +10,7 @@ const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 code, .mono { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
-.sum { font-size: 1.1rem; margin: .5rem 0 1.5rem; } .bad { color: var(--bad); } .good { color: var(--good); }
+.sum { font-size: 1.1rem; margin: .5rem 0 1.5rem; } .bad { color: var(--bad); } .good { color: var(--good); } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 600; white-space: nowrap; }
 th, td { padding: .35rem .75rem .35rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }
 article { border: 1px solid var(--line); border-left: .35rem solid var(--bad); border-radius: .35rem;
@@ -37,7 +37,8 @@ pub fn render(verdict: &Verdict) -> String {
             body {
                 h1 { (name) }
                 p.sum {
-                    @if findings == 0 { strong.good { "No findings" } }
+                    @if findings == 0 && !report.complete { strong.soft { "No findings, incomplete" } }
+                    @else if findings == 0 { strong.good { "No findings" } }
                     @else if findings == 1 { strong.bad { "1 finding" } }
                     @else { strong.bad { (findings) " findings" } }
                     ": " (report.scenarios) " scenarios, " (report.faults_injected) " faults injected"
@@ -46,6 +47,21 @@ pub fn render(verdict: &Verdict) -> String {
                 @if !report.findings.is_empty() {
                     h2 { "Findings" }
                     @for finding in &report.findings { (article(finding, "finding", name)) }
+                }
+                @if !report.not_judged.is_empty() {
+                    h2 { "Not judged" }
+                    p { "The test bench does not model these calls, so what follows them was not judged. How far the driver came: " (report.reached) "." }
+                    table {
+                        tr { th { "Call" } th { "Called in" } th { "Place" } th { "Scenarios" } }
+                        @for part in &report.not_judged {
+                            tr {
+                                td { code { (part.what) } }
+                                td { (part.within) }
+                                td.mono { @if let Some(place) = &part.place { (text::place_in(place, name)) } }
+                                td { (one_line(&part.scenarios)) }
+                            }
+                        }
+                    }
                 }
                 @if !report.advice.is_empty() {
                     h2 { "Advice" }
@@ -99,6 +115,9 @@ fn facts(verdict: &Verdict) -> Markup {
             @for setting in report.registry.all() {
                 tr { th { "Registry" } td.mono { (setting.name) " = " (setting.text) } }
             }
+            @for assumption in report.assume.all() {
+                tr { th { "Assumed" } td.mono { (assumption.name) " = " (assumption.text) } }
+            }
             @for sentence in report.log.iter().filter_map(|entry| entry.sentence.as_ref()) {
                 tr { th { "Event log" } td { (sentence) } }
             }
@@ -114,7 +133,7 @@ fn article(finding: &Finding, class: &str, driver: &str) -> Markup {
             dl {
                 dt { "Asked" } dd { (finding.asks) }
                 @if let Some(place) = &finding.place {
-                    dt { "Where" } dd.mono { (place.to_string().replacen('+', &format!("{driver}+"), 1)) }
+                    dt { "Where" } dd.mono { (text::place_in(place, driver)) }
                 }
                 dt { "See" } dd { (finding.documents.join("; ")) }
                 dt { "Scenarios" }

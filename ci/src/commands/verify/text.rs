@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use console::style;
-use testbench::{Finding, rules};
+use testbench::{Finding, report::one_line, rules, trace::Place};
 
 use super::verdict::Verdict;
 
@@ -30,6 +30,19 @@ pub fn print(verdict: &Verdict, page: Option<&Path>) {
         );
         details(advice, name);
     }
+    for part in &report.not_judged {
+        println!();
+        println!(
+            "{} {}",
+            style("not judged").yellow().bold(),
+            style(&part.what).bold()
+        );
+        detail("called in", &part.within);
+        if let Some(place) = &part.place {
+            detail("where", &place_in(place, name));
+        }
+        detail("scenario", &one_line(&part.scenarios));
+    }
     println!();
     let sum = match report.findings.len() {
         0 => style("no findings".to_owned()).green().bold(),
@@ -41,12 +54,26 @@ pub fn print(verdict: &Verdict, page: Option<&Path>) {
         1 => ", 1 piece of advice".to_owned(),
         many => format!(", {many} pieces of advice"),
     };
+    let not_judged = match report.not_judged.len() {
+        0 => String::new(),
+        1 => ", 1 call not judged".to_owned(),
+        many => format!(", {many} calls not judged"),
+    };
     println!(
-        "{name}: {} scenarios, {} faults injected, unload policy {}: {sum}{advice}",
+        "{name}: {} scenarios, {} faults injected, unload policy {}: {sum}{advice}{not_judged}",
         report.scenarios,
         report.faults_injected,
         policy(verdict),
     );
+    if !report.not_judged.is_empty() {
+        println!(
+            "The result is incomplete: the test bench does not model these calls. How far the driver came: {}.",
+            report.reached
+        );
+        println!(
+            "To go on after such a call: --assume NAME=RESULT, or [assume] in testbench.toml."
+        );
+    }
     if report.truncated {
         println!("The result is incomplete: scenarios did not end, or there were too many.");
     }
@@ -100,6 +127,12 @@ fn head(verdict: &Verdict, name: &str) {
     for setting in report.registry.all() {
         line("registry", format!("{} = {}", setting.name, setting.text));
     }
+    for assumption in report.assume.all() {
+        line(
+            "assumed",
+            format!("{} = {}", assumption.name, assumption.text),
+        );
+    }
     let mut sentences = report
         .log
         .iter()
@@ -139,18 +172,22 @@ pub fn fault_points(verdict: &Verdict) -> String {
 }
 
 fn details(finding: &Finding, driver: &str) {
-    let line =
-        |title: &str, text: &str| println!("  {}{text}", style(format!("{title:<10}")).dim());
-    line("seen", &finding.seen);
-    line("asked", finding.asks);
+    detail("seen", &finding.seen);
+    detail("asked", finding.asks);
     if let Some(place) = &finding.place {
-        line(
-            "where",
-            &place.to_string().replacen('+', &format!("{driver}+"), 1),
-        );
+        detail("where", &place_in(place, driver));
     }
-    line("scenario", &finding.scenarios_line());
-    line("see", &finding.documents.join("; "));
+    detail("scenario", &one_line(&finding.scenarios));
+    detail("see", &finding.documents.join("; "));
+}
+
+fn detail(title: &str, text: &str) {
+    println!("  {}{text}", style(format!("{title:<10}")).dim());
+}
+
+/// A place, with the name of the driver.
+pub fn place_in(place: &Place, driver: &str) -> String {
+    place.to_string().replacen('+', &format!("{driver}+"), 1)
 }
 
 /// The unload policy, as text.

@@ -212,16 +212,11 @@ impl Finding {
     pub fn line(&self) -> String {
         format!("{}: {}", self.rule, self.seen)
     }
-
-    /// The scenarios in one line.
-    #[must_use]
-    pub fn scenarios_line(&self) -> String {
-        line(&self.scenarios)
-    }
 }
 
 /// Scenarios in one line.
-fn line(scenarios: &[String]) -> String {
+#[must_use]
+pub fn one_line(scenarios: &[String]) -> String {
     match scenarios {
         [] => String::new(),
         [one] => one.clone(),
@@ -273,7 +268,7 @@ impl fmt::Display for Report {
             if let Some(place) = &finding.place {
                 writeln!(f, "    where:    {place}")?;
             }
-            writeln!(f, "    scenario: {}", finding.scenarios_line())?;
+            writeln!(f, "    scenario: {}", one_line(&finding.scenarios))?;
             writeln!(f, "    see:      {}", finding.documents.join("; "))?;
         }
         for part in &self.not_judged {
@@ -281,7 +276,7 @@ impl fmt::Display for Report {
             if let Some(place) = &part.place {
                 writeln!(f, "    where:    {place}")?;
             }
-            writeln!(f, "    scenario: {}", line(&part.scenarios))?;
+            writeln!(f, "    scenario: {}", one_line(&part.scenarios))?;
         }
         if let Some(lines) = self.assume_lines() {
             writeln!(
