@@ -49,7 +49,7 @@ pub struct Image {
     header_size: usize,
     relocations: Vec<u32>,
     cookie: Option<u32>,
-    routines: Vec<(u32, u32, bool)>,
+    routines: Vec<RoutineEntry>,
 }
 
 /// A section.
@@ -78,6 +78,21 @@ pub struct Import {
     /// The name, or `#` and the ordinal.
     pub name: String,
     slot: u32,
+}
+
+/// A `RUNTIME_FUNCTION`: an entry of the exception directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoutineEntry {
+    /// Where its code begins, relative to the image.
+    pub begin: u32,
+    /// Where its code ends.
+    pub end: u32,
+    /// Its `UNWIND_INFO`.
+    pub unwind: u32,
+    /// It has an exception handler.
+    pub has_handler: bool,
+    /// Where the entry itself is, relative to the image.
+    pub at: u32,
 }
 
 /// The default that the linker gives a security cookie; a driver that still finds it there stops.
@@ -146,9 +161,14 @@ impl Image {
     /// Whether the routine at an address has an exception handler of its own.
     #[must_use]
     pub fn has_handler(&self, rva: u32) -> bool {
-        self.routines
-            .iter()
-            .any(|(begin, end, handler)| *handler && (*begin..*end).contains(&rva))
+        self.routine_at(rva).is_some_and(|entry| entry.has_handler)
+    }
+
+    /// The entry of the routine at an address; none for one that calls nothing and keeps the stack as it is.
+    #[must_use]
+    pub fn routine_at(&self, rva: u32) -> Option<&RoutineEntry> {
+        let mut routines = self.routines.iter();
+        routines.find(|entry| (entry.begin..entry.end).contains(&rva))
     }
 
     /// The code: each routine that the exception directory names, and what lies between two.
@@ -156,7 +176,7 @@ impl Image {
         let mut edges: Vec<usize> = self
             .routines
             .iter()
-            .flat_map(|(begin, end, _)| [*begin as usize, *end as usize])
+            .flat_map(|entry| [entry.begin as usize, entry.end as usize])
             .collect();
         edges.sort_unstable();
         edges.dedup();
@@ -294,9 +314,13 @@ fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
         .filter(|address| *address != 0)
         .and_then(|address| u32::try_from(address.wrapping_sub(base)).ok())
         .filter(|rva| (*rva as usize) + 8 <= size);
-    let routines = routines(directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION), |rva| {
-        table.pe_data_at(&*data, rva)
-    });
+    let exceptions = file
+        .data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION)
+        .map_or(0, |directory| directory.virtual_address.get(LE));
+    let routines = routines(
+        (exceptions, directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION)),
+        |rva| table.pe_data_at(&*data, rva),
+    );
     let messages = messages(&file, &data).unwrap_or_default();
 
     Ok(Image {
@@ -437,19 +461,26 @@ fn sections(
 
 /// The routines of the exception directory: begin, end, and whether there is a handler.
 fn routines<'a>(
-    directory: &[u8],
+    (at, directory): (u32, &[u8]),
     data_at: impl Fn(u32) -> Option<&'a [u8]>,
-) -> Vec<(u32, u32, bool)> {
-    directory
-        .chunks_exact(12)
-        .map(|entry| {
+) -> Vec<RoutineEntry> {
+    (at..)
+        .step_by(12)
+        .zip(directory.chunks_exact(12))
+        .map(|(at, entry)| {
             let [begin, end, unwind] = [0, 4, 8].map(|at| {
                 u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
             });
             // UNW_FLAG_EHANDLER, in the upper bits of the first byte.
-            let handler =
+            let has_handler =
                 data_at(unwind).is_some_and(|info| info.first().is_some_and(|b| b >> 3 & 1 != 0));
-            (begin, end, handler)
+            RoutineEntry {
+                begin,
+                end,
+                unwind,
+                has_handler,
+                at,
+            }
         })
         .collect()
 }

@@ -18,6 +18,7 @@ use crate::machine::system::system_string;
 use crate::machine::{memory, threads, trap};
 use crate::objects::registry;
 use crate::objects::volumes::MANUAL;
+use crate::os;
 use crate::scenario::Act;
 use crate::trace::{Ending, Event, Routine, Stage};
 use crate::vocabulary::irql::PASSIVE;
@@ -39,12 +40,14 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
         job.assume,
         functions,
         record,
+        trap::raise_access,
     ));
     must(memory::set_up());
     must(threads::set_up());
     must(trap::set_up());
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, imports::bind));
+    must(os::confine());
     let loaded = load(base, size, base + u64::from(entry), &service);
     if loaded {
         if quiet_start && with(|state| state.filter.started) {

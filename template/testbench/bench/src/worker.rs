@@ -6,6 +6,7 @@
 
 use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use crate::image::Image;
 use crate::job::Job;
@@ -39,13 +40,17 @@ pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| events::internal(panic.to_string())));
     let record = Record::default();
     let waiting = record.clone();
+    let (ready, is_ready) = mpsc::channel();
     std::thread::spawn(move || {
+        let _ = ready.send(());
         // The next thing to come is the parent's end, or its wish to have what there is.
         let mut rest = [0];
         let _ = std::io::stdin().lock().read(&mut rest);
         waiting.flush();
         std::process::exit(3);
     });
+    // The system calls with which a thread begins are no longer possible when the driver runs.
+    let _ = is_ready.recv();
     match Image::open(&job.driver) {
         Ok(image) => scripts::play(image, job, record),
         Err(refusal) => events::internal(refusal.to_string()),

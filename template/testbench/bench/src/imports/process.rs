@@ -6,6 +6,7 @@ use crate::lifecycle::security;
 use crate::machine::declare::functions;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, holds, must_release, release};
+use crate::machine::space::USER_PROBE_ADDRESS;
 use crate::machine::state::{with, with_thread};
 use crate::machine::switch::SWITCH;
 use crate::machine::system::{current_process, once, system_block};
@@ -87,12 +88,6 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         let name = guest::unicode(name);
         thunks::by_name("ntoskrnl.exe", &name)
     }
-    /// Checks a user's buffer. Every buffer of the bench is good.
-    [APC, Fails::Quiet]
-    fn ProbeForRead(_address: u64, _length: u64, _alignment: u32) {}
-    /// Checks a user's buffer. Every buffer of the bench is good.
-    [APC, Fails::Quiet]
-    fn ProbeForWrite(_address: u64, _length: u64, _alignment: u32) {}
     /// Whether the address is safe to touch.
     [DISPATCH, Fails::Quiet]
     fn MmIsAddressValid(address: u64) -> u8 { u8::from(memory::is_known(address, 1)) }
@@ -225,7 +220,7 @@ pub fn variable(name: &str) -> Option<u64> {
             "KdDebuggerNotPresent" => 1,
             "MmHighestUserAddress" => 0x7FFF_FFFE_FFFF,
             "MmSystemRangeStart" => 0xFFFF_8000_0000_0000,
-            "MmUserProbeAddress" => 0x7FFF_FFFF_0000,
+            "MmUserProbeAddress" => USER_PROBE_ADDRESS,
             "SeExports" => security::exports(),
             name => memory::handle(format!("the object {name}")),
         };

@@ -2,12 +2,18 @@
 //!
 //! `__chkstk` keeps every register and is bound to a bare `ret`; it is not here.
 
+use crate::machine::call::call_back;
 use crate::machine::declare::functions;
-use crate::machine::events::{end, here};
+use crate::machine::events::here;
 use crate::machine::function::Fails;
-use crate::machine::guest;
+use crate::machine::space::USER_PROBE_ADDRESS;
+use crate::machine::system::system_block;
+use crate::machine::thread::Raised;
+use crate::machine::{exception, guest};
 use crate::trace::Ending;
-use crate::vocabulary::irql::ANY;
+use crate::vocabulary::irql::{ANY, APC};
+use crate::vocabulary::layout::{dispatcher_context, exception_record};
+use crate::vocabulary::status::{self, Status};
 
 functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     /// Copies.
@@ -76,20 +82,140 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
             }
         }
     }
-    /// Structured exception handling, which the model has not.
+    /// The handler of routines with `__try`.
     [ANY, Fails::Quiet]
-    fn __C_specific_handler(_record: u64, _frame: u64, _context: u64, _dispatcher: u64) -> i32 {
-        end(Ending::Unmodelled { at: here(), import: "ntoskrnl.exe!__C_specific_handler".to_owned() })
+    fn __C_specific_handler(record: u64, frame: u64, context: u64, dispatcher: u64) -> u32 {
+        if guest::read::<u32>(record + exception_record::FLAGS) & exception::UNWINDING == 0 {
+            handle(record, frame, context, dispatcher)
+        } else {
+            terminate(record, frame, dispatcher)
+        }
     }
-    /// Raises an exception, which the model has not.
-    [ANY, Fails::Quiet]
-    fn ExRaiseStatus(status: u32) {
-        end(Ending::Bugcheck {
+    /// Raises an exception with a status.
+    [ANY, Fails::Never]
+    fn ExRaiseStatus(status: u32) { raise(Status(status), "ExRaiseStatus"); }
+    /// Raises an exception for an access.
+    [ANY, Fails::Never]
+    fn ExRaiseAccessViolation() { raise(status::ACCESS_VIOLATION, "ExRaiseAccessViolation"); }
+    /// Raises an exception for an address that is not aligned.
+    [ANY, Fails::Never]
+    fn ExRaiseDatatypeMisalignment() { raise(status::DATATYPE_MISALIGNMENT, "ExRaiseDatatypeMisalignment"); }
+    /// Checks a user's buffer.
+    [APC, Fails::Quiet]
+    fn ProbeForRead(address: u64, length: u64, alignment: u32) { probe(address, length, alignment); }
+    /// Checks a user's buffer, and that it can be written.
+    [APC, Fails::Quiet]
+    fn ProbeForWrite(address: u64, length: u64, alignment: u32) {
+        probe(address, length, alignment);
+        if length != 0 {
+            for page in (address & !0xFFF..address + length).step_by(0x1000) {
+                let at = page.max(address);
+                guest::write(at, guest::read::<u8>(at));
+            }
+        }
+    }
+}
+
+/// A `SCOPE_TABLE`: where each scope begins and ends, its filter or handler of termination, and where it goes on.
+fn scopes(dispatcher: u64) -> impl Iterator<Item = (u32, [u64; 4])> {
+    let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
+    let table = guest::read::<u64>(dispatcher + dispatcher_context::DATA);
+    let first = guest::read::<u32>(dispatcher + dispatcher_context::SCOPE);
+    let count = guest::read::<u32>(table);
+    let place = guest::read::<u64>(dispatcher + dispatcher_context::PC);
+    (first..count)
+        .map(move |number| {
+            let at = table + 4 + 16 * u64::from(number);
+            (
+                number,
+                [0, 4, 8, 12].map(|part| u64::from(guest::read::<u32>(at + part))),
+            )
+        })
+        .filter(move |(_, [begin, end, ..])| (base + begin..base + end).contains(&place))
+}
+
+/// Asks the filters of the scopes that the exception happened in.
+fn handle(record: u64, frame: u64, context: u64, dispatcher: u64) -> u32 {
+    /// `EXCEPTION_EXECUTE_HANDLER`, in the place of a filter.
+    const EXECUTE_HANDLER: u64 = 1;
+    let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
+    for (_, [_, _, filter, target]) in scopes(dispatcher) {
+        if target == 0 {
+            continue;
+        }
+        let answer = if filter == EXECUTE_HANDLER {
+            1
+        } else {
+            let pointers = system_block(16, "the pointers of an exception");
+            guest::write(pointers, record);
+            guest::write(pointers + 8, context);
+            call_back(base + filter, &[pointers, frame]) as i32
+        };
+        match answer {
+            0 => {}
+            ..0 => return exception::CONTINUE_EXECUTION,
+            _ => {
+                exception::set_target(base + target);
+                return exception::UNWIND;
+            }
+        }
+    }
+    exception::CONTINUE_SEARCH
+}
+
+/// Calls the handlers of termination (`__finally`) of the scopes that are left.
+fn terminate(record: u64, frame: u64, dispatcher: u64) -> u32 {
+    let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
+    let target = guest::read::<u64>(dispatcher + dispatcher_context::TARGET);
+    let flags = guest::read::<u32>(record + exception_record::FLAGS);
+    let is_target = flags & exception::TARGET_UNWIND != 0;
+    for (number, [begin, end, handler, goes_on]) in scopes(dispatcher).collect::<Vec<_>>() {
+        // The scope that handles the exception, or one that the target is in, is not left.
+        let stays = goes_on != 0 && base + goes_on == target
+            || (base + begin..base + end).contains(&target);
+        if is_target && stays {
+            break;
+        }
+        if goes_on == 0 {
+            guest::write(dispatcher + dispatcher_context::SCOPE, number + 1);
+            let _ = call_back(base + handler, &[1, frame]);
+        }
+    }
+    exception::CONTINUE_SEARCH
+}
+
+/// Raises an exception; if no routine of the driver's handles it, that is a bug check.
+fn raise(code: Status, by: &str) -> ! {
+    const KMODE_EXCEPTION_NOT_HANDLED: u32 = 0x1E;
+    exception::raise(Raised {
+        code,
+        parameters: Vec::new(),
+        otherwise: Ending::Bugcheck {
             at: here(),
-            code: 0x1E,
-            parameters: [u64::from(status), 0, 0, 0],
-            meaning: "ExRaiseStatus; structured exceptions are not modelled".to_owned(),
-        });
+            code: KMODE_EXCEPTION_NOT_HANDLED,
+            parameters: [u64::from(code.0), 0, 0, 0],
+            meaning: format!("KMODE_EXCEPTION_NOT_HANDLED, {code}, raised by {by}"),
+        },
+    })
+}
+
+/// Raises an exception for a buffer that is not in the user's half, or not aligned.
+fn probe(address: u64, length: u64, alignment: u32) {
+    if length == 0 {
+        return;
+    }
+    let alignment = u64::from(alignment.max(1));
+    if !address.is_multiple_of(alignment) {
+        raise(
+            status::DATATYPE_MISALIGNMENT,
+            "ProbeForRead or ProbeForWrite",
+        );
+    }
+    if address
+        .checked_add(length)
+        .is_none_or(|end| end > USER_PROBE_ADDRESS)
+    {
+        raise(status::ACCESS_VIOLATION, "ProbeForRead or ProbeForWrite");
     }
 }
 

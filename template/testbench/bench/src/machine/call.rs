@@ -12,7 +12,7 @@ use super::threads::{self, set_irql};
 use crate::scenario::Injected;
 use crate::trace::{Event, Misuse, Routine};
 use crate::vocabulary::irql;
-use crate::vocabulary::status;
+use crate::vocabulary::status::{self, Status};
 
 /// Runs one of the model's functions.
 pub fn run<R: Word>(
@@ -102,6 +102,23 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
         point,
     });
     injected.map(|fault| fault.result)
+}
+
+/// Ends a call that raised an exception: the driver goes on elsewhere, and the call never returns.
+pub fn abandon(code: Status) {
+    let recorded = with_thread(|thread| {
+        let answering = thread.answering.take();
+        thread.followed = None;
+        answering.is_some_and(|answering| answering.function.fails != Fails::Quiet)
+    });
+    SWITCH.running.store(0, Ordering::Relaxed);
+    if recorded {
+        with_thread(|thread| thread.frames.pop());
+        emit(&Event::Return {
+            result: u64::from(code.0),
+            injected: false,
+        });
+    }
 }
 
 /// Calls one of the driver's routines at an IRQL, in the thread that is running.

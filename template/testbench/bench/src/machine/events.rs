@@ -128,18 +128,21 @@ pub fn shared_page(address: u64, length: usize) -> Option<u64> {
     (page != 0 && length <= PAGE && offset <= (PAGE - length) as u64).then(|| page + offset)
 }
 
-/// Ends the scenario: the model was told to access a range, at an address in which there can be no memory.
+/// The trap of an access by the model to a range, at an address in which there can be no memory: an exception, or the end
+/// of the scenario.
 pub fn not_memory(begin: u64, address: u64, how: Use) -> ! {
     let trap = Trap::Memory {
         how,
         address,
         target: memory::target(address),
     };
-    in_model(trap, Some(begin), || format!("it {how} 0x{address:x}"))
+    let ending = in_model(trap, Some(begin), || format!("it {how} 0x{address:x}"));
+    let raise = machine().raise.get();
+    raise(address, how, ending)
 }
 
-/// Ends the scenario with a trap in the model: the driver's fault, if it called one of the model's functions.
-pub fn in_model(trap: Trap, begin: Option<u64>, what: impl FnOnce() -> String) -> ! {
+/// The ending for a trap in the model: the driver's fault, if it called one of the model's functions.
+pub fn in_model(trap: Trap, begin: Option<u64>, what: impl FnOnce() -> String) -> Ending {
     let at = here();
     if at.rva.is_none() && at.function.is_none() {
         internal(what());
@@ -150,10 +153,10 @@ pub fn in_model(trap: Trap, begin: Option<u64>, what: impl FnOnce() -> String) -
         } if *target != Target::Stack => argument(begin.unwrap_or(*address)),
         _ => None,
     };
-    end(Ending::Trap {
+    Ending::Trap {
         at,
         trap,
         argument,
         guarded: false,
-    })
+    }
 }

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod declare;
 pub mod events;
+pub mod exception;
 pub mod function;
 pub mod guest;
 pub mod ledger;
@@ -20,3 +21,4 @@ pub mod thread;
 pub mod threads;
 pub mod thunks;
 pub mod trap;
+pub mod unwind;

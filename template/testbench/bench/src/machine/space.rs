@@ -8,6 +8,8 @@ use crate::trace::Target;
 pub const LOWEST: u64 = 0x1_0000;
 /// The end of the user half of the address space. Above it are addresses that are not canonical, then the kernel's.
 pub const USER_END: u64 = 0x8000_0000_0000;
+/// The end of what a program can have, `MmUserProbeAddress`.
+pub const USER_PROBE_ADDRESS: u64 = 0x7FFF_FFFF_0000;
 /// The beginning of the kernel's half.
 pub const KERNEL: u64 = 0xFFFF_8000_0000_0000;
 /// Room for every block of a scenario; it costs nothing until used.

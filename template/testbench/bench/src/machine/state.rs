@@ -12,9 +12,10 @@ use crate::objects::{
     contexts::Contexts, devices::Devices, filter::Manager, locks::Locks, names::Names,
     pool::Lookasides, ports::Ports, registry::Registry, volumes::Volumes, work::Work,
 };
+use crate::os::Use;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
-use crate::trace::{Kind, Routine};
+use crate::trace::{Ending, Kind, Routine};
 
 /// Something that the driver holds or held.
 #[derive(Debug)]
@@ -90,6 +91,9 @@ pub enum Step {
     Gs,
 }
 
+/// Raises an exception for an access to an address, or ends the scenario.
+pub type Raise = fn(u64, Use, Ending) -> !;
+
 /// The machine.
 pub struct Machine {
     /// The simulated system.
@@ -108,6 +112,8 @@ pub struct Machine {
     pub functions: Vec<&'static Function>,
     /// What calls return that the model does not have.
     pub assumed: Assumptions,
+    /// What an access to an address does in which there can be no memory.
+    pub raise: Cell<Raise>,
     /// The page that stands in for `KUSER_SHARED_DATA`; 0 before it is made.
     pub shared_page: Cell<u64>,
     /// The page that stands in for the processor control region.
@@ -126,6 +132,7 @@ impl Machine {
         assumed: Assumptions,
         functions: Vec<&'static Function>,
         record: Record,
+        raise: Raise,
     ) -> Self {
         let registry = Registry::new(&service, settings);
         let system = Thread {
@@ -163,6 +170,7 @@ impl Machine {
             record,
             functions,
             assumed,
+            raise: Cell::new(raise),
             shared_page: Cell::new(0),
             control_region: Cell::new(0),
             step: Cell::new(None),

@@ -25,6 +25,8 @@ pub struct Switch {
     pub host_base: AtomicU64,
     /// The lowest address of the host's stack.
     pub host_limit: AtomicU64,
+    /// What [`raise`] calls.
+    pub raise: AtomicU64,
     /// The function that is running: its place among the machine's functions, plus one. With [`UNMODELLED`], that of an
     /// import which the model does not have.
     pub running: AtomicU32,
@@ -42,6 +44,7 @@ pub static SWITCH: Switch = Switch {
     driver_limit: AtomicU64::new(0),
     host_base: AtomicU64::new(0),
     host_limit: AtomicU64::new(0),
+    raise: AtomicU64::new(0),
     running: AtomicU32::new(0),
 };
 
@@ -74,8 +77,14 @@ macro_rules! limits {
 }
 #[cfg(not(windows))]
 macro_rules! limits {
-    ($which:ident) => {
-        "/* {host_base} {host_limit} {driver_base} {driver_limit} */"
+    (save) => {
+        "/* {host_base} {host_limit} */"
+    };
+    (driver) => {
+        "/* {driver_base} {driver_limit} */"
+    };
+    (host) => {
+        "/* {host_base} {host_limit} */"
     };
 }
 
@@ -122,6 +131,17 @@ pub unsafe extern "win64" fn call_driver(address: u64, arguments: *const u64, st
     )
 }
 
+/// What [`enter_model`] leaves at the top of the driver's stack: the registers that a call preserves, and the way back.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct CallFrame {
+    reserved: u64,
+    /// R15, R14, R13, R12, RSI, RDI, RBX, RBP.
+    pub registers: [u64; 8],
+    /// Where the driver goes on.
+    pub site: u64,
+}
+
 /// Runs a function of the model on the host's stack. A thunk jumps here with the address of the function in R10; the
 /// arguments are those of the driver's call.
 ///
@@ -133,6 +153,15 @@ pub unsafe extern "win64" fn enter_model() {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
+        // What an exception handler of the driver's finds: see `CallFrame`.
+        "push rbx",
+        "push rdi",
+        "push rsi",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
         "lea r11, [rip + {switch}]",
         "mov [r11 + {driver_stack}], rsp",
         limits!(host),
@@ -176,6 +205,62 @@ pub unsafe extern "win64" fn enter_model() {
         host_stack = const offset_of!(Switch, host_stack),
         host_base = const offset_of!(Switch, host_base),
         host_limit = const offset_of!(Switch, host_limit),
+        driver_base = const offset_of!(Switch, driver_base),
+        driver_limit = const offset_of!(Switch, driver_limit),
+    )
+}
+
+/// Goes to the host's stack and to [`Switch::raise`]. The trap handler lets the driver go on here.
+///
+/// # Safety
+///
+/// The driver does not run again before [`resume_driver`].
+#[unsafe(naked)]
+pub unsafe extern "win64" fn raise() {
+    naked_asm!(
+        "lea r11, [rip + {switch}]",
+        limits!(host),
+        "mov rsp, [r11 + {host_stack}]",
+        "sub rsp, 0x20",
+        "call [r11 + {raise}]",
+        "ud2",
+        switch = sym SWITCH,
+        host_stack = const offset_of!(Switch, host_stack),
+        raise = const offset_of!(Switch, raise),
+        host_base = const offset_of!(Switch, host_base),
+        host_limit = const offset_of!(Switch, host_limit),
+    )
+}
+
+/// Lets the driver go on with these registers, in the order of [`Cpu::gpr`](crate::os::Cpu::gpr), at an address. The
+/// frames of the model's functions that were running are abandoned.
+///
+/// # Safety
+///
+/// The registers are those of a routine of the driver's which [`call_driver`] runs.
+#[unsafe(naked)]
+pub unsafe extern "win64" fn resume_driver(registers: *const [u64; 16], address: u64) -> ! {
+    naked_asm!(
+        "mov r10, rdx",
+        "lea r11, [rip + {switch}]",
+        limits!(driver),
+        "mov r11, rcx",
+        "mov rax, [r11]",
+        "mov rcx, [r11 + 0x08]",
+        "mov rdx, [r11 + 0x10]",
+        "mov rbx, [r11 + 0x18]",
+        "mov rsp, [r11 + 0x20]",
+        "mov rbp, [r11 + 0x28]",
+        "mov rsi, [r11 + 0x30]",
+        "mov rdi, [r11 + 0x38]",
+        "mov r8, [r11 + 0x40]",
+        "mov r9, [r11 + 0x48]",
+        "mov r12, [r11 + 0x60]",
+        "mov r13, [r11 + 0x68]",
+        "mov r14, [r11 + 0x70]",
+        "mov r15, [r11 + 0x78]",
+        "jmp r10",
+        switch = sym SWITCH,
         driver_base = const offset_of!(Switch, driver_base),
         driver_limit = const offset_of!(Switch, driver_limit),
     )

@@ -6,8 +6,9 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
 
 use super::function::Function;
-use crate::os::{self, Access, PAGE};
-use crate::trace::{Routine, Waiting};
+use crate::os::{self, Access, Cpu, PAGE};
+use crate::trace::{Ending, Routine, Waiting};
+use crate::vocabulary::status::Status;
 
 /// The size of a kernel stack on x64.
 ///
@@ -108,6 +109,17 @@ pub struct Saved {
     pub host_limits: (u64, u64),
 }
 
+/// An exception: its code, its parameters, and the ending if nothing handles it.
+#[derive(Debug, Clone)]
+pub struct Raised {
+    /// The code.
+    pub code: Status,
+    /// `ExceptionInformation`.
+    pub parameters: Vec<u64>,
+    /// The ending if no routine handles it.
+    pub otherwise: Ending,
+}
+
 /// The work of a thread, on a stack of its own.
 pub type Work = Coroutine<(), (), (), DefaultStack>;
 
@@ -122,6 +134,10 @@ pub struct Thread {
     pub answering: Option<Answering>,
     /// The structure and the member whose pointer it follows.
     pub followed: Option<(u64, &'static str)>,
+    /// The exception of a trap, with the registers of the driver, until the search for a handler begins.
+    pub pending: Option<(Raised, Cpu)>,
+    /// Where a frame goes on whose handler takes the exception.
+    pub unwind_target: u64,
     /// Its kernel stack.
     pub stack: Option<KernelStack>,
     /// What the switch has for it while another thread runs.

@@ -7,13 +7,16 @@
 use std::io;
 
 use super::events::{self, SHARED_DATA, in_model};
+use super::exception;
 use super::memory;
-use super::space::{LOWEST, Purpose};
+use super::space::{LOWEST, Purpose, USER_END};
 use super::state::{Step, machine};
 use super::system::once;
+use super::thread::Raised;
 use super::threads;
 use crate::os::{self, Access, CURRENT_THREAD, Cpu, Exception, PAGE, TRAP_FLAG, Use, raw};
 use crate::trace::{Ending, Target, Trap};
+use crate::vocabulary::status::{self, Status};
 
 /// Makes the pages that stand in for the kernel's, and takes the exceptions.
 ///
@@ -38,6 +41,7 @@ pub fn set_up() -> io::Result<()> {
     machine().shared_page.set(page);
     let region = memory::allocate(PAGE, Purpose::System, "the control region".to_owned())?;
     machine().control_region.set(region);
+    exception::set_up();
     os::catch_traps(on_exception)
 }
 
@@ -61,7 +65,7 @@ fn on_exception(exception: Exception, cpu: &mut Cpu) {
         Exception::Protection if move_cr8(cpu) => return,
         _ => {}
     }
-    end(exception, cpu)
+    end_or_raise(exception, cpu);
 }
 
 /// Reads of the shared page: the register that points there is moved to the stand-in for one
@@ -179,8 +183,8 @@ fn memory_is_code(address: u64) -> bool {
     memory::is_loaded() && memory::is_code(address) && memory::is_code(address + 15)
 }
 
-/// Ends the scenario with the name of what happened.
-fn end(exception: Exception, cpu: &Cpu) -> ! {
+/// Raises an exception, if a routine of the driver's may handle it, or ends the scenario with the name of what happened.
+fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
     let rsp = cpu.gpr[4];
     let in_driver = memory::rva(cpu.rip).is_some();
     let jumped = matches!(
@@ -204,30 +208,84 @@ fn end(exception: Exception, cpu: &Cpu) -> ! {
             what: "runs int3".to_owned(),
         },
         Exception::Divide => Trap::Other {
-            what: "divides by zero or overflows in a division".to_owned(),
+            what: DIVIDES.to_owned(),
+        },
+        Exception::SystemCall => Trap::Privileged {
+            instruction: "syscall".to_owned(),
         },
         Exception::Step | Exception::Other => Trap::Other {
             what: "raises a processor exception".to_owned(),
         },
     };
-    let at = if in_driver {
-        memory::place(cpu.rip, None)
-    } else if jumped {
-        // The caller of that address left the way back on the stack.
-        memory::place(raw::read(rsp), None)
-    } else {
-        in_model(trap, None, || {
-            format!("{exception:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip)
-        })
+    let code = code_of(&trap);
+    let address = match exception {
+        Exception::Access { address, how } => vec![how as u64, address],
+        _ => Vec::new(),
     };
     let guarded = in_driver && memory::is_loaded() && memory::has_handler(cpu.rip);
-    events::end(Ending::Trap {
+    let ending = |at| Ending::Trap {
         at,
-        trap,
+        trap: trap.clone(),
         argument: None,
         guarded,
-    })
+    };
+    let (otherwise, driver) = if in_driver {
+        (ending(memory::place(cpu.rip, None)), *cpu)
+    } else if jumped {
+        // The caller of that address left the way back on the stack.
+        events::end(ending(memory::place(raw::read(rsp), None)))
+    } else {
+        let what = || format!("{exception:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip);
+        (in_model(trap.clone(), None, what), exception::at_call())
+    };
+    match code {
+        Some(code) if exception::can_be_handled(&driver) => {
+            let raised = Raised {
+                code,
+                parameters: address,
+                otherwise,
+            };
+            exception::raise_later(raised, driver, cpu);
+        }
+        _ => events::end(otherwise),
+    }
 }
+
+/// The code of the exception that a trap is, if a driver can handle it. A bad address of the kernel is a bug check.
+fn code_of(trap: &Trap) -> Option<Status> {
+    match trap {
+        Trap::Memory {
+            target: Target::Null | Target::Nothing,
+            address,
+            ..
+        } if *address < USER_END => Some(status::ACCESS_VIOLATION),
+        Trap::Assertion { .. } => Some(status::ASSERTION_FAILURE),
+        Trap::Breakpoint { .. } => Some(status::BREAKPOINT),
+        Trap::Other { what } if what == DIVIDES => Some(status::INTEGER_DIVIDE_BY_ZERO),
+        _ => None,
+    }
+}
+
+/// Raises the exception of an access to an address in which there can be no memory, by a function that the driver called.
+pub fn raise_access(address: u64, how: Use, otherwise: Ending) -> ! {
+    let code = match &otherwise {
+        Ending::Trap { trap, .. } => code_of(trap),
+        _ => None,
+    };
+    match code {
+        Some(code) if exception::can_be_handled(&exception::at_call()) => {
+            exception::raise(Raised {
+                code,
+                parameters: vec![how as u64, address],
+                otherwise,
+            })
+        }
+        _ => events::end(otherwise),
+    }
+}
+
+/// What a division does that cannot be carried out.
+const DIVIDES: &str = "divides by zero or overflows in a division";
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
     if how != Use::Execute && address < LOWEST && has_gs_prefix(cpu.rip) {

@@ -1,8 +1,14 @@
 //! Pages by `mmap` and `mprotect`, processor exceptions by signals.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::OnceLock;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
 
 use super::{Access, Cpu, Exception, Handler, Use, raw};
 
@@ -78,7 +84,8 @@ fn set_gs(base: u64) -> bool {
     unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) == 0 }
 }
 
-const SIGNALS: [libc::c_int; 5] = [
+const SIGNALS: [libc::c_int; 6] = [
+    libc::SIGSYS,
     libc::SIGSEGV,
     libc::SIGBUS,
     libc::SIGILL,
@@ -129,6 +136,85 @@ pub fn stack_limit(low: usize) -> usize {
     low
 }
 
+/// The memory that the process may have of its own.
+const MOST_MEMORY: libc::rlim_t = 2 << 30;
+/// The address space that the process may have: most of it is reserved and not used.
+const MOST_ADDRESSES: libc::rlim_t = 16 << 30;
+/// The processor time that the process may take, in seconds.
+const MOST_TIME: libc::rlim_t = 120;
+
+/// Confines this process for the rest of its life: it may use memory, write what happened, and end. Other system calls
+/// raise [`Exception::SystemCall`].
+///
+/// # Errors
+///
+/// The system's own: it has no filters for system calls.
+pub fn confine() -> io::Result<()> {
+    for (resource, most) in [
+        (libc::RLIMIT_DATA, MOST_MEMORY),
+        (libc::RLIMIT_AS, MOST_ADDRESSES),
+        (libc::RLIMIT_CPU, MOST_TIME),
+        (libc::RLIMIT_CORE, 0),
+    ] {
+        let limit = libc::rlimit {
+            rlim_cur: most,
+            rlim_max: most,
+        };
+        // SAFETY: the call only reads `limit`.
+        if unsafe { libc::setrlimit(resource, &raw const limit) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    let program = filter().map_err(io::Error::other)?;
+    seccompiler::apply_filter_all_threads(&program).map_err(io::Error::other)
+}
+
+fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+    /// Standard input, which the thread reads that waits for the end of the parent.
+    const INPUT: u64 = 0;
+    /// Standard output, where events go.
+    const OUTPUT: u64 = 1;
+    const ARCH_SET_GS: u64 = 0x1001;
+    /// The descriptor of a mapping of no file.
+    const NO_FILE: u64 = u32::MAX as u64;
+    let only = |argument, value| {
+        let condition =
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?;
+        Ok(vec![SeccompRule::new(vec![condition])?])
+    };
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
+        (libc::SYS_read, only(0, INPUT)?),
+        (libc::SYS_write, only(0, OUTPUT)?),
+        (libc::SYS_mmap, only(4, NO_FILE)?),
+        (libc::SYS_arch_prctl, only(0, ARCH_SET_GS)?),
+    ]);
+    for free in [
+        libc::SYS_brk,
+        libc::SYS_clock_gettime,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+        libc::SYS_futex,
+        libc::SYS_getrandom,
+        libc::SYS_madvise,
+        libc::SYS_mprotect,
+        libc::SYS_mremap,
+        libc::SYS_munmap,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigreturn,
+        libc::SYS_sched_yield,
+        libc::SYS_sigaltstack,
+    ] {
+        rules.insert(free, Vec::new());
+    }
+    SeccompFilter::new(
+        rules,
+        SeccompAction::Trap,
+        SeccompAction::Allow,
+        TargetArch::x86_64,
+    )?
+    .try_into()
+}
+
 static HANDLER: OnceLock<Handler> = OnceLock::new();
 
 /// Sends this thread's processor exceptions to a handler.
@@ -139,7 +225,7 @@ static HANDLER: OnceLock<Handler> = OnceLock::new();
 pub fn catch_traps(handler: Handler) -> io::Result<()> {
     let _ = HANDLER.set(handler);
     // A stack of its own: the driver may have used up the other one.
-    let size = 256 * 1024;
+    let size = 1 << 20;
     let base = reserve(size)?;
     protect(base, size, Access::ReadWrite)?;
     let stack = libc::stack_t {
@@ -164,6 +250,8 @@ pub fn catch_traps(handler: Handler) -> io::Result<()> {
     Ok(())
 }
 
+/// The length of `syscall`.
+const SYSCALL: u64 = 2;
 /// Page fault, the number the processor gives it.
 const PAGE_FAULT: i64 = 14;
 /// General protection.
@@ -200,11 +288,14 @@ extern "C" fn on_signal(
         (libc::SIGTRAP, 1) => Exception::Step,
         (libc::SIGTRAP, _) => Exception::Breakpoint,
         (libc::SIGFPE, 0) => Exception::Divide,
+        (libc::SIGSYS, _) => Exception::SystemCall,
         _ => Exception::Other,
     };
-    if trap == Exception::Breakpoint {
+    match trap {
         // The processor is past it already; on Windows the context is at it.
-        cpu.rip -= 1;
+        Exception::Breakpoint => cpu.rip -= 1,
+        Exception::SystemCall => cpu.rip -= SYSCALL,
+        _ => {}
     }
     if let Some(handler) = HANDLER.get() {
         handler(trap, &mut cpu);

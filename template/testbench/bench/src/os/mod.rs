@@ -13,8 +13,8 @@ mod system;
 mod system;
 
 pub use system::{
-    catch_traps, code, guard_stack, hide_thread, plant, protect, release, reserve, show_thread,
-    stack_limit,
+    catch_traps, code, confine, guard_stack, hide_thread, plant, protect, release, reserve,
+    show_thread, stack_limit,
 };
 
 /// Decides on a processor exception: changes the registers and returns, or ends the process.
@@ -75,6 +75,9 @@ pub enum Exception {
     Step,
     /// A division by zero, or one that overflows.
     Divide,
+    /// A system call that [`confine`] does not let through.
+    #[cfg_attr(windows, expect(dead_code, reason = "system calls are not filtered"))]
+    SystemCall,
     /// Anything else.
     #[cfg_attr(
         windows,

@@ -225,7 +225,7 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
             Target::Kernel => {
                 format!("{how} 0x{address:016x}, kernel memory that the bench has not")
             }
-            Target::Stack => "uses up the stack".to_owned(),
+            Target::Stack => "uses up the stack, which has 24 KB".to_owned(),
             Target::Nothing => format!("{how} memory that is not there"),
             _ => return Vec::new(),
         },

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ending::Ending;
+use super::ending::{Ending, Place};
 use super::resource::Kind;
 use super::routine::{Operation, Routine};
 use crate::vocabulary::status::Status;
@@ -32,6 +32,13 @@ pub enum Event {
     Leave {
         /// What it returned.
         answer: u64,
+    },
+    /// An exception was raised that a routine of the driver's may handle.
+    Exception {
+        /// Its code.
+        code: Status,
+        /// Where.
+        at: Place,
     },
     /// A thread waits, and another one goes on.
     Suspend {

@@ -252,3 +252,53 @@ pub mod irp {
     /// The size of `IO_STACK_LOCATION`.
     pub const STACK_SIZE: usize = 0x48;
 }
+
+/// `EXCEPTION_RECORD`.
+pub mod exception_record {
+    /// `ExceptionFlags`.
+    pub const FLAGS: u64 = 0x04;
+    /// `ExceptionAddress`.
+    pub const ADDRESS: u64 = 0x10;
+    /// `NumberParameters`.
+    pub const COUNT: u64 = 0x18;
+    /// `ExceptionInformation`.
+    pub const PARAMETERS: u64 = 0x20;
+    /// The size.
+    pub const SIZE: usize = 0x98;
+}
+
+/// `CONTEXT`.
+pub mod context {
+    /// `EFlags`.
+    pub const FLAGS: u64 = 0x44;
+    /// `Rax`, and the other registers in the order of their numbers.
+    pub const REGISTERS: u64 = 0x78;
+    /// `Rip`.
+    pub const RIP: u64 = 0xF8;
+    /// The size.
+    pub const SIZE: usize = 0x4D0;
+}
+
+/// `DISPATCHER_CONTEXT`.
+pub mod dispatcher_context {
+    /// `ControlPc`.
+    pub const PC: u64 = 0x00;
+    /// `ImageBase`.
+    pub const IMAGE: u64 = 0x08;
+    /// `FunctionEntry`.
+    pub const ENTRY: u64 = 0x10;
+    /// `EstablisherFrame`.
+    pub const ESTABLISHER: u64 = 0x18;
+    /// `TargetIp`.
+    pub const TARGET: u64 = 0x20;
+    /// `ContextRecord`.
+    pub const CONTEXT: u64 = 0x28;
+    /// `LanguageHandler`.
+    pub const HANDLER: u64 = 0x30;
+    /// `HandlerData`.
+    pub const DATA: u64 = 0x38;
+    /// `ScopeIndex`.
+    pub const SCOPE: u64 = 0x48;
+    /// The size.
+    pub const SIZE: usize = 0x50;
+}
