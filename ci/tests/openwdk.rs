@@ -2,6 +2,8 @@
 
 #[path = "openwdk/metadata.rs"]
 mod metadata;
+#[path = "openwdk/modelled.rs"]
+mod modelled;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,13 +55,19 @@ fn errors_in(body: &str) -> String {
 }
 
 fn errors_of(text: &str) -> String {
+    errors_in_language(["c", "-std=gnu17"], text)
+}
+
+const CPP: [&str; 2] = ["c++", "-std=gnu++20"];
+
+fn errors_in_language([language, standard]: [&str; 2], text: &str) -> String {
     let wdk = OpenWdk::prepare().unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let source = directory.path().join("layouts.c");
+    let source = directory.path().join("source");
     fs::write(&source, text).unwrap();
     let output = wdk
         .clang()
-        .args(["-fsyntax-only", "-ferror-limit=0"])
+        .args(["-fsyntax-only", "-ferror-limit=0", "-x", language, standard])
         .arg(&source)
         .output()
         .unwrap();
@@ -206,6 +214,19 @@ fn functions_have_the_types_of_the_metadata() {
         callbacks.concat()
     ));
     assert_eq!(errors, "");
+}
+
+/// The model of the test bench has the arguments that drivers pass.
+#[test]
+fn modelled_functions_have_the_arguments_of_the_headers() {
+    let source = modelled::source();
+    assert_eq!(errors_in_language(CPP, &source), "");
+    let wrong = source.replace(
+        "same<4, 8>(FltStartFiltering)",
+        "same<4, 8, 8>(FltStartFiltering)",
+    );
+    assert_ne!(wrong, source);
+    assert_eq!(errors_in_language(CPP, &wrong).lines().count(), 1);
 }
 
 /// Structures for which the metadata lacks an alignment, or a member that exists only on 64-bit Windows. Their members

@@ -18,9 +18,9 @@ const GET_FAILS: Fails = Fails::With(&[status::NOT_FOUND]);
 functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Allocates a context of a registered type and size.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), clears out]
-    fn FltAllocateContext(filter: u64, kind: u32, size: u64, pool: u32, out: u64) -> Status {
+    fn FltAllocateContext(filter: u64, kind: u16, size: u64, pool: u32, out: u64) -> Status {
         filter::check(filter);
-        contexts::allocate(ContextKind(kind as u16), size, pool, out)
+        contexts::allocate(ContextKind(kind), size, pool, out)
     }
     /// Adds a reference.
     [DISPATCH, Fails::Never]

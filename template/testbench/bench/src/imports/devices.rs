@@ -75,7 +75,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     }
     /// Completes an IRP.
     [DISPATCH, Fails::Never]
-    fn IofCompleteRequest(irp: u64, _boost: u32) {
+    fn IofCompleteRequest(irp: u64, _boost: u8) {
         match memory::block_at(irp) {
             Some(block) if !block.freed && block.purpose == Purpose::Irp => {
                 guest::write(irp + COMPLETED, 1_u8);

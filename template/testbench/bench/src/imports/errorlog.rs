@@ -25,8 +25,7 @@ const HEADER: usize = 40;
 functions! { pub ERROR_LOG = "ntoskrnl.exe", "wdm.h";
     /// An entry for the event log; NULL where there is no room or the size is wrong.
     [DISPATCH, Fails::Null]
-    fn IoAllocateErrorLogEntry(object: u64, size: u32) -> u64 {
-        let size = size as u8;
+    fn IoAllocateErrorLogEntry(object: u64, size: u8) -> u64 {
         let driver = with(|state| state.filter.driver);
         if object != driver && !holds(Kind::Device, object) {
             bad_handle("driver object or device object", object);

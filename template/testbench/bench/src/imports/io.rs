@@ -29,7 +29,8 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
-        filter: u64, _instance: u64, handle: u64, _access: u32, attributes: u64, io_status: u64,
+        filter: u64, _instance: Optional, handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _attributes: u32,
+        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
         let _ = guest::object_name(attributes);
@@ -39,6 +40,8 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
+        _size: Optional, _attributes: u32,
+        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
         let _ = guest::object_name(attributes);
@@ -48,6 +51,8 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
+        _size: Optional, _attributes: u32,
+        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32, _context: Optional,
     ) -> Status {
         filter::check(filter);
         let _ = guest::object_name(attributes);
@@ -63,6 +68,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, IO_FAILS]
     fn FltReadFile(
         instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: Optional,
+        _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
         guest::fill(buffer, 0, length as usize);
@@ -73,6 +79,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, IO_FAILS]
     fn FltWriteFile(
         instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, written: Optional,
+        _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
         guest::touch(buffer, length as usize);
@@ -182,12 +189,15 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
 functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
     /// Opens a file, through all filters.
     [PASSIVE, OPEN_FAILS]
-    fn ZwOpenFile(handle: u64, _access: u32, attributes: u64, io_status: u64) -> Status {
+    fn ZwOpenFile(handle: u64, _access: u32, attributes: u64, io_status: u64, _share: u32, _options: u32) -> Status {
         open_by_name(handle, attributes, io_status)
     }
     /// Opens a file or makes it, through all filters.
     [PASSIVE, OPEN_FAILS]
-    fn ZwCreateFile(handle: u64, _access: u32, attributes: u64, io_status: u64) -> Status {
+    fn ZwCreateFile(
+        handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _attributes: u32,
+        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32,
+    ) -> Status {
         open_by_name(handle, attributes, io_status)
     }
 }

@@ -25,7 +25,7 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     fn KeAcquireSpinLockRaiseToDpc(lock: u64) -> u8 { spin(lock) }
     /// Releases and goes back.
     [DISPATCH, Fails::Never]
-    fn KeReleaseSpinLock(lock: u64, irql: u32) { unlock(lock, "spin lock"); set_irql(irql as u8); }
+    fn KeReleaseSpinLock(lock: u64, irql: u8) { unlock(lock, "spin lock"); set_irql(irql); }
     /// Acquires at `DISPATCH_LEVEL`.
     [DISPATCH, Fails::Never]
     fn KeAcquireSpinLockAtDpcLevel(lock: u64) { let _ = spin(lock); }
@@ -50,13 +50,13 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     fn KeGetCurrentIrql() -> u8 { threads::irql() }
     /// Raises the IRQL.
     [ANY, Fails::Never]
-    fn KfRaiseIrql(irql: u32) -> u8 { raise(irql as u8) }
+    fn KfRaiseIrql(irql: u8) -> u8 { raise(irql) }
     /// Raises the IRQL.
     [DISPATCH, Fails::Never]
     fn KeRaiseIrqlToDpcLevel() -> u8 { raise(DISPATCH) }
     /// Lowers the IRQL.
     [ANY, Fails::Never]
-    fn KeLowerIrql(irql: u32) { set_irql(irql as u8); }
+    fn KeLowerIrql(irql: u8) { set_irql(irql); }
 
     /// Raises to `APC_LEVEL` and acquires.
     [APC, Fails::Never]

@@ -58,21 +58,21 @@ functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
     /// Sets up a list of nonpaged entries.
     [DISPATCH, Fails::Never]
     fn ExInitializeNPagedLookasideList(
-        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) {
         set_up(list, allocate, free, 0x200, size, tag);
     }
     /// Sets up a list of paged entries.
     [APC, Fails::Never]
     fn ExInitializePagedLookasideList(
-        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) {
         set_up(list, allocate, free, 1, size, tag);
     }
     /// Sets up a list.
     [DISPATCH, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn ExInitializeLookasideListEx(
-        list: u64, allocate: Optional, free: Optional, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u32,
+        list: u64, allocate: Optional, free: Optional, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) -> Status {
         set_up(list, allocate, free, kind, size, tag);
         status::SUCCESS

@@ -72,11 +72,11 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     }
     /// Finds a character.
     [ANY, Fails::Quiet]
-    fn wcschr(text: u64, wanted: u32) -> u64 {
+    fn wcschr(text: u64, wanted: u16) -> u64 {
         let mut at = text;
         loop {
             match guest::read::<u16>(at) {
-                unit if unit == wanted as u16 => return at,
+                unit if unit == wanted => return at,
                 0 => return 0,
                 _ => at += 2,
             }

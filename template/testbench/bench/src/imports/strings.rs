@@ -60,7 +60,7 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     }
     /// The upper case of a character.
     [APC, Fails::Quiet]
-    fn RtlUpcaseUnicodeChar(unit: u32) -> u16 { upper(unit as u16) }
+    fn RtlUpcaseUnicodeChar(unit: u16) -> u16 { upper(unit) }
     /// Gives a string back that the system allocated.
     [APC, Fails::Never]
     fn RtlFreeUnicodeString(string: u64) { free(string); }
