@@ -1,16 +1,15 @@
-//! A test bench for Windows file-system minifilter drivers: it runs the `.sys` itself, on Linux or
-//! Windows x64, without a kernel.
+//! A test bench for Windows file-system minifilter drivers: it runs the `.sys` itself, on Linux or Windows x64, without a
+//! kernel.
 //!
-//! The driver is mapped into a process of its own. Its [`imports`] lead to a model of the filter
-//! manager and of the kernel, which keeps to the documentation, and which can let any call fail. A
-//! [story](scenario::Story) is told with it: it is loaded, attached to volumes, sent every operation
-//! it registered for, asked to unload. Each thing that happens becomes an [event](trace::Event). The
-//! [`rules`] read the events and say what is wrong.
+//! The bench maps the driver into a process of its own. The driver's [`imports`] lead to a model of the filter manager and
+//! of the kernel, which follows the documentation and can make any call fail. A [`Scenario`](scenario::Scenario) is played:
+//! the driver is loaded and attached to volumes, operations are delivered to it, and it is asked to unload. Everything that
+//! happens is recorded as an [`Event`](trace::Event). The [`rules`] read the events and say what is wrong.
 //!
-//! The bench finds out by itself what can fail. It tells the stories with nothing failing and notes
-//! every call that can; then it tells them again with each of those calls failing, in each way its
-//! document lists, and once with an informational status, which is no failure; then once more with
-//! whatever was only called because something had failed, the error log above all.
+//! The bench finds out what can fail. It plays the [scripts](scenario::Script) with nothing failing and notes every call
+//! that can fail. It plays them again with each of those calls failing, in each way that its document lists, and once with
+//! an informational status, which is no failure. Calls that were made only after a failure, such as those of the error log,
+//! fail in a third pass.
 //!
 //! ```no_run
 //! let report = testbench::Bench::open("my_filter.sys".as_ref())?.run()?;
@@ -20,12 +19,30 @@
 //! # Ok::<(), testbench::Refusal>(())
 //! ```
 //!
-//! Each scenario is played by a worker process, so a crash, a hang or a bug check of the driver ends
-//! that scenario and is reported by its name. A program that embeds the bench is its own worker if the
-//! first line of its `main` is [`worker::serve`]; an emitted project's tests use the small program
-//! `testbench-worker`.
+//! A worker process plays each scenario, so that a crash, a hang or a bug check of the driver ends that scenario only. A
+//! program that embeds the bench is its own worker if the first line of its `main` is [`worker::serve`]; the tests of an
+//! emitted project start the program `testbench-worker`.
 //!
-//! # What the bench sees at the very instruction
+//! # Outcomes
+//!
+//! A report has findings; or none and everything was judged; or none and not everything was judged. A call that the bench
+//! does not model ends its scenario and is no finding. The scripts are then played without the routine that makes the call,
+//! so that the rest of the driver is judged. [`Assumptions`] give such a call a result. A function that the driver asks for
+//! by name and that the bench does not model is answered with NULL, and listed in the same way.
+//!
+//! # The machine
+//!
+//! - Each thread of the driver has a kernel stack of 24 KB, which callbacks that nest share. The model's functions run on
+//!   a stack of the host.
+//! - A thread runs until it waits; another one goes on then. If no thread can go on, the report says which thread waits for
+//!   what.
+//! - An access to an invalid user-mode address and `ExRaiseStatus` raise exceptions that `__except` handles and that run
+//!   `__finally`. A bad address of the kernel is a bug check.
+//! - On Linux, the worker runs under a filter for system calls: it can use memory, write events, and end. On Windows, it runs
+//!   in a job with limits on memory and time and without further processes; a driver that calls Windows itself reaches what
+//!   its user can.
+//!
+//! # What is seen at the instruction
 //!
 //! - Use of freed memory, of the registry path after `DriverEntry`, of the bytes behind a block.
 //! - Use of code that is gone: the INIT section after `DriverEntry`, the image after the unload.
@@ -33,21 +50,18 @@
 //! - A bad pointer that a function was passed, with the number of the argument.
 //! - A look behind an opaque handle or member; a privileged instruction; `int 29h` with its code; a failed assertion.
 //!
-//! What the WDK's headers inline is carried out: the IRQL in CR8, reads of the page that kernel and
-//! user mode share, the current thread. The security cookie is seeded, so a driver that the WDK built
-//! starts.
+//! What the WDK's headers inline is carried out: the IRQL in CR8, reads of the page that kernel and user mode share, the
+//! current thread. The security cookie is seeded.
 //!
-//! # What it does not see
+//! # What is not seen
 //!
-//! - **One thing at a time.** Nothing is pre-empted: a race shows only where the order of the calls
-//!   shows it. Threads that a driver makes are not modelled.
-//! - **No structured exceptions.** A handler never runs, and buffers of programs are always good.
+//! - **Nothing is pre-empted.** A race shows only where the order of the calls shows it.
 //! - **No paging, no cache manager, no file system.** Files read as zeroes; IRQL is a number.
-//! - **The model answers as documented**, which is not always what a given Windows does. What it does
-//!   not model it names when the driver calls it, and judges the driver no further there.
+//! - **XMM registers are not restored** when an exception is handled in a caller.
+//! - **The model answers as documented**, which is not always what a given Windows does.
 //! - **ARM64** drivers cannot be run; build the same driver for x64 to try it.
 //!
-//! [`imports`] says the same of single points.
+//! [`imports`] says more.
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(

@@ -10,7 +10,7 @@ use crate::vocabulary::status::Status;
 /// What is done with the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Story {
+pub enum Script {
     /// Load, every operation, `fltmc unload`; if that is refused, operations again and `sc stop`.
     Life,
     /// Load, a few operations, `sc stop` with operations in flight.
@@ -28,7 +28,7 @@ pub enum Story {
 /// One act of a script: something that programs, the system or an administrator do after the driver was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// The next part of the story begins.
+    /// The next part of the script begins.
     Stage(Stage),
     /// The routines run that the driver registered with `IoRegisterDriverReinitialization`.
     Reinitialize,
@@ -59,20 +59,20 @@ pub enum Act {
     ShutDown,
 }
 
-impl Story {
+impl Script {
     /// All of them, in their order.
-    pub const ALL: [Story; 6] = [
-        Story::Life,
-        Story::ServiceStop,
-        Story::Shutdown,
-        Story::DeviceInUse,
-        Story::EarlyUnload,
-        Story::OddSettings,
+    pub const ALL: [Script; 6] = [
+        Script::Life,
+        Script::ServiceStop,
+        Script::Shutdown,
+        Script::DeviceInUse,
+        Script::EarlyUnload,
+        Script::OddSettings,
     ];
 
     /// What is done after the driver was loaded.
     #[must_use]
-    pub fn script(self) -> &'static [Act] {
+    pub fn acts(self) -> &'static [Act] {
         use Act::{
             CloseDevice, Connect, DetachAndAttach, Disconnect, EveryOperation, FewOperations,
             OpenDevice, Reinitialize, SendMessages, ShutDown, Stage, Unload, UseDevice,
@@ -84,7 +84,7 @@ impl Story {
         const FLTMC_UNLOAD: Act = Unload { mandatory: false };
         const SC_STOP: Act = Unload { mandatory: true };
         match self {
-            Story::Life => &[
+            Script::Life => &[
                 Reinitialize,
                 OPERATIONS,
                 EveryOperation,
@@ -103,7 +103,7 @@ impl Story {
                 UNLOAD,
                 SC_STOP,
             ],
-            Story::ServiceStop => &[
+            Script::ServiceStop => &[
                 Reinitialize,
                 OPERATIONS,
                 FewOperations,
@@ -113,8 +113,8 @@ impl Story {
                 UNLOAD,
                 SC_STOP,
             ],
-            Story::Shutdown => &[Reinitialize, OPERATIONS, FewOperations, ShutDown],
-            Story::DeviceInUse => &[
+            Script::Shutdown => &[Reinitialize, OPERATIONS, FewOperations, ShutDown],
+            Script::DeviceInUse => &[
                 Reinitialize,
                 OpenDevice,
                 BEFORE,
@@ -127,8 +127,8 @@ impl Story {
                 UNLOAD,
                 SC_STOP,
             ],
-            Story::EarlyUnload => &[UNLOAD, FLTMC_UNLOAD, Reinitialize, UNLOAD, SC_STOP],
-            Story::OddSettings => &[
+            Script::EarlyUnload => &[UNLOAD, FLTMC_UNLOAD, Reinitialize, UNLOAD, SC_STOP],
+            Script::OddSettings => &[
                 Reinitialize,
                 OPERATIONS,
                 FewOperations,
@@ -141,17 +141,17 @@ impl Story {
     }
 
     /// Whether files can be opened after so many calls of a reinitialization routine. A driver that has one may be waiting
-    /// for that: in one story it has to wait for three calls, in another for ever.
+    /// for that: in one script it has to wait for three calls, in another for ever.
     #[must_use]
     pub fn files_can_be_opened(self, rounds: u32) -> bool {
         match self {
-            Story::ServiceStop => !(1..=3).contains(&rounds),
-            Story::Shutdown => rounds == 0,
+            Script::ServiceStop => !(1..=3).contains(&rounds),
+            Script::Shutdown => rounds == 0,
             _ => true,
         }
     }
 
-    /// Whether it says something about a driver that did this in its [`Story::Life`].
+    /// Whether it says something about a driver that did this in its [`Script::Life`].
     #[must_use]
     pub fn concerns(self, life: &Trace) -> bool {
         let acquired = |wanted: Kind| {
@@ -160,10 +160,10 @@ impl Story {
                 .any(|event| matches!(event, Event::Acquire { kind, .. } if *kind == wanted))
         };
         match self {
-            Story::Life | Story::ServiceStop | Story::Shutdown => true,
-            Story::DeviceInUse => acquired(Kind::Device),
-            Story::EarlyUnload => acquired(Kind::Reinitialization),
-            Story::OddSettings => life
+            Script::Life | Script::ServiceStop | Script::Shutdown => true,
+            Script::DeviceInUse => acquired(Kind::Device),
+            Script::EarlyUnload => acquired(Kind::Reinitialization),
+            Script::OddSettings => life
                 .events
                 .iter()
                 .any(|event| matches!(event, Event::NotInRegistry { value: Some(_), .. })),
@@ -171,15 +171,15 @@ impl Story {
     }
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Story::Life => "load, operations, fltmc unload",
-            Story::ServiceStop => "load, sc stop",
-            Story::Shutdown => "load, system shutdown",
-            Story::DeviceInUse => "load, fltmc unload while the control device is open",
-            Story::EarlyUnload => "load, fltmc unload before the reinitialization",
-            Story::OddSettings => "load with odd settings in the registry, fltmc unload",
+            Script::Life => "load, operations, fltmc unload",
+            Script::ServiceStop => "load, sc stop",
+            Script::Shutdown => "load, system shutdown",
+            Script::DeviceInUse => "load, fltmc unload while the control device is open",
+            Script::EarlyUnload => "load, fltmc unload before the reinitialization",
+            Script::OddSettings => "load with odd settings in the registry, fltmc unload",
         })
     }
 }
@@ -187,9 +187,9 @@ impl fmt::Display for Story {
 /// A call that does not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// Which of the story's calls that can fail, counted from 0.
+    /// Which of the script's calls that can fail, counted from 0.
     pub point: u32,
-    /// Its name, to be sure that the story is the same.
+    /// Its name, to be sure that the script is the same.
     pub function: String,
     /// Where the call stands in the driver.
     pub site: u32,
@@ -248,11 +248,11 @@ impl fmt::Display for Injected {
     }
 }
 
-/// A story with the calls that fail in it.
+/// A script with the calls that fail in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scenario {
     /// What is done.
-    pub story: Story,
+    pub script: Script,
     /// Volumes are attached only after `DriverEntry` returned, so that no callback runs before.
     pub quiet_start: bool,
     /// What fails.
@@ -266,11 +266,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A story in which nothing fails.
+    /// A script in which nothing fails.
     #[must_use]
-    pub fn clean(story: Story) -> Self {
+    pub fn clean(script: Script) -> Self {
         Scenario {
-            story,
+            script,
             quiet_start: false,
             faults: Vec::new(),
             leaves_out: Vec::new(),
@@ -289,7 +289,7 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.story)?;
+        write!(f, "{}", self.script)?;
         for fault in &self.faults {
             write!(f, "; {fault}")?;
         }

@@ -30,7 +30,7 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    let script = job.scenario.story.script();
+    let acts = job.scenario.script.acts();
     let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
     state::install(Machine::new(
@@ -53,7 +53,7 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
         if quiet_start && with(|state| state.filter.started) {
             filter::start();
         }
-        perform(script);
+        perform(acts);
     }
     stage(Stage::Late);
     must(memory::unload());
@@ -108,9 +108,9 @@ fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
 }
 
 /// Performs a script. Returns where the driver was unloaded; otherwise the scenario ends with the driver in place.
-fn perform(script: &[Act]) {
+fn perform(acts: &[Act]) {
     let mut open: Option<Open> = None;
-    for act in script {
+    for act in acts {
         match act {
             Act::Stage(next) => stage(*next),
             Act::Reinitialize => reinitialization::run(),

@@ -1,4 +1,4 @@
-//! Plays the stories with nothing failing, then with each call failing that can.
+//! Plays the scripts with nothing failing, then with each call failing that can.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::job::Job;
 use crate::report::{FaultPoint, NotJudged, Observed, Reached};
 use crate::rules::view::View;
 use crate::rules::{self, Case, Judgement};
-use crate::scenario::{Scenario, Story};
+use crate::scenario::{Scenario, Script};
 use crate::settings::Settings;
 use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
 use crate::vocabulary::{major, status};
@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             singles.extend(self.single_faults(scenario, trace));
         }
         for (scenario, trace) in &clean {
-            let quiet = (scenario.story == Story::Life).then_some(&quiet);
+            let quiet = (scenario.script == Script::Life).then_some(&quiet);
             self.judge(scenario, trace, quiet, &[]);
         }
         if clean.iter().any(|(_, trace)| is_timeout(trace)) {
@@ -142,9 +142,9 @@ impl<'a> Run<'a> {
         Ok(observed)
     }
 
-    /// The stories with nothing failing, and the first with a quiet start.
+    /// The scripts with nothing failing, and the first with a quiet start.
     fn clean(&mut self) -> Result<(Vec<(Scenario, Trace)>, Trace), Refusal> {
-        let first = Scenario::clean(Story::ALL[0]);
+        let first = Scenario::clean(Script::ALL[0]);
         let quiet = Scenario {
             quiet_start: true,
             ..first.clone()
@@ -154,10 +154,10 @@ impl<'a> Run<'a> {
             // The others would take as long and say the same.
             return Ok((vec![(first, life)], Trace::default()));
         }
-        let mut scenarios: Vec<Scenario> = Story::ALL[1..]
+        let mut scenarios: Vec<Scenario> = Script::ALL[1..]
             .iter()
-            .filter(|story| story.concerns(&life))
-            .map(|story| Scenario::clean(*story))
+            .filter(|script| script.concerns(&life))
+            .map(|script| Scenario::clean(*script))
             .collect();
         scenarios.push(quiet);
         for scenario in &mut scenarios {
@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
                 .or_default();
             *count += 1;
             let wanted = if in_load {
-                scenario.story == Story::Life && *count <= MOST_REPEATS
+                scenario.script == Script::Life && *count <= MOST_REPEATS
             } else {
                 !self.known_points.contains(&key)
             };
@@ -431,9 +431,9 @@ fn is_timeout(trace: &Trace) -> bool {
 }
 
 /// What the driver was seen to do.
-fn observed<'t>(life: &Trace, stories: impl Iterator<Item = &'t Trace>) -> Observed {
+fn observed<'t>(life: &Trace, scripts: impl Iterator<Item = &'t Trace>) -> Observed {
     let registration = life.registration();
-    let unload_policy = stories
+    let unload_policy = scripts
         .flat_map(|trace| &trace.events)
         .find_map(|event| match event {
             Event::Unload {

@@ -1,4 +1,4 @@
-//! The bench: plays the stories, finds out what can fail, makes it fail, and collects the verdict.
+//! The bench: plays the scripts, finds out what can fail, makes it fail, and collects the verdict.
 
 mod api;
 mod explore;

@@ -29,7 +29,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Opens a file below the filter.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
-        filter: u64, _instance: Optional, handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _attributes: u32,
+        filter: u64, _instance: Optional, handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
         _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
@@ -40,7 +40,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
-        _size: Optional, _attributes: u32,
+        _size: Optional, _file_attributes: u32,
         _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
@@ -51,7 +51,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
-        _size: Optional, _attributes: u32,
+        _size: Optional, _file_attributes: u32,
         _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32, _context: Optional,
     ) -> Status {
         filter::check(filter);
@@ -195,7 +195,7 @@ functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
     /// Opens a file or makes it, through all filters.
     [PASSIVE, OPEN_FAILS]
     fn ZwCreateFile(
-        handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _attributes: u32,
+        handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
         _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32,
     ) -> Status {
         open_by_name(handle, attributes, io_status)
@@ -208,7 +208,7 @@ fn open_by_name(handle: u64, attributes: u64, io_status: u64) -> Status {
     }
     let up = with(|state| {
         let rounds = state.devices.rounds;
-        state.scenario.story.files_can_be_opened(rounds)
+        state.scenario.script.files_can_be_opened(rounds)
     });
     if up {
         open(handle, 0, io_status, &volume(0))

@@ -12,7 +12,7 @@ use crate::machine::state::with;
 use crate::machine::system::system_block;
 use crate::machine::{guest, memory, threads};
 use crate::objects::registry::{self, CONTROL_SET, Value};
-use crate::scenario::Story;
+use crate::scenario::Script;
 use crate::settings::{self, DWORD, EXPAND_STRING, MULTI_STRING, STRING};
 use crate::trace::{Callback, Event, Kind, Misuse, Routine};
 use crate::vocabulary::irql::PASSIVE;
@@ -146,12 +146,12 @@ fn missing(key: &str, value: Option<&str>, odd: bool) {
     });
 }
 
-/// In the story of odd settings an invalid value, in turn: a number beyond every limit, a text where a number is wanted, a
+/// In the script of odd settings an invalid value, in turn: a number beyond every limit, a text where a number is wanted, a
 /// number of the wrong size.
 fn odd_setting(name: &str) -> Option<(String, u32, Vec<u8>)> {
     let turn = with(|state| {
         state.registry.odd += 1;
-        (state.scenario.story == Story::OddSettings).then_some(state.registry.odd)
+        (state.scenario.script == Script::OddSettings).then_some(state.registry.odd)
     })?;
     let (kind, data) = match turn % 3 {
         1 => (STRING, "o\0d\0d\0\0\0".bytes().collect()),

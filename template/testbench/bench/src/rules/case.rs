@@ -72,7 +72,7 @@ pub struct Case<'a> {
     pub trace: &'a Trace,
     /// The same with its nesting.
     pub view: View<'a>,
-    /// The same story with the volumes attached only after `DriverEntry`.
+    /// The same script with the volumes attached only after `DriverEntry`.
     pub quiet: Option<&'a Trace>,
     /// What is expected of the driver.
     pub expectations: Option<&'a Expectations>,

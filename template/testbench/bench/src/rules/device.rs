@@ -1,7 +1,7 @@
 //! Rules about the control device and the reinitialization routine.
 
 use super::case::{Case, Seen};
-use crate::scenario::Story;
+use crate::scenario::Script;
 use crate::trace::{Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
 
 pub(super) fn null_dacl(case: &Case) -> Vec<Seen> {
@@ -60,7 +60,7 @@ pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
-    if case.scenario.story != Story::DeviceInUse {
+    if case.scenario.script != Script::DeviceInUse {
         return Vec::new();
     }
     let opened = case.trace.events.iter().any(
@@ -120,21 +120,21 @@ mod tests {
     use crate::trace::{Place, Routine, Stage, Trace};
     use crate::vocabulary::status::{self, Status};
 
-    fn named(device: testing::Story) -> Vec<Seen> {
+    fn named(device: testing::Recording) -> Vec<Seen> {
         let trace = device.leave(status::SUCCESS).done();
-        device_secured(&Case::new(&Scenario::clean(Story::Life), &trace))
+        device_secured(&Case::new(&Scenario::clean(Script::Life), &trace))
     }
 
     #[test]
     fn a_device_without_security_of_its_own_is_seen() {
         let made = || {
-            testing::Story::new()
+            testing::Recording::new()
                 .enter(Routine::DriverEntry)
                 .acquires("IoCreateDevice", Kind::Device)
         };
         assert_eq!(named(made()).len(), 1);
         assert!(named(made().call("ZwSetSecurityObject", status::SUCCESS)).is_empty());
-        let secure = testing::Story::new()
+        let secure = testing::Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("IoCreateDeviceSecure", Kind::Device);
         assert!(named(secure).is_empty());
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn an_unload_with_the_device_open_is_refused() {
         let told = |status: Status| {
-            let trace = testing::Story::new()
+            let trace = testing::Recording::new()
                 .enter(Routine::Other {
                     callback: Callback::Dispatch(0),
                 })
@@ -156,14 +156,14 @@ mod tests {
                     },
                 })
                 .done();
-            device_in_use(&Case::new(&Scenario::clean(Story::DeviceInUse), &trace)).len()
+            device_in_use(&Case::new(&Scenario::clean(Script::DeviceInUse), &trace)).len()
         };
         assert_eq!(told(status::SUCCESS), 1);
         assert_eq!(told(status::FLT_DO_NOT_DETACH), 0);
     }
 
     fn called_late(routine: Routine) -> Trace {
-        testing::Story::new()
+        testing::Recording::new()
             .stage(Stage::Late)
             .enter(routine)
             .ends(Ending::Trap {
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_reinitialization_after_the_unload_is_told_from_other_late_calls() {
-        let scenario = Scenario::clean(Story::EarlyUnload);
+        let scenario = Scenario::clean(Script::EarlyUnload);
         let trace = called_late(Routine::Other {
             callback: Callback::Reinitialize,
         });

@@ -1,4 +1,4 @@
-//! Rules about what ended a scenario before its story was told.
+//! Rules about what ended a scenario before its recording was told.
 
 use super::case::{Case, Seen};
 use crate::trace::{Ending, Misuse, Place, Target, Trap};
@@ -374,15 +374,15 @@ pub(super) fn bench_error(case: &Case) -> Vec<Seen> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, names};
+    use super::super::testing::{Recording, names};
     use super::*;
     use crate::os::Use;
     use crate::scenario::{self, Scenario};
     use crate::trace::{Argument, Operation, Routine, Via, Wait, Waiting};
 
     fn ended(ending: Ending) -> Vec<&'static str> {
-        let scenario = Scenario::clean(scenario::Story::Life);
-        let trace = Story::new().enter(Routine::DriverEntry).ends(ending);
+        let scenario = Scenario::clean(scenario::Script::Life);
+        let trace = Recording::new().enter(Routine::DriverEntry).ends(ending);
         names(&Case::new(&scenario, &trace))
     }
 
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_fault_in_a_function_names_the_function_and_the_argument() {
-        let scenario = Scenario::clean(scenario::Story::Life);
+        let scenario = Scenario::clean(scenario::Script::Life);
         let argument = |member: Option<&str>| Argument {
             number: 2,
             member: member.map(str::to_owned),
@@ -457,19 +457,21 @@ mod tests {
                 "DriverEntry calls memmove, which through the member Buffer of argument 2 reads address 0x8, a NULL pointer",
             ),
         ] {
-            let trace = Story::new().enter(Routine::DriverEntry).ends(Ending::Trap {
-                at: Place {
-                    function: Some("memmove".to_owned()),
-                    ..Place::default()
-                },
-                trap: Trap::Memory {
-                    how: Use::Read,
-                    address: 8,
-                    target: Target::Null,
-                },
-                argument,
-                guarded: false,
-            });
+            let trace = Recording::new()
+                .enter(Routine::DriverEntry)
+                .ends(Ending::Trap {
+                    at: Place {
+                        function: Some("memmove".to_owned()),
+                        ..Place::default()
+                    },
+                    trap: Trap::Memory {
+                        how: Use::Read,
+                        address: 8,
+                        target: Target::Null,
+                    },
+                    argument,
+                    guarded: false,
+                });
             assert_eq!(crash(&Case::new(&scenario, &trace))[0].seen, says);
         }
     }

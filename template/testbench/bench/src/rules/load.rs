@@ -2,7 +2,7 @@
 
 use super::case::{Case, Seen};
 use crate::imports;
-use crate::scenario::{Injected, Story};
+use crate::scenario::{Injected, Script};
 use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};
 use crate::vocabulary::status::{self, Status};
 
@@ -25,7 +25,7 @@ fn cause(case: &Case) -> String {
 pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     match failed(case) {
         // What the registry has is judged by a rule of its own.
-        Some((_, status)) if case.is_clean() && case.scenario.story != Story::OddSettings => {
+        Some((_, status)) if case.is_clean() && case.scenario.script != Script::OddSettings => {
             let refused = case
                 .view
                 .load_calls()
@@ -480,14 +480,14 @@ pub(super) fn reinitialize_last(case: &Case) -> Vec<Seen> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, names};
+    use super::super::testing::{Recording, names};
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
     use crate::trace::{Operation, Trace, Via};
 
     fn scenario(function: &str, result: Injected) -> Scenario {
-        Scenario::clean(scenario::Story::Life).with(scenario::Fault {
+        Scenario::clean(scenario::Script::Life).with(scenario::Fault {
             point: 0,
             function: function.to_owned(),
             site: 0x1000,
@@ -497,13 +497,13 @@ mod tests {
     }
 
     fn clean() -> Scenario {
-        Scenario::clean(scenario::Story::Life)
+        Scenario::clean(scenario::Script::Life)
     }
 
     const FAILS: Injected = Injected::Status(status::INSUFFICIENT_RESOURCES);
 
-    fn started() -> Story {
-        Story::new()
+    fn started() -> Recording {
+        Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .call("FltStartFiltering", status::SUCCESS)
@@ -525,7 +525,7 @@ mod tests {
             setting: setting.map(str::to_owned),
             odd: false,
         };
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .begin("ZwQueryValueKey")
             .event(absent(Some("Mode"), Some("Mode")))
@@ -547,7 +547,7 @@ mod tests {
     #[test]
     fn a_failed_start_that_is_undone_needs_only_the_log() {
         let scenario = scenario("FltStartFiltering", FAILS);
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
@@ -560,7 +560,7 @@ mod tests {
     #[test]
     fn what_a_failed_load_still_holds_is_named() {
         let scenario = scenario("FltStartFiltering", FAILS);
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
@@ -576,7 +576,7 @@ mod tests {
     #[test]
     fn a_substitute_for_the_status_is_seen_and_null_has_none() {
         let trace = |function: &str, result: u32| {
-            Story::new()
+            Recording::new()
                 .enter(Routine::DriverEntry)
                 .fails(function, Status(result))
                 .leave(status::UNSUCCESSFUL)
@@ -597,16 +597,16 @@ mod tests {
             Injected::Status(status::OBJECT_NAME_EXISTS),
         );
         let told = |undone: bool, answer| {
-            let story = Story::new()
+            let recording = Recording::new()
                 .enter(Routine::DriverEntry)
                 .acquires("FltRegisterFilter", Kind::Filter)
                 .fails("FltStartFiltering", status::OBJECT_NAME_EXISTS);
-            let story = if undone {
-                story.releases("FltUnregisterFilter", 1)
+            let recording = if undone {
+                recording.releases("FltUnregisterFilter", 1)
             } else {
-                story
+                recording
             };
-            story.leave(answer).done()
+            recording.leave(answer).done()
         };
         let good = told(false, status::SUCCESS);
         assert!(names(&Case::new(&scenario, &good)).is_empty());
@@ -620,7 +620,7 @@ mod tests {
     #[test]
     fn loaded_without_filtering_is_seen() {
         let scenario = clean();
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .leave(status::SUCCESS)
@@ -632,7 +632,7 @@ mod tests {
     fn reverse_order_is_judged_by_what_was_held() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let told = |first, second| {
-            Story::new()
+            Recording::new()
                 .enter(Routine::DriverEntry)
                 .acquires("ExInitializeResourceLite", Kind::Eresource)
                 .acquires("IoCreateDevice", Kind::Device)
@@ -651,7 +651,7 @@ mod tests {
     #[test]
     fn a_reinitialization_and_a_failure_do_not_go_together() {
         let scenario = scenario("FltStartFiltering", FAILS);
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .acquires("IoRegisterDriverReinitialization", Kind::Reinitialization)
@@ -666,7 +666,7 @@ mod tests {
     #[test]
     fn dispatch_entries_that_stay_are_seen() {
         let scenario = scenario("FltStartFiltering", FAILS);
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .fails("FltStartFiltering", status::INSUFFICIENT_RESOURCES)
             .leave(status::INSUFFICIENT_RESOURCES)
@@ -681,7 +681,7 @@ mod tests {
     }
 
     fn stumbling() -> Trace {
-        Story::new()
+        Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .begin("FltStartFiltering")

@@ -3,7 +3,7 @@
 use super::case::{Case, Seen};
 use super::load;
 use crate::expect::ErrorLog;
-use crate::scenario::{Injected, Story as Told};
+use crate::scenario::{Injected, Script as Played};
 use crate::trace::{Event, LogEntry};
 
 fn entries<'a>(case: &Case<'a>) -> impl Iterator<Item = (usize, &'a LogEntry)> {
@@ -54,7 +54,7 @@ pub(super) fn error_logged(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
-    if case.scenario.story != Told::OddSettings || !case.is_clean() {
+    if case.scenario.script != Played::OddSettings || !case.is_clean() {
         return Vec::new();
     }
     if let Some((_, status)) = load::failed(case) {
@@ -155,7 +155,7 @@ fn is_in_iologmsg(code: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, names};
+    use super::super::testing::{Recording, names};
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Fault, Scenario};
@@ -163,7 +163,7 @@ mod tests {
     use crate::vocabulary::status;
 
     fn failing() -> Scenario {
-        Scenario::clean(scenario::Story::Life).with(Fault {
+        Scenario::clean(scenario::Script::Life).with(Fault {
             point: 0,
             function: "FltRegisterFilter".to_owned(),
             site: 0,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn logging(entry: LogEntry) -> Trace {
-        Story::new()
+        Recording::new()
             .enter(Routine::DriverEntry)
             .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
             .call("IoAllocateErrorLogEntry", status::Status(0x1000))
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_debugger_is_enough_where_it_is_expected() {
         let scenario = failing();
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
             .call("DbgPrint", status::SUCCESS)
@@ -270,7 +270,7 @@ mod tests {
             within: "DriverEntry".to_owned(),
             result: Injected::Zero,
         });
-        let trace = Story::new()
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .fails("FltRegisterFilter", status::FLT_NOT_INITIALIZED)
             .fails("IoAllocateErrorLogEntry", status::SUCCESS)

@@ -29,14 +29,14 @@ pub(crate) mod testing {
 
     /// A trace that is written down event by event.
     #[derive(Default)]
-    pub struct Story {
+    pub struct Recording {
         trace: Trace,
         ids: u32,
     }
 
-    impl Story {
+    impl Recording {
         pub fn new() -> Self {
-            Story::default().stage(Stage::Load)
+            Recording::default().stage(Stage::Load)
         }
 
         pub fn event(mut self, event: Event) -> Self {

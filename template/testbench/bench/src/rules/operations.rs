@@ -220,7 +220,7 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
     seen
 }
 
-/// What of a kind is still held when the filter is gone, or when the story ends with it in place.
+/// What of a kind is still held when the filter is gone, or when the recording ends with it in place.
 fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
     if !case.trace.completed() || case.trace.driver_entry_status().is_none() {
         return Vec::new();
@@ -279,7 +279,7 @@ pub(super) fn context_released(case: &Case) -> Vec<Seen> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, names};
+    use super::super::testing::{Recording, names};
     use super::*;
     use crate::scenario::{self, Scenario};
     use crate::trace::Operation;
@@ -295,8 +295,8 @@ mod tests {
     }
 
     fn answered(major: u8, via: Via, answer: u32, status: Status) -> Vec<&'static str> {
-        let scenario = Scenario::clean(scenario::Story::Life);
-        let trace = Story::new()
+        let scenario = Scenario::clean(scenario::Script::Life);
+        let trace = Recording::new()
             .event(Event::PreAnswer {
                 operation: operation(major, via),
                 answer,
@@ -337,9 +337,9 @@ mod tests {
 
     #[test]
     fn a_draining_callback_frees_and_nothing_else() {
-        let scenario = Scenario::clean(scenario::Story::Life);
+        let scenario = Scenario::clean(scenario::Script::Life);
         let told = |function: &str, answer| {
-            Story::new()
+            Recording::new()
                 .enter(Routine::Post {
                     operation: operation(3, Via::Irp),
                     draining: true,
@@ -368,9 +368,9 @@ mod tests {
 
     #[test]
     fn a_call_above_its_level_is_seen() {
-        let scenario = Scenario::clean(scenario::Story::Life);
+        let scenario = Scenario::clean(scenario::Script::Life);
         let told = |irql| {
-            Story::new()
+            Recording::new()
                 .begin_at("FltGetFileNameInformation", irql)
                 .end(status::SUCCESS)
                 .done()
@@ -383,8 +383,8 @@ mod tests {
 
     #[test]
     fn name_information_that_stays_is_seen_once_a_place() {
-        let scenario = Scenario::clean(scenario::Story::Life);
-        let trace = Story::new()
+        let scenario = Scenario::clean(scenario::Script::Life);
+        let trace = Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .call("FltStartFiltering", status::SUCCESS)

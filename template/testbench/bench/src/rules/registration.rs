@@ -51,7 +51,7 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Story;
+    use super::super::testing::Recording;
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn missing_and_extra_operations_are_told_apart() {
-        let scenario = Scenario::clean(scenario::Story::Life);
-        let trace = Story::new()
+        let scenario = Scenario::clean(scenario::Script::Life);
+        let trace = Recording::new()
             .event(Event::Registered {
                 registration: Registration {
                     operations: vec![0x00, 0x04],

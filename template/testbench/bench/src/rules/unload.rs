@@ -2,7 +2,7 @@
 
 use super::case::{Case, Seen};
 use crate::expect::Policy;
-use crate::scenario::Story;
+use crate::scenario::Script;
 use crate::trace::{
     Ending, Event, Kind, Misuse, Registration, Routine, Stage, Target, Trap, Unload, Wait,
 };
@@ -302,7 +302,7 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
 
 pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
     // What a program that has the device open changes about the policy, a rule of its own says.
-    let judged = case.is_clean() && case.scenario.story != Story::DeviceInUse;
+    let judged = case.is_clean() && case.scenario.script != Script::DeviceInUse;
     let Some(expected) = case.expectations.filter(|_| judged) else {
         return Vec::new();
     };
@@ -354,7 +354,7 @@ pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Story, names};
+    use super::super::testing::{Recording, names};
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
@@ -362,27 +362,27 @@ mod tests {
     use crate::vocabulary::status::Status;
 
     fn clean() -> Scenario {
-        Scenario::clean(scenario::Story::Life)
+        Scenario::clean(scenario::Script::Life)
     }
 
-    fn loaded() -> Story {
-        Story::new()
+    fn loaded() -> Recording {
+        Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
             .call("FltStartFiltering", status::SUCCESS)
             .leave(status::SUCCESS)
     }
 
-    fn asked(story: Story, mandatory: bool, status: Status, unregister: bool) -> Story {
-        let story = story
+    fn asked(recording: Recording, mandatory: bool, status: Status, unregister: bool) -> Recording {
+        let recording = recording
             .stage(Stage::Unload)
             .enter(Routine::FilterUnload { mandatory });
-        let story = if unregister {
-            story.releases("FltUnregisterFilter", 1)
+        let recording = if unregister {
+            recording.releases("FltUnregisterFilter", 1)
         } else {
-            story
+            recording
         };
-        story.leave(status).event(Event::Unload {
+        recording.leave(status).event(Event::Unload {
             mandatory,
             outcome: Unload::Called {
                 status,
@@ -419,8 +419,8 @@ mod tests {
 
     #[test]
     fn a_refusal_after_which_the_answers_differ_is_seen() {
-        let answer = |story: Story, stage, answer| {
-            story.stage(stage).event(Event::PreAnswer {
+        let answer = |recording: Recording, stage, answer| {
+            recording.stage(stage).event(Event::PreAnswer {
                 operation: Operation {
                     major: 0,
                     variant: String::new(),
@@ -432,9 +432,9 @@ mod tests {
             })
         };
         let told = |after| {
-            let story = answer(loaded(), Stage::Before, 0);
-            let story = asked(story, false, status::FLT_DO_NOT_DETACH, false);
-            answer(story, Stage::Again, after).done()
+            let recording = answer(loaded(), Stage::Before, 0);
+            let recording = asked(recording, false, status::FLT_DO_NOT_DETACH, false);
+            answer(recording, Stage::Again, after).done()
         };
         assert!(verdict(&told(0)).is_empty());
         assert_eq!(verdict(&told(1)), ["refusal-keeps-filtering"]);
@@ -442,18 +442,18 @@ mod tests {
 
     #[test]
     fn what_an_unloaded_driver_holds_is_a_leak() {
-        let story = loaded().acquires("ExAllocatePool2", Kind::Pool);
+        let recording = loaded().acquires("ExAllocatePool2", Kind::Pool);
         assert_eq!(
-            verdict(&asked(story, false, status::SUCCESS, true).done()),
+            verdict(&asked(recording, false, status::SUCCESS, true).done()),
             ["unload-leak"]
         );
     }
 
     #[test]
     fn an_open_port_is_no_leak_besides() {
-        let story = loaded().acquires("FltCreateCommunicationPort", Kind::ServerPort);
+        let recording = loaded().acquires("FltCreateCommunicationPort", Kind::ServerPort);
         assert_eq!(
-            verdict(&asked(story, false, status::SUCCESS, true).done()),
+            verdict(&asked(recording, false, status::SUCCESS, true).done()),
             ["port-closed-before-unregister"]
         );
     }

@@ -126,7 +126,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The part of the story that an event belongs to.
+    /// The part of the script that an event belongs to.
     #[must_use]
     pub fn stage(&self, at: usize) -> Stage {
         self.stages.get(at).copied().unwrap_or(Stage::Load)

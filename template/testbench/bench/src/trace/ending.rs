@@ -9,7 +9,7 @@ use crate::os::Use;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
 pub enum Ending {
-    /// The story was told to its end.
+    /// Everything in the script was done.
     Completed,
     /// The processor stopped the driver.
     Trap {

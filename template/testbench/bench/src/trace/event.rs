@@ -14,7 +14,7 @@ use crate::vocabulary::status::Status;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// The story goes on to its next part.
+    /// The script goes on to its next part.
     Stage {
         /// Which.
         stage: Stage,
@@ -166,7 +166,7 @@ pub enum Event {
     },
 }
 
-/// The parts of a story.
+/// The parts of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {

@@ -24,7 +24,7 @@ impl Trace {
         })
     }
 
-    /// Whether the story was told to its end.
+    /// Whether everything in the script was done.
     #[must_use]
     pub fn completed(&self) -> bool {
         matches!(self.ending(), Some(Ending::Completed))
