@@ -21,6 +21,7 @@ use xtask::{
         options::{self, Kind},
     },
     openwdk::{
+        c::compile_c,
         lock_file,
         target::{Arch, Profile},
         toolchain::GNU_TARGET,
@@ -266,6 +267,37 @@ fn its_own_tests_pass_and_can_fail() {
         !output.status.success() && said.contains("unload-policy"),
         "{said}"
     );
+}
+
+/// `cargo test` in the project's test bench, for a driver that calls what the bench does not model.
+#[test]
+fn its_own_tests_say_how_to_go_on_after_a_call_that_is_not_modelled() {
+    let (project, _) = &BUILT.projects[0];
+    let folder = emitting::folder();
+    let source = folder.path().join("unmodelled.c");
+    let text = "#define CALLS_UNMODELLED_IN_A_CALLBACK\n#include \"machine.c\"\n";
+    fs::write(&source, text).unwrap();
+    let drivers = xtask::repository().join("ci/tests/drivers");
+    let sys = folder.path().join("unmodelled.sys");
+    compile_c(&[source], &[drivers], &sys).unwrap();
+    let output = Command::new("cargo")
+        .args(["test", "--locked", "everything_was_judged"])
+        .current_dir(project.join("testbench"))
+        .env(
+            "CARGO_TARGET_DIR",
+            xtask::repository().join("ci/target/emitted-testbench"),
+        )
+        .env("DRIVER_SYS", sys)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{said}");
+    for line in [
+        "not judged: ntoskrnl.exe!KeGetRecommendedSharedDataAlignment, called in the pre-operation callback of IRP_MJ_CREATE",
+        "[assume]\nKeGetRecommendedSharedDataAlignment = \"STATUS_SUCCESS\"\n",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
 }
 
 /// The same under Wine: `cargo test` with the bench's own unit tests, and the example `verify`, all cross-compiled.
