@@ -160,17 +160,21 @@ Describe 'What was there before, and what is half done' {
         Get-After $bench | Should -Be $bench.Before
     }
 
-    It 'does not trust a report of Driver Verifier without a driver' {
+    It 'does not trust a report of Driver Verifier without a driver: <Name>' -ForEach @(
+        @{ Name = 'verifier fails'; Answer = 'New-Answer 1'; Left = 'verifier failed with 1' }
+        @{ Name = 'verifier does not answer'; Answer = 'New-Silence'; Left = 'verifier /volatile /flags 0xA0 did not answer within 120 seconds' }
+    ) {
         $bench = New-Bench
+        $bench.Machine.Answer = $Answer
         $bench.Machine.Override = {
             param($Call, $With, $Do)
-            if ("$Call $With" -eq 'verifier /volatile /flags 0xA0') { $Machine.Silenced = $true; [pscustomobject]@{ ExitCode = 1; Output = ''; TimedOut = $false } }
+            if ("$Call $With" -eq 'verifier /volatile /flags 0xA0') { $Machine.Silenced = $true; & ([scriptblock]::Create($Machine.Answer)) }
             elseif ("$Call $With" -eq 'verifier /query' -and $Machine.Silenced) { [pscustomobject]@{ ExitCode = 0; Output = ''; TimedOut = $false } }
             else { & $Do }
         }
         $bench.Machine.Silenced = $false
         (Invoke-Whole $bench)[-1] | Should -Be 2
-        $bench.Machine.Console | Should -Contain 'NOT UNDONE: low resources simulation: verifier failed with 1, and its report lists no driver'
+        $bench.Machine.Console | Should -Contain "NOT UNDONE: low resources simulation: $Left, and its report lists no driver"
         $bench.Machine.Override = $null
         Invoke-WholeCleanup $bench | Should -Be 0
         Get-After $bench | Should -Be $bench.Before

@@ -18,6 +18,14 @@ Describe 'A driver that does not behave as expected' {
         @{ Name = 'it attaches by itself where it is to attach on request'; Expected = @{ AttachByHand = $true }; Prepare = { $Machine.Driver.AttachByHand = $true; $Machine.Driver.AttachesAnyway = $true }; Finding = 'the filter attaches only on request'; Text = 'it is attached to C: without fltmc attach' }
         @{ Name = 'it does not attach'; Prepare = { $Machine.Driver.AttachByHand = $true }; Finding = 'the filter is attached to C:'; Text = 'fltmc instances -f my_filter does not list the volume' }
         @{ Name = 'it is not registered'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc filters') { New-Answer 0 'none' } else { & $Do } } }; Finding = 'the filter is registered'; Text = 'fltmc filters does not name my_filter' }
+        @{ Name = 'fltmc filters does not answer'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc filters') { New-Silence } else { & $Do } } }; Finding = 'the filter is registered'; Text = 'fltmc filters did not answer within 120 seconds' }
+        @{ Name = 'fltmc instances does not answer'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*') { New-Silence } else { & $Do } } }; Finding = 'the filter is attached to C:'; Text = 'fltmc instances -f my_filter did not answer within 120 seconds' }
+        @{ Name = 'fltmc instances does not answer under low resources'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*' -and $Machine.ActiveFlags -band 4) { New-Silence } else { & $Do } } }; Finding = 'the filter is attached to C:'; Text = 'fltmc instances -f my_filter did not answer within 120 seconds' }
+        @{ Name = 'fltmc instances does not answer before fltmc attach'; Expected = @{ AttachByHand = $true }; Prepare = { $Machine.Driver.AttachByHand = $true; $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*' -and -not $Machine.Attached.Count) { New-Silence } else { & $Do } } }; Finding = 'the filter attaches only on request'; Text = 'fltmc instances -f my_filter did not answer within 120 seconds' }
+        @{ Name = 'fltmc attach does not answer'; Expected = @{ AttachByHand = $true }; Prepare = { $Machine.Driver.AttachByHand = $true; $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc attach*') { New-Silence } else { & $Do } } }; Finding = 'the filter is attached to C:'; Text = 'fltmc attach my_filter C: did not answer within 120 seconds' }
+        @{ Name = 'fltmc load does not answer'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc load*') { New-Silence } else { & $Do } } }; Finding = 'the driver is loaded'; Text = 'fltmc load my_filter did not answer within 120 seconds' }
+        @{ Name = 'fltmc unload does not answer'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc unload*') { $null = & $Do; New-Silence } else { & $Do } } }; Finding = 'fltmc unload succeeds'; Text = 'fltmc unload my_filter did not answer within 120 seconds' }
+        @{ Name = 'sc stop does not answer'; Prepare = { $Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'sc stop*') { $null = & $Do; New-Silence } else { & $Do } } }; Finding = 'sc stop succeeds'; Text = 'sc stop my_filter did not answer within 120 seconds' }
         @{ Name = 'an operation on a file fails'; Prepare = { $Machine.Driver.TrafficError = $true }; Finding = 'file operation: map a file'; Text = 'error 5' }
         @{ Name = 'an operation on a file hangs'; Prepare = { $Machine.Driver.TrafficHangs = $true }; Finding = 'the file traffic ends'; Text = 'an operation on a file does not return' }
     ) {
@@ -42,9 +50,20 @@ Describe 'A driver that does not behave as expected' {
     It 'is a finding where an unload that is to fail does not answer' {
         $bench = New-Bench
         Set-Policy $bench.Machine $bench.Folder 'never' $false $false
-        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc unload my_filter') { [pscustomobject]@{ ExitCode = $null; Output = ''; TimedOut = $true } } else { & $Do } }
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc unload my_filter') { New-Silence } else { & $Do } }
         (Invoke-Whole $bench)[-1] | Should -Be 1
-        (Get-Summary $bench).findings.Text | Should -Contain 'it answered nothing where any error was expected'
+        @((Get-Summary $bench).findings | ForEach-Object { "$($_.Name): $($_.Text)" }) | Should -Be 'fltmc unload fails: fltmc unload my_filter did not answer within 120 seconds'
+        $bench.Machine.Override = $null
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'is not loaded again where fltmc load does not answer under low resources' {
+        $bench = New-Bench
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc load*' -and $Machine.ActiveFlags -band 4) { New-Silence } else { & $Do } }
+        (Invoke-Whole $bench)[-1] | Should -Be 1
+        $found = @((Get-Summary $bench).findings)
+        $found.Text | Should -Be 'fltmc load my_filter did not answer within 120 seconds'
+        $found.Places | Should -Be 'Low resources: load the driver (attempt 1 of at most 20)'
         $bench.Machine.Override = $null
         Get-After $bench | Should -Be $bench.Before
     }

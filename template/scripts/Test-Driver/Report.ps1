@@ -48,9 +48,12 @@ function Add-Check([string] $Name, [string] $Outcome, [string] $Text = '') {
     }
 }
 
-# Records a check that must hold.
-function Add-Expectation([string] $Name, [bool] $Holds, [string] $Otherwise) {
-    if ($Holds) {
+# Records a check that must hold. NoAnswer: that of Invoke-Tool; where it is not '', it is the finding.
+function Add-Expectation([string] $Name, [bool] $Holds, [string] $Otherwise, [string] $NoAnswer = '') {
+    if ($NoAnswer) {
+        Add-Check $Name 'finding' $NoAnswer
+    }
+    elseif ($Holds) {
         Add-Check $Name 'passed'
     }
     else {

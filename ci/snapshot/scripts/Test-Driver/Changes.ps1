@@ -18,7 +18,8 @@ $undos = @{
 
 $toolSeconds = 120
 
-# Runs a tool of Windows. Its answer goes to the log.
+# Runs a tool of Windows. Its answer goes to the log. NoAnswer: '', or the sentence that it did not answer in time; then
+# ExitCode and Output have no meaning.
 function Invoke-Tool([string] $Name, [string] $Arguments) {
     $result = Invoke-Program (Join-Path $run.Machine.System "$Name.exe") $Arguments $toolSeconds
     $code = if ($result.TimedOut) { "no answer within $toolSeconds seconds" } else { $result.ExitCode }
@@ -26,14 +27,18 @@ function Invoke-Tool([string] $Name, [string] $Arguments) {
     if ($run.Report -and $result.Output.Trim()) {
         Invoke-Optional 'the log cannot be written' { Add-Line (Join-Path $run.Report 'log.txt') $result.Output.Trim() }
     }
-    return $result
+    return [pscustomobject]@{
+        ExitCode = $result.ExitCode
+        Output   = $result.Output
+        NoAnswer = if ($result.TimedOut) { "$Name $Arguments did not answer within $toolSeconds seconds" } else { '' }
+    }
 }
 
 # The same for a tool that must succeed.
 function Invoke-Required([string] $Name, [string] $Arguments, [int[]] $Fine = @(0)) {
     $result = Invoke-Tool $Name $Arguments
-    if ($result.TimedOut) {
-        throw "$Name $Arguments did not answer within $toolSeconds seconds"
+    if ($result.NoAnswer) {
+        throw $result.NoAnswer
     }
     if ($Fine -notcontains $result.ExitCode) {
         throw "$Name $Arguments failed with $($result.ExitCode): $($result.Output.Trim())"

@@ -1,6 +1,7 @@
 # A round: load the driver, perform file operations, request each kind of unload, and compare with Test-Driver.psd1.
 
-# Loads the driver, with one attempt or, where allocations fail, several. Returns whether it is loaded.
+# Loads the driver, with one attempt or, where allocations fail, several. After an attempt in which fltmc does not answer,
+# there is no other. Returns whether it is loaded.
 function Start-Driver([int] $Attempts) {
     foreach ($attempt in 1..$Attempts) {
         Set-Step "load the driver (attempt $attempt of at most $Attempts)"
@@ -10,7 +11,11 @@ function Start-Driver([int] $Attempts) {
             Add-Check 'the driver is loaded' 'passed'
             return $true
         }
-        $said = if ($result.TimedOut) { 'fltmc did not answer' } else { $result.Output.Trim() }
+        if ($result.NoAnswer) {
+            Add-Check 'the driver is loaded' 'finding' $result.NoAnswer
+            return $false
+        }
+        $said = $result.Output.Trim()
         Write-Log "  not loaded: $said"
     }
     $text = "fltmc load $($run.Driver) did not load it"
@@ -23,33 +28,44 @@ function Start-Driver([int] $Attempts) {
 
 # Checks, after each load, that the filter is registered, attached and verified.
 function Add-LoadCheck([long] $Flags, [bool] $LowResources) {
-    $filters = (Invoke-Tool 'fltmc' 'filters').Output
-    Add-Expectation 'the filter is registered' ($filters -match "(?im)^\s*$($run.Driver)\s") (
-        "fltmc filters does not name $($run.Driver)")
-    if ($run.Expected.AttachByHand) {
-        if (-not $LowResources) {
-            Add-Expectation 'the filter attaches only on request' (-not (Test-Attached)) (
-                "it is attached to $($run.Machine.Drive) without fltmc attach")
-        }
-        $null = Invoke-Tool 'fltmc' "attach $($run.Driver) $($run.Machine.Drive)"
-    }
-    if (Test-Attached) {
-        Add-Check "the filter is attached to $($run.Machine.Drive)" 'passed'
-    }
-    elseif ($LowResources) {
-        Add-Note "With low resources simulation, the filter was not attached to $($run.Machine.Drive) after a load."
-    }
-    else {
-        Add-Check "the filter is attached to $($run.Machine.Drive)" 'finding' (
-            "fltmc instances -f $($run.Driver) does not list the volume")
-    }
+    $result = Invoke-Tool 'fltmc' 'filters'
+    Add-Expectation 'the filter is registered' ($result.Output -match "(?im)^\s*$($run.Driver)\s") (
+        "fltmc filters does not name $($run.Driver)") $result.NoAnswer
+    Add-AttachCheck $LowResources
     Add-VerifiedCheck $Flags
 }
 
-# Whether fltmc lists the system volume among the instances of the filter.
-function Test-Attached {
-    $instances = (Invoke-Tool 'fltmc' "instances -f $($run.Driver)").Output
-    return $instances -match "(?im)(^|\s)$($run.Machine.Drive)(\s|$)"
+# Checks that the filter is attached to the system volume and, where it attaches only on request, was not before.
+function Add-AttachCheck([bool] $LowResources) {
+    $drive = $run.Machine.Drive
+    $noAnswer = ''
+    if ($run.Expected.AttachByHand) {
+        if (-not $LowResources) {
+            $before = Get-Attachment
+            Add-Expectation 'the filter attaches only on request' (-not $before.Attached) (
+                "it is attached to $drive without fltmc attach") $before.NoAnswer
+        }
+        $noAnswer = (Invoke-Tool 'fltmc' "attach $($run.Driver) $drive").NoAnswer
+    }
+    $after = Get-Attachment
+    if (-not $noAnswer) {
+        $noAnswer = $after.NoAnswer
+    }
+    if ($LowResources -and -not $after.Attached -and -not $noAnswer) {
+        Add-Note "With low resources simulation, the filter was not attached to $drive after a load."
+        return
+    }
+    Add-Expectation "the filter is attached to $drive" $after.Attached (
+        "fltmc instances -f $($run.Driver) does not list the volume") $noAnswer
+}
+
+# Whether fltmc lists the system volume among the instances of the filter; NoAnswer as of Invoke-Tool.
+function Get-Attachment {
+    $result = Invoke-Tool 'fltmc' "instances -f $($run.Driver)"
+    return [pscustomobject]@{
+        Attached = $result.Output -match "(?im)(^|\s)$($run.Machine.Drive)(\s|$)"
+        NoAnswer = $result.NoAnswer
+    }
 }
 
 # Checks that Driver Verifier verifies the driver, with these flags at least.
@@ -159,9 +175,6 @@ function Stop-Traffic([bool] $LowResources) {
 
 # The code that a tool has answered: fltmc prints an HRESULT, and the exit code of sc is the error.
 function Get-AnswerCode($Result) {
-    if ($Result.TimedOut) {
-        return 'nothing'
-    }
     $printed = [regex]::Match($Result.Output, '0x[0-9A-Fa-f]{8}').Value
     if ($printed) {
         return $printed
@@ -188,15 +201,18 @@ function Request-Unload([string] $Tool, [string] $Verb, $Expected) {
     $codes = Format-Code $Expected
     $wanted = if ($Expected.Unloads) { 'it unloads' } else { "it fails with $codes, and the driver stays loaded" }
     Set-Step "${name}: expected that $wanted"
-    $code = Get-AnswerCode (Invoke-Tool $Tool "$Verb $($run.Driver)")
-    Write-Log "  answered: $code"
+    $result = Invoke-Tool $Tool "$Verb $($run.Driver)"
+    $code = Get-AnswerCode $result
+    if (-not $result.NoAnswer) {
+        Write-Log "  answered: $code"
+    }
     if ($Expected.Unloads) {
-        Add-Expectation "$name succeeds" (-not (Test-Failure $code)) "it answered $code"
+        Add-Expectation "$name succeeds" (-not (Test-Failure $code)) "it answered $code" $result.NoAnswer
         Add-Expectation "$name unloads the driver" (Wait-Loaded $false) 'the driver is still loaded after ten seconds'
         return
     }
-    $right = $code -ne 'nothing' -and (Test-Failure $code) -and ($Expected.Codes.Count -eq 0 -or $Expected.Codes -contains $code)
-    Add-Expectation "$name fails" $right "it answered $code where $codes was expected"
+    $right = (Test-Failure $code) -and ($Expected.Codes.Count -eq 0 -or $Expected.Codes -contains $code)
+    Add-Expectation "$name fails" $right "it answered $code where $codes was expected" $result.NoAnswer
     Wait-Second 1
     Add-Expectation "$name leaves the driver loaded" (Test-Loaded) 'the driver is unloaded'
 }

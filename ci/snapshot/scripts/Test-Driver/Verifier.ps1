@@ -138,7 +138,8 @@ function Undo-LowResources($With) {
         throw 'it is still on'
     }
     # The report of a verified driver is trusted more than an exit code.
-    if ($result.ExitCode -ne 0 -and $report.Drivers.Count -eq 0) {
-        throw "verifier failed with $($result.ExitCode), and its report lists no driver"
+    if ($report.Drivers.Count -eq 0 -and ($result.NoAnswer -or $result.ExitCode -ne 0)) {
+        $said = if ($result.NoAnswer) { $result.NoAnswer } else { "verifier failed with $($result.ExitCode)" }
+        throw "$said, and its report lists no driver"
     }
 }

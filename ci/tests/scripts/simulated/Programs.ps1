@@ -22,6 +22,11 @@ function New-Answer([int] $ExitCode, [string] $Output = '') {
     return [pscustomobject]@{ ExitCode = $ExitCode; Output = $Output; TimedOut = $false }
 }
 
+# The answer of Invoke-Program where the time was over. On Windows, the exit code of a process that was ended is -1.
+function New-Silence {
+    return [pscustomobject]@{ ExitCode = -1; Output = ''; TimedOut = $true }
+}
+
 function Invoke-SimulatedProgram([string] $Name, [string] $Arguments) {
     switch ($Name) {
         'verifier' { return Invoke-SimulatedVerifier $Arguments }
