@@ -99,6 +99,59 @@ Describe '-Cleanup' {
         $bench.Machine.Console | Should -Contain "NOT UNDONE: a change of the unknown kind 'Newer', line 99 of $journal"
     }
 
+    It 'is what remains of a test that has ended: a start, -Resume and -DryRun say so' {
+        $bench = New-Bench
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Remove-Certificate') { throw 'denied' } else { & $Do } }
+        (Invoke-Whole $bench)[-1] | Should -Be 2
+        $before = Get-After $bench
+        $summary = $bench.Machine.Files[(Join-Path $bench.Report 'summary.json')]
+        $bench.Machine.Override = $null
+        Invoke-Script $bench.Machine $bench.Script | Should -Be 2
+        $bench.Machine.Console[-1] | Should -BeLike 'error: An earlier test has ended. The journal *Test-Driver-my_filter.journal lists what is not undone: run this script with -Cleanup.'
+        foreach ($restart in $false, $true) {
+            if ($restart) {
+                Restart-Machine $bench.Machine
+                $before = Get-After $bench
+            }
+            Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
+            $bench.Machine.Console | Should -Be 'error: The test has ended. To undo what is left, run this script with -Cleanup.'
+        }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true; DryRun = $true } | Should -Be 0
+        $bench.Machine.Console | Should -Be 'The test has ended. To undo what is left, run this script with -Cleanup.'
+        # The report stays that of the test.
+        $bench.Machine.Files[(Join-Path $bench.Report 'summary.json')] | Should -Be $summary
+        Get-After $bench | Should -Be $before
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true; DryRun = $true } | Should -Be 0
+        @($bench.Machine.Console -like '  Certificate {*"ABCDEF"*}').Count | Should -Be 2
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 0
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'ends a test: -Resume does not go on with it where something is left' {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script | Should -Be 3010
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'verifier /reset') { New-Answer 5 } else { & $Do } }
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 2
+        $bench.Machine.Override = $null
+        Restart-Machine $bench.Machine
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
+        $bench.Machine.Console[-1] | Should -Be 'error: The test has ended. To undo what is left, run this script with -Cleanup.'
+        $bench.Machine.Services.Count | Should -Be 0
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 0
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'is needed before a start, where the journal of an ended test cannot be removed' {
+        $bench = New-Bench
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'Remove-Path *.journal') { throw 'denied' } else { & $Do } }
+        (Invoke-Whole $bench)[-1] | Should -Be 0
+        $bench.Machine.Override = $null
+        Invoke-Script $bench.Machine $bench.Script | Should -Be 2
+        $bench.Machine.Console[-1] | Should -BeLike 'error: An earlier test has ended. *'
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 0
+        Get-After $bench | Should -Be $bench.Before
+    }
+
     It 'says what cannot be undone, and undoes it when it is repeated: <Name>' -ForEach @(
         @{ Name = 'the certificate stays'; Override = { param($Call, $With, $Do) if ($Call -eq 'Remove-Certificate') { throw 'denied' } else { & $Do } }; Left = 'a certificate: ABCDEF is still in the store Root' }
         @{ Name = 'the package stays'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'pnputil /delete*') { [pscustomobject]@{ ExitCode = 5; Output = ''; TimedOut = $false } } else { & $Do } }; Left = 'the package: oem12.inf is still in the driver store' }

@@ -93,6 +93,7 @@ function Complete-Test {
     }
     $code = Complete-Report
     Save-Summary $code
+    Add-Ended $run.Journal
     if ($run.Left.Count) {
         Write-Log "Try again with: $(Format-Command '-Cleanup')"
     }
@@ -150,9 +151,14 @@ function Get-Wait {
     return ''
 }
 
+$endedText = 'The test has ended. To undo what is left, run this script with -Cleanup.'
+
 function Invoke-Resume {
     if (-not (Restore-Run)) {
         throw 'There is no test to go on with: start without -Resume.'
+    }
+    if (Test-Ended $run.Journal) {
+        throw $endedText
     }
     $restarted = -not (Test-RegistryKey (Get-MarkKey))
     $waiting = Get-Wait
@@ -228,6 +234,7 @@ function Invoke-Cleanup {
 }
 
 function Complete-Cleanup {
+    Add-Ended $run.Journal
     $undone = Undo-Change $run.Journal
     $run.Left = @($run.Left) + @($undone.Left)
     foreach ($text in $run.Left) {
@@ -286,6 +293,10 @@ function Show-Plan {
         $run.Journal = New-Journal (Get-JournalPath)
         if (-not (Read-Journal $run.Journal)) {
             Write-Console $(if ($Resume) { 'There is no test to go on with.' } else { "There is no journal: -Cleanup would list what a test of $($run.Driver) has left." })
+            return
+        }
+        if ($Resume -and (Test-Ended $run.Journal)) {
+            Write-Console $endedText
             return
         }
     }

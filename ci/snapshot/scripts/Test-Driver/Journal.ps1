@@ -65,6 +65,15 @@ function Get-LastEntry($Journal, [string] $Kind) {
     return Get-Entry $Journal $Kind | Select-Object -Last 1
 }
 
+# Writes that the test has ended. If the entry cannot be written, -Resume takes the test for an interrupted one.
+function Add-Ended($Journal) {
+    Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $Journal 'ended' @{} }
+}
+
+function Test-Ended($Journal) {
+    return @(Get-Entry $Journal 'ended').Count -ne 0
+}
+
 # The changes that are not undone, the last one first.
 function Get-Pending($Journal) {
     $undone = @(Get-Entry $Journal 'undone' | ForEach-Object { $_.Change })

@@ -86,7 +86,10 @@ function Assert-Package {
 
 # What the test would change is not there yet: so nothing of it is removed at the end.
 function Assert-Unused {
-    if (Test-Exists $run.Journal.Path) {
+    if (Read-Journal $run.Journal) {
+        if (Test-Ended $run.Journal) {
+            throw "An earlier test has ended. The journal $($run.Journal.Path) lists what is not undone: run this script with -Cleanup."
+        }
         throw "An earlier test has not ended: run this script with -Resume or -Cleanup. Its journal is $($run.Journal.Path)."
     }
     if ($null -ne (Get-DriverService $run.Driver)) {
