@@ -16,6 +16,14 @@ BeforeAll {
         $machine.VerifiedDrivers = @('my_filter.sys')
         $null = $machine.VolatileKeys.Add('SOFTWARE\Test-Driver-my_filter')
         $null = $machine.Loaded.Add('my_filter')
+        $machine.TrafficFolder = "C:\Test-Driver-my_filter-$([Guid]::NewGuid())"
+        $machine.OtherFolders = @(
+            "C:\Test-Driver-other-$([Guid]::NewGuid())", "C:\Test-Driver-my_filter-x-$([Guid]::NewGuid())"
+            "C:\Test-Driver-my_filter-$([Guid]::NewGuid()) copy", 'C:\Test-Driver-my_filter-notes', "C:\other\Test-Driver-my_filter-$([Guid]::NewGuid())"
+        )
+        foreach ($folder in @($machine.TrafficFolder) + $machine.OtherFolders) {
+            $null = $machine.Folders.Add($folder)
+        }
         return $bench
     }
 }
@@ -43,6 +51,7 @@ Describe '-Cleanup' {
         $bench.Machine.Console | Should -Contain '  the certificate ABCDEF in the store Root'
         $bench.Machine.Console | Should -Contain '  the settings of Driver Verifier for my_filter.sys'
         $bench.Machine.Console | Should -Contain '  the loaded driver'
+        @($bench.Machine.Console -like '*the folder of the file traffic*') | Should -Be "  the folder of the file traffic, $($bench.Machine.TrafficFolder)"
         Get-After $bench | Should -Be $before
         Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true; Force = $true } | Should -Be 0 -Because ($bench.Machine.Console -join "`n")
         $bench.Machine.Packages.Keys | Should -Be 'oem8.inf'
@@ -51,6 +60,22 @@ Describe '-Cleanup' {
         $bench.Machine.VerifiedDrivers | Should -BeNullOrEmpty
         $bench.Machine.VolatileKeys | Should -BeNullOrEmpty
         $bench.Machine.Loaded | Should -BeNullOrEmpty
+        $bench.Machine.Folders | Sort-Object | Should -Be ($bench.Machine.OtherFolders | Sort-Object)
+    }
+
+    It 'finds the folder of a killed file traffic without a journal' {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Receive-Work') { $Machine.Dead = $true }; & $Do }
+        $null = Invoke-Script $bench.Machine $bench.Script @{ Resume = $true }
+        $bench.Machine.Override = $null
+        $bench.Machine.Files.Remove('/programdata/Test-Driver-my_filter.journal')
+        $folder = $bench.Machine.Folders | Where-Object { $_ -like 'C:*' }
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true } | Should -Be 2
+        $bench.Machine.Console | Should -Contain "  the folder of the file traffic, $folder"
+        Invoke-Script $bench.Machine $bench.Script @{ Cleanup = $true; Force = $true } | Should -Be 0
+        $bench.Machine.Folders | Should -Not -Contain $folder
     }
 
     It 'leaves the settings of Driver Verifier that also name another driver' {

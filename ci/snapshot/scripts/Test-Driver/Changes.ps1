@@ -224,6 +224,18 @@ function Undo-Load($With) {
     return $true
 }
 
+# The path of a folder that the file traffic works in, without its end, a GUID. It is on the volume that the filter is
+# attached to.
+function Get-TrafficStart {
+    return "$($run.Machine.Drive)\Test-Driver-$($run.Driver)-"
+}
+
+# The folders with such a path.
+function Get-TrafficFolder {
+    $form = "^$([regex]::Escape((Get-TrafficStart)))[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`$"
+    return Get-FolderPath "$($run.Machine.Drive)\" 'Test-Driver-*' | Where-Object { $_ -match $form }
+}
+
 # Removes the folder that the file traffic works in.
 function Undo-Traffic($With) {
     if ($run.Traffic) {

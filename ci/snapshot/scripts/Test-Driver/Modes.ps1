@@ -257,7 +257,8 @@ function Complete-Cleanup {
     return 0
 }
 
-# What a test would have left, in the order in which a test makes it.
+# What a test would have left, in the order in which a test makes it. Low resources simulation is not looked for: it ends
+# with a restart.
 function Find-Change {
     if (Test-RegistryKey (Get-MarkKey)) {
         @{ Undo = 'Mark'; With = @{ Key = Get-MarkKey }; Text = "the registry key HKLM\$(Get-MarkKey)" }
@@ -279,6 +280,9 @@ function Find-Change {
     }
     if (Test-Loaded) {
         @{ Undo = 'Load'; With = @{ Driver = $run.Driver }; Text = 'the loaded driver' }
+    }
+    foreach ($folder in Get-TrafficFolder) {
+        @{ Undo = 'Traffic'; With = @{ Folder = $folder }; Text = "the folder of the file traffic, $folder" }
     }
 }
 

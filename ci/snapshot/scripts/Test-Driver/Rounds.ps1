@@ -95,8 +95,7 @@ function Add-VerifiedCheck([long] $Flags) {
 # Traffic
 
 function Start-Traffic {
-    # On the volume that the filter is attached to.
-    $folder = "$($run.Machine.Drive)\Test-Driver-$([Guid]::NewGuid())"
+    $folder = "$(Get-TrafficStart)$([Guid]::NewGuid())"
     Add-Change $run.Journal 'Traffic' @{ Folder = $folder }
     New-Folder $folder
     $run.TrafficFolder = $folder

@@ -197,7 +197,7 @@ function Get-FilePath([string] $Folder, [string] $Pattern) {
 
 function Get-FolderPath([string] $Folder, [string] $Pattern) {
     Invoke-Simulated 'Get-FolderPath' "$Folder $Pattern" {
-        $Machine.Folders | Where-Object { (Split-Path $_) -eq $Folder -and (Split-Path $_ -Leaf) -like $Pattern }
+        $Machine.Folders | Where-Object { (Split-Path $_) -replace '\\', '/' -eq ($Folder -replace '\\', '/') -and (Split-Path $_ -Leaf) -like $Pattern }
     }
 }
 
