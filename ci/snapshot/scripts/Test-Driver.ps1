@@ -31,10 +31,11 @@ How long file operations run before each unload, in seconds, from 1 to 3600. The
 Goes on after a restart. After a crash or an interruption, undoes the changes.
 
 .PARAMETER Cleanup
-Undoes the changes of an earlier run. Without a journal, lists what a test would have left.
+Undoes the changes of an earlier run. Without a journal, lists what a test would have left. The exit code is 0 if nothing
+is left, and otherwise 2.
 
 .PARAMETER Force
-With -Cleanup, and without a journal: removes what -Cleanup lists.
+With -Cleanup, and without a journal: removes all that -Cleanup lists, even what was there before any test.
 
 .PARAMETER DryRun
 Changes nothing: prints what would be done.
@@ -71,12 +72,22 @@ $WhatIfPreference = $false
 $PSDefaultParameterValues = @{}
 $PSNativeCommandUseErrorActionPreference = $false
 
-# Steps: the order. Rounds: load, file traffic, unload. Traffic: the file operations, in a process of their own. Changes and
-# Verifier: the changes, and how each is undone. Journal: the file that lists them. Report: console, log, evidence, summary.
-# Ready: the conditions of a start. Modes: start, -Resume, -Cleanup, -DryRun.
+# The files in the folder Test-Driver:
 #
-# To add a step: a row in Steps.ps1; for a change, an entry in $undos (Changes.ps1) and what -Cleanup finds without a
-# journal (Find-Change in Modes.ps1).
+# Modes     start, -Resume, -Cleanup, -DryRun
+# Ready     the conditions of a start
+# Steps     the steps of a test, in their order
+# Rounds    load, file traffic, unload
+# Traffic   the file operations, in a process of their own
+# Changes   the changes, and how each is undone; the time limit of tools ($toolSeconds); the mark, a registry key that a
+#           restart removes (Add-Mark): if it is not there, -Resume knows that Windows was restarted
+# Verifier  the same for Driver Verifier: changes and undo; its report
+# Journal   the file that lists the changes
+# Report    console, log, evidence, summary; crashes of Windows (Add-Crash); the exit code of a test (Complete-Report)
+#
+# A step of the whole test is a row in Steps.ps1. A check after each load goes into Add-LoadCheck (Rounds.ps1) and, for
+# -DryRun, Get-RoundPlan (Steps.ps1). A change needs an entry in $undos (Changes.ps1), and code in Find-Change (Modes.ps1),
+# which finds it without a journal.
 $parts = Join-Path $PSScriptRoot 'Test-Driver'
 . (Join-Path $PSScriptRoot 'Windows.ps1')
 foreach ($part in 'Journal', 'Verifier', 'Changes', 'Report', 'Rounds', 'Steps', 'Ready', 'Modes') {

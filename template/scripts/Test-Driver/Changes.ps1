@@ -128,7 +128,8 @@ function Get-StartType {
 }
 
 # Installs the package, and sets the service's start type to demand: after a crash, Windows must not load the driver
-# before -Resume or -Cleanup.
+# before -Resume or -Cleanup. The start type has no entry in the journal and is not put back: the service is removed with
+# the package.
 function Add-Package {
     Add-Change $run.Journal 'Package' @{ Before = @(Get-InstalledPackage) }
     # 259: no device is there for the package, as for every filter. 3010: Windows asks for a restart.
@@ -217,7 +218,7 @@ function Undo-Load($With) {
             return
         }
     }
-    # The restart must not load it again.
+    # The restart must not load it again. The start type is not put back, as in Add-Package.
     if ((Get-StartType) -lt 3) {
         $null = Invoke-Required 'sc' "config $($With.Driver) start= demand"
     }

@@ -1,4 +1,4 @@
-# The ways to start the script: a new test, -Resume, -Cleanup, -DryRun. Each returns the exit code.
+# The ways to start the script: a new test, -Resume and -Cleanup, which return the exit code, and -DryRun.
 
 # The command that goes on.
 function Format-Command([string] $Switch) {

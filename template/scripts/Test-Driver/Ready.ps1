@@ -84,7 +84,8 @@ function Assert-Package {
     }
 }
 
-# What the test would change is not there yet: so nothing of it is removed at the end.
+# The driver, its package and settings of Driver Verifier are not there before a test, so the undo removes only what the test
+# has made. A certificate may be there: Add-TestCertificate leaves it alone.
 function Assert-Unused {
     if (Read-Journal $run.Journal) {
         if (Test-Ended $run.Journal) {

@@ -1,6 +1,8 @@
 # What is said and kept: the console, the log, the result of each check, the evidence, the summary.
 #
-# A failure to write any of it changes neither the result nor what is undone.
+# A failure to write the console, the log, the evidence or the summary changes neither the result nor what is undone. But a
+# start refuses a report that cannot be written (Assert-Report), and Set-Step throws if the journal cannot be written, which
+# ends the test. A check or note that cannot be written to the journal is missing in the result of a later -Resume.
 
 # Writes a line to the console and to the log.
 function Write-Log([string] $Text) {

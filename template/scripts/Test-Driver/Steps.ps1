@@ -28,7 +28,7 @@ $steps = @(
     @{
         Name = 'low resources'; Restart = $false
         Text = 'Make allocations of the driver fail'
-        Plan = { 'verifier /volatile; on Windows 11, this replaces most standard settings' }
+        Plan = { 'verifier /volatile sets low resources simulation and those standard settings that it can; the others are off' }
         Do   = { Enable-LowResources }
     }
     @{

@@ -6,8 +6,9 @@
 #
 # - /standard takes effect with the next restart. It contains I/O verification, with which Filter Verifier starts when
 #   the filter registers.
-# - /volatile takes effect at once and lasts until the next restart. It replaces the settings of the registry and does
-#   not add to them. It takes only some of the flags, fewer on Windows 11.
+# - /volatile takes effect at once and lasts until the next restart. After /volatile /flags, only the settings that it names
+#   are on: all others are off, also those that /standard has set. The registry is not changed. It takes only some of the
+#   flags, fewer on Windows 11.
 # - /reset removes the settings of the registry. Verification ends with the next restart.
 
 # What /standard sets.
