@@ -1,25 +1,25 @@
-//! Results that are assumed for calls which the model does not have.
+//! Assumed results of calls that the bench does not model.
 
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::status;
 
-/// What a call returns that the model does not have.
+/// The assumed result of a function that the bench does not model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assumption {
-    /// The function.
+    /// The name of the function.
     pub name: String,
-    /// What it returns, as it was given.
+    /// The result, as written by the user.
     pub text: String,
     result: u64,
 }
 
 impl Assumption {
-    /// Reads `NAME=RESULT`: the name of a status, or a number.
+    /// Parses `NAME=RESULT`. `RESULT` is the name of a status or a number.
     ///
     /// # Errors
     ///
-    /// A sentence without its full stop that says what is wrong.
+    /// Returns a message without a final period that describes the error.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Some((name, result)) = text.split_once('=') else {
             return Err(format!(
@@ -29,11 +29,11 @@ impl Assumption {
         Self::new(name, result)
     }
 
-    /// The same, in two parts.
+    /// Creates an assumption from a function name and a result.
     ///
     /// # Errors
     ///
-    /// A sentence without its full stop that says what is wrong.
+    /// Returns a message without a final period that describes the error.
     pub fn new(name: &str, text: &str) -> Result<Self, String> {
         let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         if name.is_empty() || !name.chars().all(is_name) {
@@ -64,20 +64,20 @@ fn result(text: &str) -> Option<u64> {
     }
 }
 
-/// The results that are assumed, by function.
+/// Assumed results by function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Table", into = "Table")]
 pub struct Assumptions(Vec<Assumption>);
 
-/// The form that they have in a file.
+/// The serialized form.
 type Table = std::collections::BTreeMap<String, String>;
 
 impl Assumptions {
-    /// Adds one.
+    /// Adds an assumption.
     ///
     /// # Errors
     ///
-    /// A sentence without its full stop: the function has one already.
+    /// Returns a message without a final period if the function already has a result.
     pub fn add(&mut self, assumption: Assumption) -> Result<(), String> {
         if self.0.iter().any(|known| known.name == assumption.name) {
             return Err(format!(
@@ -89,26 +89,26 @@ impl Assumptions {
         Ok(())
     }
 
-    /// Takes over those of others; they replace those for the same functions.
+    /// Adds other assumptions. They replace those for the same functions.
     pub fn replace(&mut self, others: &Assumptions) {
         let replaced = |known: &Assumption| others.0.iter().any(|other| other.name == known.name);
         self.0.retain(|known| !replaced(known));
         self.0.extend(others.0.iter().cloned());
     }
 
-    /// All of them.
+    /// Returns all assumptions.
     #[must_use]
     pub fn all(&self) -> &[Assumption] {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no assumptions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What a call of a function returns.
+    /// Returns the assumed result of a function.
     #[must_use]
     pub fn result(&self, name: &str) -> Option<u64> {
         let mut all = self.0.iter();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_with_the_form() {
+    fn other_text_is_refused_with_the_expected_form() {
         for (text, says) in [
             ("F", "has no result; write NAME=RESULT"),
             ("=0", "is not the name of a function"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn they_survive_json() {
+    fn assumptions_survive_a_round_trip_through_json() {
         let mut assumptions = Assumptions::default();
         assumptions
             .add(Assumption::parse("F=STATUS_PENDING").unwrap())

@@ -1,5 +1,4 @@
-//! What a driver is expected to do, and which values it finds in the registry: the file `testbench.toml` of an emitted
-//! project.
+//! The expected behavior of a driver and its registry values: the file `testbench.toml` of an emitted project.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
@@ -11,15 +10,15 @@ use crate::image::Refusal;
 use crate::settings::Settings;
 use crate::vocabulary::major;
 
-/// What becomes of a request to unload.
+/// The result of unload requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// Every request unloads.
+    /// Every request unloads the driver.
     Always,
-    /// `fltmc unload` is refused with `STATUS_FLT_DO_NOT_DETACH`; a service stop unloads.
+    /// `fltmc unload` fails with `STATUS_FLT_DO_NOT_DETACH`. A service stop unloads the driver.
     RefuseNonMandatory,
-    /// There is no `FilterUnloadCallback`: every request fails.
+    /// There is no `FilterUnloadCallback`. Every request fails.
     Never,
 }
 
@@ -33,18 +32,17 @@ impl fmt::Display for Policy {
     }
 }
 
-/// Where a failed start is reported.
+/// The destination of the report of a failed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorLog {
     /// An error log entry.
     EventLog,
-    /// A line for the debugger.
+    /// A message to the debugger.
     Debugger,
 }
 
-/// What a driver is expected to do. With expectations, the rules that are advice for anybody's
-/// driver count as findings.
+/// The expected behavior of a driver. With expectations, rules that otherwise give advice give findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expectations {
@@ -54,22 +52,22 @@ pub struct Expectations {
     /// The unload policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unload_policy: Option<Policy>,
-    /// Whether a service stop reaches the driver.
+    /// Whether a service stop reaches the `FilterUnloadCallback`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_stop: Option<bool>,
-    /// Where a failed start is reported.
+    /// The destination of the report of a failed start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_log: Option<ErrorLog>,
-    /// The operations with callbacks, by the option's names.
+    /// The operations with callbacks, by the names that the option uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
-    /// Values that the driver finds in the registry.
+    /// Registry values for the driver.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub registry: Settings,
-    /// What calls return that the test bench does not model.
+    /// Results of calls that the bench does not model.
     #[serde(default, skip_serializing_if = "Assumptions::is_empty")]
     pub assume: Assumptions,
-    /// Only the fields that are given count; what is advice stays advice.
+    /// Only the fields that are set are checked. Advice remains advice.
     #[serde(skip)]
     pub lenient: bool,
 }
@@ -79,7 +77,7 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// One sentence that names the file and what is wrong in it.
+    /// Returns one sentence that names the file and describes the error.
     pub fn read(path: &Path) -> Result<Self, Refusal> {
         let text = fs::read_to_string(path)
             .map_err(|error| Refusal(format!("{} cannot be read: {error}.", path.display())))?;
@@ -107,11 +105,11 @@ impl Expectations {
         }
     }
 
-    /// Looks for `testbench.toml` in the folders above a driver.
+    /// Searches the folders above a driver for a `testbench.toml`.
     ///
     /// # Errors
     ///
-    /// One sentence, where there is one that cannot be read.
+    /// Returns one sentence if the file cannot be read.
     pub fn find(driver: &Path) -> Result<Option<(PathBuf, Self)>, Refusal> {
         let driver = fs::canonicalize(driver).unwrap_or_else(|_| driver.to_path_buf());
         let file = driver
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_emitted_file_is_understood() {
+    fn the_emitted_file_is_parsed() {
         let text = "driver = \"my_filter\"\nunload-policy = \"refuse-non-mandatory\"\nservice-stop = true\nerror-log = \"event-log\"\noperations = [\"create\", \"set-information\"]\n";
         let expectations = parse(text).unwrap();
         assert_eq!(expectations.unload_policy, Some(Policy::RefuseNonMandatory));
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_registry_are_read_and_refused() {
+    fn registry_values_are_parsed_and_invalid_ones_refused() {
         let expectations =
             parse("[registry]\nMode = \"dword:1\"\n'Sub\\Path' = 'string:C:\\x'\n").unwrap();
         let names = expectations
@@ -176,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_that_does_not_exist_is_refused() {
+    fn an_unknown_operation_is_refused() {
         assert_eq!(
             parse("operations = [\"creat\"]").unwrap_err(),
             "testbench.toml: there is no operation \"creat\"; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\"."

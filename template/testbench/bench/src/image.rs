@@ -1,7 +1,7 @@
-//! The driver's file: checked, taken apart, and mapped as the Windows loader would map it.
+//! Parses and checks the driver file, and maps it as the Windows loader does.
 //!
-//! Documents: "PE Format"; for the sections that go away after `DriverEntry`, "Locking Pageable Code
-//! or Data" and the INIT segment of "Making Drivers Pageable".
+//! Documents: "PE Format"; for the sections that are discarded after `DriverEntry`, "Locking Pageable Code or Data" and
+//! the INIT segment of "Making Drivers Pageable".
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use object::read::pe::{
 
 use crate::os::{self, Access, PAGE};
 
-/// Why a file is not put on the bench: one sentence.
+/// The reason why a file cannot be loaded, as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
@@ -28,22 +28,22 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A driver's file, checked and taken apart.
+/// A parsed driver file.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Where it was read from.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its bytes.
+    /// The content of the file.
     pub data: Vec<u8>,
-    /// The room it takes when mapped.
+    /// The size of the mapped image.
     pub size: usize,
-    /// `DriverEntry`, relative to the image.
+    /// The RVA of `DriverEntry`.
     pub entry: u32,
-    /// Its sections, by address.
+    /// The sections, sorted by address.
     pub sections: Vec<Section>,
-    /// What it imports.
+    /// The imports.
     pub imports: Vec<Import>,
-    /// The sentences of its message table: identifier and text.
+    /// The messages of the message table: identifier and text.
     pub messages: Vec<(u32, String)>,
     preferred_base: u64,
     header_size: usize,
@@ -52,72 +52,72 @@ pub struct Image {
     routines: Vec<RoutineEntry>,
 }
 
-/// A section.
+/// A section of the image.
 #[derive(Debug, Clone)]
 pub struct Section {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where it begins, relative to the image.
+    /// The RVA.
     pub rva: usize,
-    /// Its size in memory, in whole pages.
+    /// The size in memory, rounded up to pages.
     pub size: usize,
-    /// What may be done with it.
+    /// The access protection.
     pub access: Access,
-    /// Windows discards it after `DriverEntry`.
+    /// Windows discards the section after `DriverEntry`.
     pub discardable: bool,
-    /// It may be paged out, so it may not be touched at `DISPATCH_LEVEL`.
+    /// The section is pageable and must not be accessed at `DISPATCH_LEVEL`.
     pub pageable: bool,
     file: std::ops::Range<usize>,
 }
 
-/// A function or variable that the driver imports.
+/// An imported function or variable.
 #[derive(Debug, Clone)]
 pub struct Import {
-    /// The module.
+    /// The name of the module.
     pub dll: String,
-    /// The name, or `#` and the ordinal.
+    /// The name of the import, or `#` and the ordinal.
     pub name: String,
     slot: u32,
 }
 
-/// A `RUNTIME_FUNCTION`: an entry of the exception directory.
+/// A `RUNTIME_FUNCTION`, which is an entry of the exception directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoutineEntry {
-    /// Where its code begins, relative to the image.
+    /// The RVA of the first byte of the routine.
     pub begin: u32,
-    /// Where its code ends.
+    /// The RVA after the last byte of the routine.
     pub end: u32,
-    /// Its `UNWIND_INFO`.
+    /// The RVA of the `UNWIND_INFO`.
     pub unwind: u32,
-    /// It has an exception handler.
+    /// The routine has an exception handler.
     pub has_handler: bool,
-    /// Where the entry itself is, relative to the image.
+    /// The RVA of the entry.
     pub at: u32,
 }
 
-/// The default that the linker gives a security cookie; a driver that still finds it there stops.
+/// The value that the linker gives the security cookie. A driver that finds it unchanged stops.
 const SECURITY_COOKIE: u64 = 0x0000_5EED_C00C_1E57;
 
-/// More than any driver; a header that asks for more is damaged.
+/// The maximum image size. A larger value indicates a damaged header.
 const LARGEST_IMAGE: usize = 256 << 20;
 
 impl Image {
-    /// Reads and checks a file.
+    /// Reads and parses a file.
     ///
     /// # Errors
     ///
-    /// One sentence that says why the file is not put on the bench.
+    /// Returns one sentence that states why the file cannot be loaded.
     pub fn open(path: &Path) -> Result<Self, Refusal> {
         let data = fs::read(path)
             .map_err(|error| Refusal(format!("{} cannot be read: {error}.", path.display())))?;
         Self::parse(path, data)
     }
 
-    /// Checks a file that was read already.
+    /// Parses the content of a file.
     ///
     /// # Errors
     ///
-    /// One sentence that says why the file is not put on the bench.
+    /// Returns one sentence that states why the file cannot be loaded.
     pub fn parse(path: &Path, data: Vec<u8>) -> Result<Self, Refusal> {
         let shown = path.display();
         if data.get(..2) != Some(b"MZ") {
@@ -142,7 +142,7 @@ impl Image {
         take_apart(path, data)
     }
 
-    /// Whether it imports anything from the filter manager.
+    /// Returns whether the driver imports from the filter manager.
     #[must_use]
     pub fn is_minifilter(&self) -> bool {
         self.imports
@@ -150,7 +150,7 @@ impl Image {
             .any(|import| import.dll.eq_ignore_ascii_case("FLTMGR.SYS"))
     }
 
-    /// The section that holds an address.
+    /// Returns the section that contains an RVA.
     #[must_use]
     pub fn section_at(&self, rva: usize) -> Option<&Section> {
         self.sections
@@ -158,20 +158,20 @@ impl Image {
             .find(|section| (section.rva..section.rva + section.size).contains(&rva))
     }
 
-    /// Whether the routine at an address has an exception handler of its own.
+    /// Returns whether the routine at an RVA has an exception handler.
     #[must_use]
     pub fn has_handler(&self, rva: u32) -> bool {
         self.routine_at(rva).is_some_and(|entry| entry.has_handler)
     }
 
-    /// The entry of the routine at an address; none for one that calls nothing and keeps the stack as it is.
+    /// Returns the entry of the routine at an RVA. A leaf routine has none.
     #[must_use]
     pub fn routine_at(&self, rva: u32) -> Option<&RoutineEntry> {
         let mut routines = self.routines.iter();
         routines.find(|entry| (entry.begin..entry.end).contains(&rva))
     }
 
-    /// The code: each routine that the exception directory names, and what lies between two.
+    /// Returns the code ranges: each routine of the exception directory, and each range between two routines.
     fn code(&self) -> Vec<Range<usize>> {
         let mut edges: Vec<usize> = self
             .routines
@@ -196,16 +196,16 @@ impl Image {
         code
     }
 
-    /// Maps the image at an address of the system's choice, with its imports bound by `bind`.
+    /// Maps the image at an address that the operating system selects. `bind` returns the address for each import.
     ///
     /// # Errors
     ///
-    /// The operating system's own.
+    /// Returns the error of the operating system.
     pub fn map(&self, mut bind: impl FnMut(&Import) -> u64) -> io::Result<usize> {
-        // A page that nothing may touch lies on either side.
+        // An inaccessible page precedes the image and another one follows it.
         let base = os::reserve(self.size + 2 * PAGE)? + PAGE;
         os::protect(base, self.size, Access::ReadWrite)?;
-        // SAFETY: the pages were reserved just now, are writable, and nothing else refers to them.
+        // SAFETY: the pages were reserved above, are writable, and are not referenced elsewhere.
         let memory = unsafe { std::slice::from_raw_parts_mut(base as *mut u8, self.size) };
         memory[..self.header_size].copy_from_slice(&self.data[..self.header_size]);
         for section in &self.sections {
@@ -226,7 +226,7 @@ impl Image {
             memory[cookie as usize..cookie as usize + 8]
                 .copy_from_slice(&SECURITY_COOKIE.to_le_bytes());
         }
-        os::plant(memory, base as u64, &self.code());
+        os::patch(memory, base as u64, &self.code());
         os::protect(base, self.size, Access::None)?;
         os::protect(base, self.header_size.next_multiple_of(PAGE), Access::Read)?;
         for section in &self.sections {
@@ -339,7 +339,7 @@ fn take_apart(path: &Path, data: Vec<u8>) -> Result<Image, Refusal> {
     })
 }
 
-/// What is wrong with a table, for the end of a sentence.
+/// Returns the description of a parser error, for the end of a sentence.
 fn why(error: object::read::Error) -> String {
     error.to_string().to_lowercase()
 }
@@ -396,7 +396,7 @@ fn relocations(
                 pe::IMAGE_REL_BASED_DIR64 => relocations.push(fits(relocation.virtual_address)?),
                 other => {
                     return Err(format!(
-                        "it has a relocation of type {other}, which x64 has not"
+                        "it has a relocation of type {other}, which x64 does not have"
                     ));
                 }
             }
@@ -459,7 +459,7 @@ fn sections(
     Ok(sections)
 }
 
-/// The routines of the exception directory: begin, end, and whether there is a handler.
+/// Returns the entries of the exception directory.
 fn routines<'a>(
     (at, directory): (u32, &[u8]),
     data_at: impl Fn(u32) -> Option<&'a [u8]>,
@@ -485,7 +485,7 @@ fn routines<'a>(
         .collect()
 }
 
-/// The message table of the resources, in the first language it comes in.
+/// Returns the message table of the resources, in the first language.
 fn messages(file: &PeFile64<'_>, data: &[u8]) -> Option<Vec<(u32, String)>> {
     let table = file.section_table();
     let directories = file.data_directories();
@@ -507,7 +507,7 @@ fn messages(file: &PeFile64<'_>, data: &[u8]) -> Option<Vec<(u32, String)>> {
     message_table(bytes.get(..leaf.size.get(LE) as usize)?)
 }
 
-/// Takes a `MESSAGE_RESOURCE_DATA` apart.
+/// Parses a `MESSAGE_RESOURCE_DATA`.
 fn message_table(bytes: &[u8]) -> Option<Vec<(u32, String)>> {
     let long = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let short = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
@@ -539,7 +539,7 @@ fn message_table(bytes: &[u8]) -> Option<Vec<(u32, String)>> {
 mod tests {
     use super::*;
 
-    /// A driver that imports one function and has one relocation, byte by byte.
+    /// Returns a driver that imports one function and has one relocation.
     fn driver() -> Vec<u8> {
         let mut file = vec![0; 0x600];
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
@@ -592,13 +592,16 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_is_taken_apart() {
+    fn a_driver_is_parsed() {
         let image = Image::parse(Path::new("driver.sys"), driver()).unwrap();
         assert_eq!(image.entry, 0x1000);
         assert_eq!(image.imports.len(), 1);
         assert_eq!(image.imports[0].dll, "ntoskrnl.exe");
         assert_eq!(image.imports[0].name, "DbgPrint");
-        assert!(image.sections[1].discardable, "INIT goes by its name");
+        assert!(
+            image.sections[1].discardable,
+            "INIT is discardable because of its name"
+        );
         assert_eq!(image.section_at(0x2FFF).unwrap().name, "INIT");
     }
 
@@ -615,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_driver_is_refused_in_a_sentence() {
+    fn other_files_are_refused_with_a_sentence() {
         assert_eq!(
             refusal(b"#!/bin/sh".to_vec()),
             "driver.sys is no Windows program file: it does not begin with MZ; give the .sys that the build made."
@@ -641,17 +644,17 @@ mod tests {
     }
 
     #[test]
-    fn no_damage_makes_the_bench_stumble() {
+    fn a_damaged_file_causes_no_panic() {
         let whole = driver();
         for length in 0..whole.len() {
             let _ = Image::parse(Path::new("driver.sys"), whole[..length].to_vec());
         }
-        // Every byte of the headers and tables, with the bits that hurt most.
+        // Replace each byte of the headers and tables by boundary values.
         for at in 0..whole.len() {
             for value in [0x00, 0x7F, 0x80, 0xFF] {
-                let mut spoilt = whole.clone();
-                spoilt[at] = value;
-                if let Ok(image) = Image::parse(Path::new("driver.sys"), spoilt)
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                if let Ok(image) = Image::parse(Path::new("driver.sys"), damaged)
                     && at % 8 == 0
                 {
                     image.map(|_| 0).unwrap();

@@ -1,4 +1,4 @@
-//! A run as data: what a worker does, written down.
+//! The input of a worker, in serialized form.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use crate::assume::Assumptions;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 
-/// What a worker is to do.
+/// The input of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
-    /// The driver.
+    /// The path of the driver.
     pub driver: PathBuf,
     /// The scenario.
     pub scenario: Scenario,
-    /// Values in the registry.
+    /// The registry values.
     pub registry: Settings,
-    /// What calls return that the model does not have.
+    /// The results of calls that the bench does not model.
     pub assume: Assumptions,
 }

@@ -1,15 +1,16 @@
-//! A test bench for Windows file-system minifilter drivers: it runs the `.sys` itself, on Linux or Windows x64, without a
+//! A test bench for Windows file-system minifilter drivers. It runs the `.sys` file on Linux or Windows x64, without a
 //! kernel.
 //!
-//! The bench maps the driver into a process of its own. The driver's [`imports`] lead to a model of the filter manager and
-//! of the kernel, which follows the documentation and can make any call fail. A [`Scenario`](scenario::Scenario) is played:
-//! the driver is loaded and attached to volumes, operations are delivered to it, and it is asked to unload. Everything that
-//! happens is recorded as an [`Event`](trace::Event). The [`rules`] read the events and say what is wrong.
+//! The bench maps the driver into a separate process. The driver's [`imports`] are bound to a model of the filter
+//! manager and of the kernel. The model follows the documentation and can inject a failure into any call. In a
+//! [`Scenario`](scenario::Scenario), the bench loads the driver, attaches it to volumes, delivers operations, and
+//! requests an unload. It records what happens as [`Event`](trace::Event)s. The [`rules`] evaluate the events and
+//! report defects.
 //!
-//! The bench finds out what can fail. It plays the [scripts](scenario::Script) with nothing failing and notes every call
-//! that can fail. It plays them again with each of those calls failing, in each way that its document lists, and once with
-//! an informational status, which is no failure. Calls that were made only after a failure, such as those of the error log,
-//! fail in a third pass.
+//! The bench determines which calls can fail. It runs the [scripts](scenario::Script) without faults and records every
+//! call that can fail. It then runs them again with a fault in each of those calls: once for each documented failure,
+//! and once with an informational status, which is not a failure. Calls that are made only after a failure, such as
+//! those of the error log, are made to fail in a third pass.
 //!
 //! ```no_run
 //! let report = testbench::Bench::open("my_filter.sys".as_ref())?.run()?;
@@ -19,49 +20,51 @@
 //! # Ok::<(), testbench::Refusal>(())
 //! ```
 //!
-//! A worker process plays each scenario, so that a crash, a hang or a bug check of the driver ends that scenario only. A
-//! program that embeds the bench is its own worker if the first line of its `main` is [`worker::serve`]; the tests of an
+//! A worker process runs each scenario, so that a crash, a hang or a bug check of the driver ends only that scenario. A
+//! program that embeds the bench is its own worker if it calls [`worker::serve`] first in `main`. The tests of an
 //! emitted project start the program `testbench-worker`.
 //!
 //! # Outcomes
 //!
-//! A report has findings; or none and everything was judged; or none and not everything was judged. A call that the bench
-//! does not model ends its scenario and is no finding. The scripts are then played without the routine that makes the call,
-//! so that the rest of the driver is judged. [`Assumptions`] give such a call a result. A function that the driver asks for
-//! by name and that the bench does not model is answered with NULL, and listed in the same way.
+//! A report has one of three outcomes: there are findings; there are no findings and everything was judged; or there
+//! are no findings and not everything was judged. A call that the bench does not model ends its scenario and is not a
+//! finding. The scripts are then run without the routine that makes the call, so that the rest of the driver is judged.
+//! [`Assumptions`] define a result for such a call. If the driver looks up a function by name and the bench does not
+//! model it, the lookup returns NULL, and the function is listed as not judged.
 //!
 //! # The machine
 //!
-//! - Each thread of the driver has a kernel stack of 24 KB, which callbacks that nest share. The model's functions run on
-//!   a stack of the host.
-//! - A thread runs until it waits; another one goes on then. If no thread can go on, the report says which thread waits for
-//!   what.
-//! - An access to an invalid user-mode address and `ExRaiseStatus` raise exceptions that `__except` handles and that run
-//!   `__finally`. A bad address of the kernel is a bug check.
-//! - On Linux, the worker runs under a filter for system calls: it can use memory, write events, and end. On Windows, it runs
-//!   in a job with limits on memory and time and without further processes; a driver that calls Windows itself reaches what
-//!   its user can.
+//! - Each driver thread has a kernel stack of 24 KB, which nested callbacks share. The functions of the model run on a
+//!   separate host stack.
+//! - A thread runs until it waits. Then another thread runs. If no thread can run, the report lists the threads and the
+//!   objects that they wait for.
+//! - An access to an invalid user-mode address and `ExRaiseStatus` raise exceptions. `__except` handles them, and
+//!   `__finally` blocks run. An invalid kernel-mode address causes a bug check.
+//! - On Linux, the worker runs under a system call filter. It can use memory, write events, and exit. On Windows, it
+//!   runs in a job that limits memory and time and prevents child processes. A driver that calls Windows directly can
+//!   access everything that the user can access.
 //!
-//! # What is seen at the instruction
+//! # What the bench detects at the instruction
 //!
-//! - Use of freed memory, of the registry path after `DriverEntry`, of the bytes behind a block.
-//! - Use of code that is gone: the INIT section after `DriverEntry`, the image after the unload.
-//! - Pageable sections and paged pool touched at `DISPATCH_LEVEL`.
-//! - A bad pointer that a function was passed, with the number of the argument.
-//! - A look behind an opaque handle or member; a privileged instruction; `int 29h` with its code; a failed assertion.
+//! - Use of freed memory, of the registry path after `DriverEntry`, and of the bytes after a block.
+//! - Execution of code that was unmapped: the INIT section after `DriverEntry`, the image after the unload.
+//! - Access to pageable sections and paged pool at `DISPATCH_LEVEL`.
+//! - An invalid pointer that was passed to a function, with the number of the argument.
+//! - Access to memory behind an opaque handle or member; a privileged instruction; `int 29h`, with its code; a failed
+//!   assertion.
 //!
-//! What the WDK's headers inline is carried out: the IRQL in CR8, reads of the page that kernel and user mode share, the
-//! current thread. The security cookie is seeded.
+//! The bench emulates code that the WDK headers inline: access to the IRQL in CR8, reads of the page that kernel and
+//! user mode share, and reads of the current thread. It initializes the security cookie.
 //!
-//! # What is not seen
+//! # What the bench does not detect
 //!
-//! - **Nothing is pre-empted.** A race shows only where the order of the calls shows it.
-//! - **No paging, no cache manager, no file system.** Files read as zeroes; IRQL is a number.
+//! - **Threads are not preempted.** A race condition is detected only if the order of the calls reveals it.
+//! - **There is no paging, no cache manager and no file system.** Files read as zeroes. IRQL is a number.
 //! - **XMM registers are not restored** when an exception is handled in a caller.
-//! - **The model answers as documented**, which is not always what a given Windows does.
-//! - **ARM64** drivers cannot be run; build the same driver for x64 to try it.
+//! - **The model behaves as documented.** A specific version of Windows can behave differently.
+//! - **ARM64** drivers cannot be run. Build the driver for x64 instead.
 //!
-//! [`imports`] says more.
+//! The module [`imports`] lists further limits.
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!(

@@ -1,4 +1,4 @@
-//! The verdict, as plain data and as text.
+//! The report, as plain data and as text.
 
 use std::fmt;
 
@@ -11,66 +11,66 @@ use crate::machine::function::Function;
 use crate::settings::Settings;
 use crate::trace::{LogEntry, Place};
 
-/// What the bench found about a driver.
+/// The result of the bench for a driver.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
-    /// The file.
+    /// The path of the file.
     pub driver: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: usize,
     /// The version of the bench.
     pub bench: &'static str,
-    /// What the driver imports.
+    /// The imports of the driver.
     pub imports: Vec<Import>,
-    /// What it was seen to do.
+    /// The observed behavior.
     pub observed: Observed,
-    /// What it was expected to do.
+    /// The expectations for the driver.
     pub expectations: Option<Expectations>,
-    /// The values that it found in the registry because they were given.
+    /// The registry values that were configured.
     pub registry: Settings,
-    /// What calls returned that the bench does not model, because it was assumed.
+    /// The configured results of calls that the bench does not model.
     pub assume: Assumptions,
-    /// How many scenarios were played.
+    /// The number of scenarios that were run.
     pub scenarios: usize,
-    /// How many calls were made to fail in them, or to return something unusual.
+    /// The number of injected results: failures and informational statuses.
     pub faults_injected: usize,
-    /// The calls that can fail, where the driver makes them.
+    /// The calls that can fail.
     pub fault_points: Vec<FaultPoint>,
-    /// There were more scenarios than the bench plays.
+    /// More scenarios were required than the bench runs.
     pub truncated: bool,
-    /// The entries that the driver wrote into the event log, each once.
+    /// The distinct event log entries that the driver wrote.
     pub log: Vec<LogEntry>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// Everything was judged.
     pub complete: bool,
-    /// How far a scenario came in which nothing fails.
+    /// The furthest stage that a scenario without faults reached.
     pub reached: Reached,
-    /// What was not judged, because the bench does not model it.
+    /// The calls that were not judged, because the bench does not model them.
     pub not_judged: Vec<NotJudged>,
-    /// What is wrong.
+    /// The defects.
     pub findings: Vec<Finding>,
-    /// What could be better.
+    /// The recommendations.
     pub advice: Vec<Finding>,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub milliseconds: u128,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// There are findings, complete or not.
+    /// There are findings. The run can be incomplete.
     Findings,
-    /// There are none, and everything was judged.
+    /// There are no findings, and everything was judged.
     Clean,
-    /// There are none, and not everything was judged.
+    /// There are no findings, and not everything was judged.
     NotJudged,
 }
 
 impl Outcome {
-    /// The outcome of a run with these findings.
+    /// Returns the outcome for these findings.
     #[must_use]
     pub fn of(findings: &[Finding], not_judged: &[NotJudged]) -> Self {
         match (findings, not_judged) {
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// The exit status of a program that reports it.
+    /// Returns the exit status of a program for this outcome.
     #[must_use]
     pub fn exit_status(self) -> u8 {
         match self {
@@ -91,60 +91,60 @@ impl Outcome {
     }
 }
 
-/// How far a driver came.
+/// The stage that a driver reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reached {
     /// `DriverEntry` did not return.
     Nothing,
-    /// It was loaded.
+    /// The driver was loaded.
     Load,
-    /// Operations were delivered to it.
+    /// Operations were delivered.
     Operations,
-    /// It was asked to unload.
+    /// An unload was requested.
     Unload,
 }
 
 impl fmt::Display for Reached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reached::Nothing => "DriverEntry did not come to an end",
+            Reached::Nothing => "DriverEntry did not return",
             Reached::Load => "it was loaded; no operation and no unload was judged",
             Reached::Operations => {
                 "it was loaded, and operations were delivered; no unload was judged"
             }
             Reached::Unload => {
-                "it was loaded, operations were delivered, and it was asked to unload"
+                "it was loaded, operations were delivered, and an unload was requested"
             }
         })
     }
 }
 
-/// Something that was not judged. It says nothing about the driver.
+/// A call that was not judged. It is not a defect of the driver.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NotJudged {
     /// The call or the construct.
     pub what: String,
-    /// The function, as `--assume` and `[assume]` name it.
+    /// The name of the function for `--assume` and `[assume]`.
     pub name: String,
-    /// The driver's routine.
+    /// The driver routine that makes the call.
     pub within: String,
-    /// Where in the driver.
+    /// The place in the driver.
     #[serde(rename = "where")]
     pub place: Option<Place>,
-    /// The scenarios that it ended, or in which it was answered with NULL.
+    /// The scenarios that the call ended, or in which a lookup returned NULL.
     pub scenarios: Vec<String>,
 }
 
 impl NotJudged {
-    /// Whether it is the same call at the same place.
+    /// Returns whether it is the same call at the same place.
     #[must_use]
     pub fn is_same(&self, other: &NotJudged) -> bool {
         self.what == other.what && self.within == other.within && self.place == other.place
     }
 
-    /// In one line.
+    /// Returns a one-line description.
     #[must_use]
     pub fn line(&self) -> String {
         format!("{}, called in {}", self.what, self.within)
@@ -154,25 +154,25 @@ impl NotJudged {
 /// An import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Import {
-    /// The module.
+    /// The name of the module.
     pub dll: String,
-    /// The function or variable.
+    /// The name of the function or variable.
     pub name: String,
-    /// The bench has a model of it.
+    /// The bench models the import.
     pub modelled: bool,
 }
 
-/// What the driver was seen to do with nothing failing.
+/// The behavior of the driver in scenarios without faults.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Observed {
-    /// It loads.
+    /// The driver loads.
     pub loads: bool,
-    /// How it answers requests to unload; none where it did not come to that.
+    /// The result of unload requests, or `None` if there were none.
     pub unload_policy: Option<Policy>,
-    /// Whether a service stop reaches its unload callback.
+    /// Whether a service stop reaches the unload callback.
     pub service_stop: Option<bool>,
-    /// The operations that it has callbacks for.
+    /// The operations for which the driver has callbacks.
     pub operations: Vec<String>,
 }
 
@@ -181,40 +181,40 @@ pub struct Observed {
 pub struct FaultPoint {
     /// The function.
     pub function: String,
-    /// The driver's routine that calls it.
+    /// The driver routine that calls it.
     pub within: String,
-    /// Where.
+    /// The address of the call.
     pub site: u32,
 }
 
-/// Something wrong, or something that could be better.
+/// A defect or a recommendation.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
-    /// The rule's name.
+    /// The name of the rule.
     pub rule: &'static str,
-    /// What was seen, in the first scenario that showed it.
+    /// The description for the first scenario with the finding.
     pub seen: String,
-    /// What the documentation asks.
+    /// The requirement of the documentation.
     pub asks: &'static str,
     /// The titles of the documents.
     pub documents: Vec<String>,
-    /// Where in the driver.
+    /// The place in the driver.
     #[serde(rename = "where")]
     pub place: Option<Place>,
-    /// The scenarios that showed it.
+    /// The scenarios with the finding.
     pub scenarios: Vec<String>,
 }
 
 impl Finding {
-    /// The finding in one line.
+    /// Returns a one-line description.
     #[must_use]
     pub fn line(&self) -> String {
         format!("{}: {}", self.rule, self.seen)
     }
 }
 
-/// Scenarios in one line.
+/// Formats scenarios in one line.
 #[must_use]
 pub fn one_line(scenarios: &[String]) -> String {
     match scenarios {
@@ -224,7 +224,7 @@ pub fn one_line(scenarios: &[String]) -> String {
     }
 }
 
-/// The documents of a finding: the rule's, and that of the function that it is about.
+/// Returns the documents of a finding: those of the rule and that of the function at its place.
 pub(crate) fn documents(rule: &crate::rules::Rule, place: Option<&Place>) -> Vec<String> {
     let mut documents: Vec<String> = rule.documents.iter().map(ToString::to_string).collect();
     let function = place
@@ -238,7 +238,8 @@ pub(crate) fn documents(rule: &crate::rules::Rule, place: Option<&Place>) -> Vec
 }
 
 impl Report {
-    /// The lines of `testbench.toml` that give a result to each call that was not judged; none if every call was.
+    /// Returns the lines of `testbench.toml` that define a result for each call that was not judged, or `None` if there
+    /// are no such calls.
     #[must_use]
     pub fn assume_lines(&self) -> Option<String> {
         let mut names: Vec<&str> = self.not_judged.iter().map(|part| &*part.name).collect();
@@ -253,13 +254,13 @@ impl Report {
         Some(format!("[assume]\n{}", lines.collect::<String>()))
     }
 
-    /// The imports that the bench has no model of.
+    /// Returns the imports that the bench does not model.
     pub fn unmodelled(&self) -> impl Iterator<Item = &Import> {
         self.imports.iter().filter(|import| !import.modelled)
     }
 }
 
-/// The report as an emitted project's own tests print it.
+/// Formats the report as the tests of an emitted project print it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
@@ -281,7 +282,7 @@ impl fmt::Display for Report {
         if let Some(lines) = self.assume_lines() {
             writeln!(
                 f,
-                "The bench does not model these calls, so what follows them was not judged. To judge it, write into testbench.toml what they return:\n\n{lines}"
+                "The bench does not model these calls, so the code after them was not judged. To judge it, specify their results in testbench.toml:\n\n{lines}"
             )?;
         }
         write!(

@@ -1,4 +1,4 @@
-//! A scenario: what is done with the driver, the calls that fail meanwhile, and which thread runs when.
+//! A scenario: the actions on the driver, the calls that fail, and the thread schedule.
 
 use std::fmt;
 
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 use crate::trace::{Event, Kind, Stage, Trace};
 use crate::vocabulary::status::Status;
 
-/// What is done with the driver.
+/// The actions on the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Script {
-    /// Load, every operation, `fltmc unload`; if that is refused, operations again and `sc stop`.
+    /// Load, all operations, `fltmc unload`. If that is refused, operations again and `sc stop`.
     Life,
     /// Load, a few operations, `sc stop` with operations in flight.
     ServiceStop,
-    /// Load, a few operations, shutdown of the system, which unloads nothing.
+    /// Load, a few operations, system shutdown without an unload.
     Shutdown,
-    /// Load, a program opens the control device, `fltmc unload`, the program closes it, `sc stop`.
+    /// Load, a program opens the control device, `fltmc unload`, the program closes the device, `sc stop`.
     DeviceInUse,
-    /// Load, and `fltmc unload` before the reinitialization routine was called.
+    /// Load, and `fltmc unload` before the reinitialization routine is called.
     EarlyUnload,
     /// Load with invalid settings in the registry, `fltmc unload`.
     OddSettings,
 }
 
-/// One act of a script: something that programs, the system or an administrator do after the driver was loaded.
+/// A step of a script: an action of a program, of the system or of an administrator after the driver was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// The next part of the script begins.
+    /// The next stage of the script begins.
     Stage(Stage),
-    /// The routines run that the driver registered with `IoRegisterDriverReinitialization`.
+    /// The reinitialization routines run.
     Reinitialize,
-    /// Every operation, on every volume.
+    /// All operations, on every volume.
     EveryOperation,
     /// A few operations, on every volume.
     FewOperations,
@@ -44,23 +44,23 @@ pub enum Act {
     Disconnect,
     /// A program opens the driver's device, sends a control code, flushes and closes it.
     UseDevice,
-    /// A program opens the driver's device. If it cannot, the script ends.
+    /// A program opens the driver's device. If that fails, the script ends.
     OpenDevice,
     /// The program flushes the device and closes it.
     CloseDevice,
     /// `fltmc detach` and `fltmc attach`, on the last volume.
     DetachAndAttach,
-    /// `fltmc unload`, or with `mandatory` `sc stop`. If the driver is unloaded, the script ends.
+    /// `fltmc unload`, or `sc stop` if `mandatory` is set. If the driver is unloaded, the script ends.
     Unload {
-        /// It cannot be refused.
+        /// The driver cannot refuse the unload.
         mandatory: bool,
     },
-    /// The system shuts down. Nothing is unloaded, and the script ends.
+    /// The system shuts down. The driver is not unloaded, and the script ends.
     ShutDown,
 }
 
 impl Script {
-    /// All of them, in their order.
+    /// All scripts, in order.
     pub const ALL: [Script; 6] = [
         Script::Life,
         Script::ServiceStop,
@@ -70,7 +70,7 @@ impl Script {
         Script::OddSettings,
     ];
 
-    /// What is done after the driver was loaded.
+    /// Returns the steps after the driver was loaded.
     #[must_use]
     pub fn acts(self) -> &'static [Act] {
         use Act::{
@@ -140,8 +140,8 @@ impl Script {
         }
     }
 
-    /// Whether files can be opened after so many calls of a reinitialization routine. A driver that has one may be waiting
-    /// for that: in one script it has to wait for three calls, in another for ever.
+    /// Returns whether files can be opened after a number of calls of a reinitialization routine. A driver with such a
+    /// routine can wait for this. In one script, it becomes true after three calls. In another, it never does.
     #[must_use]
     pub fn files_can_be_opened(self, rounds: u32) -> bool {
         match self {
@@ -151,7 +151,7 @@ impl Script {
         }
     }
 
-    /// Whether it says something about a driver that did this in its [`Script::Life`].
+    /// Returns whether the script applies to a driver with this trace of [`Script::Life`].
     #[must_use]
     pub fn concerns(self, life: &Trace) -> bool {
         let acquired = |wanted: Kind| {
@@ -184,18 +184,18 @@ impl fmt::Display for Script {
     }
 }
 
-/// A call that does not do what it was asked to.
+/// An injected result of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// Which of the script's calls that can fail, counted from 0.
+    /// The index of the call among the calls of the script that can fail.
     pub point: u32,
-    /// Its name, to be sure that the script is the same.
+    /// The name of the function. It is used to check that the run matches the earlier one.
     pub function: String,
-    /// Where the call stands in the driver.
+    /// The address of the call.
     pub site: u32,
-    /// The driver's routine that made it.
+    /// The driver routine that makes the call.
     pub within: String,
-    /// What it returns instead.
+    /// The injected result.
     pub result: Injected,
 }
 
@@ -209,18 +209,18 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What a call returns by the scenario's decision.
+/// A result that a scenario injects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Injected {
-    /// A status. One that is a success is returned after the call did its work.
+    /// A status. A success status is returned after the function has run.
     Status(Status),
     /// NULL, or FALSE.
     Zero,
 }
 
 impl Injected {
-    /// Whether the call fails, so that nothing was done.
+    /// Returns whether the call fails. Then the function does not run.
     #[must_use]
     pub fn is_failure(self) -> bool {
         match self {
@@ -229,7 +229,7 @@ impl Injected {
         }
     }
 
-    /// The status, where the call has one.
+    /// Returns the status, if there is one.
     #[must_use]
     pub fn status(self) -> Option<Status> {
         match self {
@@ -248,25 +248,26 @@ impl fmt::Display for Injected {
     }
 }
 
-/// A script with the calls that fail in it.
+/// A script with injected faults.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scenario {
-    /// What is done.
+    /// The script.
     pub script: Script,
     /// Volumes are attached only after `DriverEntry` returned, so that no callback runs before.
     pub quiet_start: bool,
-    /// What fails.
+    /// The injected faults.
     pub faults: Vec<Fault>,
-    /// The driver's routines that are not called, by their labels: they call what the model does not have.
+    /// The labels of driver routines that are not called, because they make calls that the bench does not model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leaves_out: Vec<String>,
-    /// Where more than one thread can run: which does, by its place among them. The first does where nothing is said.
+    /// The scheduling decisions: the index of the thread to run, for each point at which several threads can run. The
+    /// default is the first thread.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub schedule: Vec<u8>,
 }
 
 impl Scenario {
-    /// A script in which nothing fails.
+    /// Creates a scenario without faults.
     #[must_use]
     pub fn clean(script: Script) -> Self {
         Scenario {
@@ -278,7 +279,7 @@ impl Scenario {
         }
     }
 
-    /// The same with one more failure.
+    /// Returns the scenario with an additional fault.
     #[must_use]
     pub fn with(&self, fault: Fault) -> Self {
         let mut more = self.clone();

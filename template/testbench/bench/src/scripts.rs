@@ -1,8 +1,8 @@
-//! Loads the driver and plays a scenario with it: what the I/O manager, the filter manager, the file systems and a few
-//! programs do.
+//! Runs a scenario: loads the driver and performs the actions of the I/O manager, the filter manager, the file systems
+//! and user-mode programs.
 //!
-//! Documents: "Writing a `DriverEntry` Routine for a Minifilter Driver", "Returning Status from a Minifilter `DriverEntry`
-//! Routine", "When the `FilterUnloadCallback` Routine Is Called".
+//! Documents: "Writing a `DriverEntry` Routine for a Minifilter Driver", "Returning Status from a Minifilter
+//! `DriverEntry` Routine", "When the `FilterUnloadCallback` Routine Is Called".
 
 use crate::image::Image;
 use crate::imports;
@@ -24,7 +24,7 @@ use crate::trace::{Ending, Event, Routine, Stage};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
 
-/// Plays a scenario to its end; the events go to standard output.
+/// Runs a scenario. The events are written to standard output.
 pub fn play(image: Image, job: Job, record: Record) -> ! {
     let service = image.path.file_stem().map_or_else(
         || "driver".to_owned(),
@@ -59,13 +59,13 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
     must(memory::unload());
     run_queued(Queued::Everything);
     if loaded {
-        // A routine that is still queued is called when the next drivers have started.
+        // A routine that is still queued is called after the next drivers have started.
         reinitialization::run();
     }
     complete()
 }
 
-/// Ends the scenario, in which everything was done.
+/// Ends a scenario in which all steps were performed.
 fn complete() -> ! {
     must_be_idle();
     end(Ending::Completed)
@@ -75,7 +75,7 @@ fn stage(stage: Stage) {
     emit(&Event::Stage { stage });
 }
 
-/// `DriverEntry` and what the I/O manager does around it. True where the driver stays.
+/// Calls `DriverEntry` as the I/O manager does. Returns whether the driver remains loaded.
 fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
     stage(Stage::Load);
     let name = format!("\\FileSystem\\{service}");
@@ -94,7 +94,7 @@ fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
         entry,
         &[driver, path],
     );
-    // The I/O manager frees the string.
+    // The I/O manager frees the registry path.
     must(memory::free(path, false));
     if !Status(status as u32).is_success() {
         emit(&Event::DispatchAfterFailure {
@@ -107,7 +107,7 @@ fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
     true
 }
 
-/// Performs a script. Returns where the driver was unloaded; otherwise the scenario ends with the driver in place.
+/// Performs the steps of a script. Returns if the driver was unloaded. Otherwise, ends the scenario.
 fn perform(acts: &[Act]) {
     let mut open: Option<Open> = None;
     for act in acts {
@@ -137,7 +137,7 @@ fn perform(acts: &[Act]) {
                 if !unload(*mandatory) {
                     continue;
                 }
-                // What becomes of an open handle is not documented.
+                // The effect of an unload on an open handle is not documented.
                 if open.is_some() {
                     break;
                 }
@@ -157,11 +157,11 @@ fn detach_and_attach() {
     let last = with(|state| state.filter.instances.last().cloned());
     let Some(instance) = last else { return };
     if instances::detach(instance.handle) && instances::attach(&instance.volume, MANUAL).is_some() {
-        operations::first_contact(&instance.volume);
+        operations::deliver_at_attach(&instance.volume);
     }
 }
 
-/// Asks for the driver to be unloaded. True where its image goes; where it must not, the scenario ends.
+/// Requests an unload. Returns whether the image is unloaded. If the result is invalid, ends the scenario.
 fn unload(mandatory: bool) -> bool {
     let unloaded = filter::unload(mandatory);
     let registered = filter::is_registered();

@@ -1,7 +1,8 @@
-//! Values of the registry that a driver finds: `NAME=type:value` at the command line, `NAME = "type:value"` in the
-//! table `[registry]` of `testbench.toml`.
+//! Registry values for a driver: `NAME=type:value` on the command line, `NAME = "type:value"` in the table `[registry]`
+//! of `testbench.toml`.
 //!
-//! Documents: "`KEY_VALUE_BASIC_INFORMATION` structure (wdm.h)" for the types, "Registry Element Size Limits" for names.
+//! Documents: "`KEY_VALUE_BASIC_INFORMATION` structure (wdm.h)" for the types, "Registry Element Size Limits" for
+//! names.
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ pub const MULTI_STRING: u32 = 7;
 /// `REG_QWORD`.
 pub const QWORD: u32 = 11;
 
-/// The types, by the names that a setting has for them.
+/// The types and their names in a setting.
 const TYPES: [(&str, u32); 6] = [
     ("dword", DWORD),
     ("qword", QWORD),
@@ -32,28 +33,28 @@ const TYPES: [(&str, u32); 6] = [
     ("binary", BINARY),
 ];
 
-/// The longest name of a value, in UTF-16 units.
+/// The maximum length of a value name, in UTF-16 units.
 const LONGEST_NAME: usize = 16_383;
-/// The longest name of a key.
+/// The maximum length of a key name.
 const LONGEST_KEY: usize = 255;
 
 /// A value in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The name as it was given: that of the value, with those of the keys above it.
+    /// The name as written by the user: the name of the value, preceded by those of the keys that contain it.
     pub name: String,
-    /// The type and the value as they were given.
+    /// The type and the value as written by the user.
     pub text: String,
     kind: u32,
     data: Vec<u8>,
 }
 
 impl Setting {
-    /// Reads `NAME=type:value`.
+    /// Parses `NAME=type:value`.
     ///
     /// # Errors
     ///
-    /// One sentence that names what was given, the rule and the way out.
+    /// Returns one sentence that names the input and the expected format.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((name, value)) => Self::new(name, value),
@@ -63,11 +64,11 @@ impl Setting {
         }
     }
 
-    /// Reads a name and `type:value`.
+    /// Parses a name and `type:value`.
     ///
     /// # Errors
     ///
-    /// One sentence that names what was given, the rule and the way out.
+    /// Returns one sentence that names the input and the expected format.
     pub fn new(name: &str, text: &str) -> Result<Self, String> {
         check_name(name)?;
         let names = || TYPES.map(|(name, _)| name).join(", ");
@@ -93,7 +94,7 @@ impl Setting {
         })
     }
 
-    /// The key that the value stands in, below the service's own key, and the value's own name.
+    /// Returns the path of the key, relative to the service key, and the name of the value.
     #[must_use]
     pub fn place(&self) -> (String, &str) {
         let (below, path) = match self.name.strip_prefix('\\') {
@@ -105,26 +106,26 @@ impl Setting {
         (key.collect::<Vec<_>>().join("\\"), value)
     }
 
-    /// The type, as the registry numbers it.
+    /// Returns the type, as a registry type number.
     #[must_use]
     pub fn kind(&self) -> u32 {
         self.kind
     }
 
-    /// The data, as the registry has it.
+    /// Returns the data, in the format of the registry.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.data
     }
 
-    /// Whether it is the same value of the same key, which the registry tells apart without regard to case.
+    /// Returns whether it is the same value of the same key, without regard to case.
     #[must_use]
     pub fn is_same(&self, other: &Setting) -> bool {
         self.name.to_lowercase() == other.name.to_lowercase()
     }
 }
 
-/// The name that a setting needs to be a value of a key below the service's own: the key relative to that.
+/// Returns the setting name for a value of a key whose path is relative to the service key.
 #[must_use]
 pub fn name_of(key: &str, value: &str) -> String {
     let first = key.split('\\').next().unwrap_or_default();
@@ -161,7 +162,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The bytes of a value, or the end of a sentence that says what is wrong with it.
+/// Converts a value to bytes. The error is the end of a sentence.
 fn data(kind: u32, value: &str) -> Result<Vec<u8>, String> {
     if value.contains('\0') {
         return Err("has a NUL in it, which ends a string; leave it out".to_owned());
@@ -210,7 +211,7 @@ fn binary(text: &str) -> Result<Vec<u8>, String> {
     Ok(data)
 }
 
-/// Strings with `|` between them, which no file name has.
+/// Converts strings that are separated by `|`, a character that file names cannot contain.
 fn multi_string(text: &str) -> Result<Vec<u8>, String> {
     let mut data = Vec::new();
     if !text.is_empty() {
@@ -228,28 +229,28 @@ fn multi_string(text: &str) -> Result<Vec<u8>, String> {
     Ok(data)
 }
 
-/// Settings, each at most once.
+/// Settings with unique names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
 impl Settings {
-    /// All of them.
+    /// Returns all settings.
     #[must_use]
     pub fn all(&self) -> &[Setting] {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no settings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds one.
+    /// Adds a setting.
     ///
     /// # Errors
     ///
-    /// One sentence, where the value was given before.
+    /// Returns one sentence if the value is already set.
     pub fn add(&mut self, setting: Setting) -> Result<(), String> {
         if let Some(known) = self.0.iter().find(|known| known.is_same(&setting)) {
             return Err(format!(
@@ -261,7 +262,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Adds others, which replace those of the same name.
+    /// Adds other settings. They replace those with the same name.
     pub fn replace(&mut self, others: &Settings) {
         self.0
             .retain(|known| !others.0.iter().any(|other| other.is_same(known)));
@@ -285,7 +286,7 @@ impl<'de> Deserialize<'de> for Settings {
     }
 }
 
-/// A table with the settings' names and their texts.
+/// The visitor for a table of settings.
 struct Table;
 
 impl<'de> Visitor<'de> for Table {
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_becomes_what_the_registry_has() {
+    fn every_type_is_converted_to_registry_data() {
         for (text, kind, data) in [
             ("dword:1", DWORD, vec![1, 0, 0, 0]),
             ("dword:0xFFFFFFFF", DWORD, vec![0xFF; 4]),
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting_is_refused_in_a_sentence() {
+    fn invalid_settings_are_refused_with_a_sentence() {
         for (text, refusal) in [
             (
                 "Mode",
@@ -434,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_which_key_the_value_stands_in() {
+    fn a_name_specifies_the_key_of_the_value() {
         for (name, key, value) in [
             ("Mode", "Parameters", "Mode"),
             ("Sub\\Deep\\Mode", "Parameters\\Sub\\Deep", "Mode"),
@@ -448,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_given_once_and_replaced_by_a_later_source() {
+    fn a_value_is_set_once_and_replaced_by_a_later_source() {
         let setting = |text| Setting::parse(text).unwrap();
         let mut settings = Settings::default();
         settings.add(setting("Mode=dword:1")).unwrap();

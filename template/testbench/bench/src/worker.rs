@@ -1,8 +1,8 @@
-//! The worker: a process that plays one scenario and ends.
+//! The worker: a process that runs one scenario and ends.
 //!
-//! The bench starts its worker with the job as one JSON line on standard input, and reads the events
-//! from standard output. A worker whose parent is gone ends: its standard input ends then. One that
-//! takes too long is sent another line, and ends with what it has.
+//! The bench starts a worker, writes the job as one JSON line to its standard input, and reads the events from its
+//! standard output. If the parent process ends, the standard input is closed and the worker ends. If the scenario
+//! exceeds its time limit, the bench writes another line, and the worker writes the recorded events and ends.
 
 use std::io::{BufRead as _, Read as _};
 use std::process::ExitCode;
@@ -14,19 +14,19 @@ use crate::machine::events;
 use crate::machine::record::Record;
 use crate::scripts;
 
-/// The environment variable that makes a program a worker.
+/// The environment variable that makes a program act as a worker.
 pub const ROLE: &str = "MINIFILTER_TESTBENCH_WORKER";
 
-/// Serves as a worker if this process was started as one.
+/// Runs as a worker if this process was started as one.
 ///
-/// To be called first in `main` of a program that embeds the bench and is its own worker.
+/// A program that embeds the bench and is its own worker must call this function first in `main`.
 #[must_use]
 pub fn serve() -> Option<ExitCode> {
     std::env::var_os(ROLE)?;
     Some(run())
 }
 
-/// Plays the scenario that stands on standard input.
+/// Runs the scenario that is read from standard input.
 #[must_use]
 pub fn run() -> ExitCode {
     let mut line = String::new();
@@ -43,13 +43,13 @@ pub fn run() -> ExitCode {
     let (ready, is_ready) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = ready.send(());
-        // The next thing to come is the parent's end, or its wish to have what there is.
+        // The next input is the end of the pipe or the request to write the events.
         let mut rest = [0];
         let _ = std::io::stdin().lock().read(&mut rest);
         waiting.flush();
         std::process::exit(3);
     });
-    // The system calls with which a thread begins are no longer possible when the driver runs.
+    // The thread must have started before the driver runs. Afterwards, its system calls are not allowed.
     let _ = is_ready.recv();
     match Image::open(&job.driver) {
         Ok(image) => scripts::play(image, job, record),

@@ -1,4 +1,4 @@
-//! How the bench is used.
+//! The public interface of the bench.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::imports;
 use crate::report::{Import, Outcome, Report};
 use crate::settings::Settings;
 
-/// A driver on the bench.
+/// A test bench for one driver.
 pub struct Bench<'a> {
     image: Image,
     expectations: Option<Expectations>,
@@ -24,11 +24,11 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Puts a driver on the bench.
+    /// Opens a driver.
     ///
     /// # Errors
     ///
-    /// One sentence that says why the file cannot be loaded.
+    /// Returns one sentence that states why the file cannot be loaded.
     pub fn open(driver: &Path) -> Result<Self, Refusal> {
         let driver = std::path::absolute(driver).unwrap_or_else(|_| driver.to_path_buf());
         let image = Image::open(&driver)?;
@@ -51,7 +51,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What is expected of the driver. Values of the registry that it names are there.
+    /// Sets the expectations. The registry values that they list are added to the registry.
     #[must_use]
     pub fn expect(mut self, expectations: Expectations) -> Self {
         let given = std::mem::replace(&mut self.registry, expectations.registry.clone());
@@ -62,21 +62,21 @@ impl<'a> Bench<'a> {
         self
     }
 
-    /// Values that the driver finds in the registry; they replace those of the same name in the expectations.
+    /// Adds registry values. They replace values with the same name in the expectations.
     #[must_use]
     pub fn registry(mut self, settings: &Settings) -> Self {
         self.registry.replace(settings);
         self
     }
 
-    /// Results for calls that the model does not have; they replace those for the same functions in the expectations.
+    /// Adds assumed results. They replace those for the same functions in the expectations.
     #[must_use]
     pub fn assume(mut self, assume: &Assumptions) -> Self {
         self.assume.replace(assume);
         self
     }
 
-    /// The program that plays a scenario; otherwise the running one, whose `main` calls
+    /// Sets the program that runs a scenario. The default is the current program, whose `main` must call
     /// [`worker::serve`](crate::worker::serve) first.
     #[must_use]
     pub fn worker(mut self, program: impl Into<PathBuf>) -> Self {
@@ -84,25 +84,25 @@ impl<'a> Bench<'a> {
         self
     }
 
-    /// How long a scenario may take; otherwise five seconds.
+    /// Sets the time limit of a scenario. The default is five seconds.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.player.limit = limit;
         self
     }
 
-    /// Whom to tell how far the bench is.
+    /// Sets the function that receives progress reports.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Sync + 'a) -> Self {
         self.progress = Box::new(progress);
         self
     }
 
-    /// Plays everything and judges it.
+    /// Runs all scenarios and judges them.
     ///
     /// # Errors
     ///
-    /// One sentence, where the worker cannot be started.
+    /// Returns one sentence if the worker cannot be started.
     pub fn run(self) -> Result<Report, Refusal> {
         let begin = Instant::now();
         let mut run = Run::new(Setting {

@@ -1,4 +1,4 @@
-//! Plays the scripts with nothing failing, then with each call failing that can.
+//! Runs the scripts without faults, then with each fault that is possible.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,74 +21,75 @@ use crate::settings::Settings;
 use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
 use crate::vocabulary::{major, status};
 
-/// More scenarios than any driver of a sensible size needs.
+/// The maximum number of scenarios.
 const MOST_SCENARIOS: usize = 2000;
-/// Calls of the same kind at the same place of `DriverEntry` that fail one after the other.
+/// The maximum number of repeated calls of the same function at the same address in `DriverEntry` that are made to
+/// fail.
 const MOST_REPEATS: usize = 3;
-/// Scenarios that do not end in time before the bench stops trying.
+/// The number of timeouts after which no more scenarios are run.
 const MOST_TIMEOUTS: usize = 3;
-/// Routines of the driver's that are left out because they call what the model does not have.
+/// The maximum number of driver routines that a scenario omits because they make calls that the bench does not model.
 const MOST_LEFT_OUT: usize = 64;
 
-/// How far the bench is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Scenarios played.
+    /// The number of scenarios that are completed.
     pub done: usize,
-    /// Scenarios known to be needed so far.
+    /// The number of scenarios that are known to be required.
     pub known: usize,
 }
 
-/// What a run works with.
+/// The inputs of a run.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
-    /// What plays a scenario.
+    /// Runs the scenarios.
     pub player: &'a Player,
-    /// The driver.
+    /// The path of the driver.
     pub driver: &'a Path,
-    /// Values in the registry.
+    /// The registry values.
     pub registry: &'a Settings,
-    /// What calls return that the model does not have.
+    /// The results of calls that the bench does not model.
     pub assume: &'a Assumptions,
-    /// What is expected of the driver.
+    /// The expectations for the driver.
     pub expectations: Option<&'a Expectations>,
-    /// Whom to tell how far the bench is.
+    /// The function that receives progress reports.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
-/// A scenario that was played, judged.
+/// A scenario that was run and judged.
 pub struct Played {
     /// The scenario.
     pub scenario: Scenario,
-    /// What the rules saw.
+    /// The results of the rules.
     pub judgements: Vec<Judgement>,
 }
 
-/// What was played so far.
+/// The state of a run.
 pub struct Run<'a> {
     setting: Setting<'a>,
-    /// The scenarios.
+    /// The scenarios that were run.
     pub played: Vec<Played>,
-    /// Function, place and routine of the calls that failed somewhere already.
+    /// Function, call address and routine of each call that was already made to fail.
     known_points: HashSet<(String, u32, String)>,
     /// The calls that can fail.
     pub listed_points: Vec<FaultPoint>,
-    /// The entries of the event log.
+    /// The event log entries.
     pub log: Vec<LogEntry>,
-    /// What was not judged.
+    /// The calls that were not judged.
     pub not_judged: Vec<NotJudged>,
-    /// How far a scenario came in which nothing fails.
+    /// The furthest stage that a scenario without faults reached.
     pub reached: Reached,
     quiet_start: bool,
-    /// There were more scenarios than the bench plays.
+    /// More scenarios were required than the bench runs.
     pub truncated: bool,
     timeouts: usize,
-    /// How many calls were made to fail.
+    /// The number of injected faults.
     pub faults: usize,
 }
 
 impl<'a> Run<'a> {
-    /// A run in which nothing was played yet.
+    /// Creates a run without any scenarios.
     #[must_use]
     pub fn new(setting: Setting<'a>) -> Self {
         Run {
@@ -106,11 +107,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Plays everything. What the driver was seen to do.
+    /// Runs and judges all scenarios. Returns the observed behavior of the driver.
     ///
     /// # Errors
     ///
-    /// One sentence: the worker cannot be started.
+    /// Returns one sentence if the worker cannot be started.
     pub fn everything(&mut self) -> Result<Observed, Refusal> {
         let (clean, quiet) = self.clean()?;
         let observed = observed(&clean[0].1, clean.iter().map(|(_, trace)| trace));
@@ -126,7 +127,7 @@ impl<'a> Run<'a> {
             return Ok(observed);
         }
         let mut wave = singles;
-        // What only happens after a failure can fail as well; two failures are enough.
+        // Calls that are made only after a failure can fail too. Two failures per scenario are sufficient.
         for depth in 0..2 {
             let traces = self.play(&wave)?;
             let mut next = Vec::new();
@@ -142,7 +143,7 @@ impl<'a> Run<'a> {
         Ok(observed)
     }
 
-    /// The scripts with nothing failing, and the first with a quiet start.
+    /// Runs the scripts without faults, and the first script also with a quiet start.
     fn clean(&mut self) -> Result<(Vec<(Scenario, Trace)>, Trace), Refusal> {
         let first = Scenario::clean(Script::ALL[0]);
         let quiet = Scenario {
@@ -151,7 +152,7 @@ impl<'a> Run<'a> {
         };
         let (first, life) = self.play_around(first)?;
         if is_timeout(&life) {
-            // The others would take as long and say the same.
+            // The other scripts would reach the time limit too, with the same finding.
             return Ok((vec![(first, life)], Trace::default()));
         }
         let mut scenarios: Vec<Scenario> = Script::ALL[1..]
@@ -175,7 +176,7 @@ impl<'a> Run<'a> {
             .iter()
             .any(|judgement| judgement.rule.name == "ready-before-start");
         if not_ready {
-            // Said once; everything else is looked at with a quiet start.
+            // The finding is reported once. All other scenarios use a quiet start.
             self.quiet_start = true;
             let (scenario, trace) = clean.remove(0);
             self.judge(&scenario, &trace, Some(&quiet_trace), &[]);
@@ -190,7 +191,8 @@ impl<'a> Run<'a> {
         Ok((clean, quiet_trace))
     }
 
-    /// Plays scenarios; each that ends at a call which the model does not have again, without the routine that calls it.
+    /// Runs scenarios. Each that ends at a call that is not modelled is repeated without the routine that makes the
+    /// call.
     fn play_all_around(
         &mut self,
         scenarios: Vec<Scenario>,
@@ -207,8 +209,8 @@ impl<'a> Run<'a> {
         Ok(played)
     }
 
-    /// Plays a scenario; if it ends at a call which the model does not have, again without the routine that calls it, as
-    /// often as needed.
+    /// Runs a scenario. If it ends at a call that is not modelled, repeats it without the routine that makes the call,
+    /// until it does not end at such a call.
     fn play_around(&mut self, mut scenario: Scenario) -> Result<(Scenario, Trace), Refusal> {
         for _ in 0..MOST_LEFT_OUT {
             let trace = self.play(std::slice::from_ref(&scenario))?.pop();
@@ -226,7 +228,7 @@ impl<'a> Run<'a> {
         Ok((scenario, trace.unwrap_or_default()))
     }
 
-    /// Notes what was not judged in a scenario, and how far it came.
+    /// Records the calls that were not judged in a scenario, and the stage that it reached.
     fn note(&mut self, scenario: &Scenario, trace: &Trace) {
         for part in outcome::not_judged(trace) {
             let known = self
@@ -248,7 +250,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One scenario for each call that can fail, and each way in which it can.
+    /// Returns one scenario for each possible fault of each call that can fail.
     fn single_faults(&mut self, scenario: &Scenario, trace: &Trace) -> Vec<Scenario> {
         let view = View::new(trace);
         let mut faults = Vec::new();
@@ -289,7 +291,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What can fail besides, after a first failure.
+    /// Returns scenarios with a second fault, in calls that are made after the first.
     fn second_faults(&mut self, scenario: &Scenario, trace: &Trace) -> Vec<Scenario> {
         let Some(first) = scenario.faults.first() else {
             return Vec::new();
@@ -304,7 +306,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let key = (call.function.to_owned(), call.site, routine.label());
-            // In a start that fails everything fails again; elsewhere only what is new.
+            // In a `DriverEntry` that fails, every call can fail again. In other routines, only calls that are new
+            // fail.
             let undoing = *routine == Routine::DriverEntry
                 && first.within == Routine::DriverEntry.label()
                 && first.result.is_failure()
@@ -323,7 +326,7 @@ impl<'a> Run<'a> {
         faults
     }
 
-    /// What was seen in the same scenario without its last failure.
+    /// Returns the keys of the judgements in the same scenario without its last fault.
     fn base(&self, scenario: &Scenario) -> Vec<String> {
         let mut without = scenario.clone();
         if without.faults.pop().is_none() || without.faults.is_empty() {
@@ -370,7 +373,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Plays scenarios on all cores; their traces, in the same order.
+    /// Runs scenarios on all cores. Returns their traces in the same order.
     fn play(&mut self, scenarios: &[Scenario]) -> Result<Vec<Trace>, Refusal> {
         let room = MOST_SCENARIOS.saturating_sub(self.played.len());
         self.truncated |= scenarios.len() > room;
@@ -430,7 +433,7 @@ fn is_timeout(trace: &Trace) -> bool {
     matches!(trace.ending(), Some(Ending::Timeout { .. }))
 }
 
-/// What the driver was seen to do.
+/// Returns the observed behavior of the driver.
 fn observed<'t>(life: &Trace, scripts: impl Iterator<Item = &'t Trace>) -> Observed {
     let registration = life.registration();
     let unload_policy = scripts

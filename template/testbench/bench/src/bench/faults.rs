@@ -1,4 +1,4 @@
-//! The calls that can fail, and the ways in which they can.
+//! The faults that are injected into calls.
 
 use crate::imports;
 use crate::machine::function::Fails;
@@ -7,7 +7,7 @@ use crate::scenario::{Fault, Injected};
 use crate::trace::Routine;
 use crate::vocabulary::status;
 
-/// A call that fails.
+/// Creates a fault for a call.
 pub fn fault(call: &Call<'_>, point: u32, routine: &Routine, result: Injected) -> Fault {
     Fault {
         point,
@@ -18,7 +18,7 @@ pub fn fault(call: &Call<'_>, point: u32, routine: &Routine, result: Injected) -
     }
 }
 
-/// The ways in which a call can turn out otherwise than it did.
+/// Returns the results that can be injected into a call.
 #[must_use]
 pub fn ways(function: &str, in_load: bool) -> Vec<Injected> {
     match imports::function(function).map(|function| function.fails) {
@@ -26,8 +26,8 @@ pub fn ways(function: &str, in_load: bool) -> Vec<Injected> {
         Some(Fails::With(statuses)) => {
             let mut ways: Vec<Injected> = statuses.iter().copied().map(Injected::Status).collect();
             if in_load {
-                // A warning is a failure too, and an informational status is none. A query means
-                // something by STATUS_BUFFER_OVERFLOW, so it gets another warning.
+                // A warning is a failure, an informational status is not. Queries return STATUS_BUFFER_OVERFLOW in
+                // normal operation, so they get a different warning.
                 let is_query = function.contains("Query") || function.contains("Get");
                 ways.push(Injected::Status(if is_query {
                     status::DEVICE_BUSY

@@ -1,4 +1,4 @@
-//! The bench: plays the scripts, finds out what can fail, makes it fail, and collects the verdict.
+//! Runs the scripts, injects faults, and collects the findings.
 
 mod api;
 mod explore;

@@ -1,10 +1,10 @@
-//! What was not judged, and how far a scenario came.
+//! The calls that were not judged, and the stage that a scenario reached.
 
 use crate::report::{NotJudged, Reached};
 use crate::rules::view::View;
 use crate::trace::{Ending, Event, Place, Routine, Stage, Trace};
 
-/// What was not judged in a scenario: the call that ended it, and functions that the driver asked for by name.
+/// Returns what was not judged in a scenario: the call that ended it, and functions that the driver looked up by name.
 #[must_use]
 pub fn not_judged(trace: &Trace) -> Vec<NotJudged> {
     let view = View::new(trace);
@@ -13,7 +13,7 @@ pub fn not_judged(trace: &Trace) -> Vec<NotJudged> {
     events
         .filter_map(|(at, event)| match event {
             Event::NotModelled { import } => Some(NotJudged {
-                what: format!("{import}, which the driver asked for by name and got NULL"),
+                what: format!("{import}, which the driver looked up by name; the result was NULL"),
                 name: name(import).to_owned(),
                 within: within(at),
                 place: view
@@ -47,8 +47,9 @@ fn name(import: &str) -> &str {
     import.rsplit('!').next().unwrap_or(import)
 }
 
-/// The routine that can be left out so that a scenario comes further: the one in which a call ended it that the model does
-/// not have. None for `DriverEntry` and the routines that unload the driver, without which there is no scenario.
+/// Returns the routine in which a call that is not modelled ended the scenario. The scenario can be repeated without
+/// that routine. Returns `None` for `DriverEntry` and for the routines that unload the driver, which a scenario
+/// requires.
 #[must_use]
 pub fn leaves_out(trace: &Trace) -> Option<String> {
     if !matches!(trace.ending(), Some(Ending::Unmodelled { .. })) {
@@ -67,7 +68,7 @@ pub fn leaves_out(trace: &Trace) -> Option<String> {
     }
 }
 
-/// How far a scenario came.
+/// Returns the stage that a scenario reached.
 #[must_use]
 pub fn reached(trace: &Trace) -> Reached {
     let mut reached = Reached::Nothing;

@@ -1,4 +1,4 @@
-//! Plays scenarios, each in a process of its own.
+//! Runs each scenario in a separate process.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -12,24 +12,24 @@ use crate::job::Job;
 use crate::trace::{Ending, Event, Place, Trace, Trap};
 use crate::worker::ROLE;
 
-/// How long a worker that took too long may take to say what it was doing.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The time in which a worker must write its events after it exceeded the time limit.
+const FLUSH_TIME: Duration = Duration::from_secs(2);
 
-/// The worker and its limit.
+/// The worker program and its time limit.
 #[derive(Debug, Clone)]
 pub struct Player {
-    /// The program.
+    /// The path of the program.
     pub program: PathBuf,
-    /// How long a scenario may take.
+    /// The time limit of a scenario.
     pub limit: Duration,
 }
 
 impl Player {
-    /// Plays one scenario.
+    /// Runs one scenario.
     ///
     /// # Errors
     ///
-    /// One sentence: the worker cannot be started.
+    /// Returns one sentence if the worker cannot be started.
     pub fn play(&self, job: &Job) -> Result<Trace, Refusal> {
         let refused = |error: std::io::Error| {
             Refusal(format!(
@@ -44,11 +44,11 @@ impl Player {
             .stderr(Stdio::null())
             .spawn()
             .map_err(refused)?;
-        // Held until the worker is done: its end is the end of the parent.
+        // The pipe stays open until the worker ends. The worker ends when the pipe is closed.
         let mut stdin = child.stdin.take();
         if let Some(stdin) = &mut stdin {
             let line = serde_json::to_string(job).map_err(|error| Refusal(error.to_string()))?;
-            // A worker that does not read has died, which shows below.
+            // A failed write means that the worker has ended. The exit status is read below.
             let _ = writeln!(stdin, "{line}");
         }
         let stdout = child.stdout.take();
@@ -57,7 +57,7 @@ impl Player {
             let lines = stdout
                 .into_iter()
                 .flat_map(|stdout| BufReader::with_capacity(1 << 16, stdout).lines());
-            // What is no event was printed by something else.
+            // Lines that are not events come from other code in the process.
             let events = lines
                 .map_while(Result::ok)
                 .filter_map(|line| serde_json::from_str::<Event>(&line).ok())
@@ -67,11 +67,11 @@ impl Player {
         });
         let timeout = receiver.recv_timeout(self.limit) == Err(mpsc::RecvTimeoutError::Timeout);
         if timeout {
-            // It hands over what it has; one that cannot do even that is ended.
+            // The worker writes the events that it has recorded and ends. If it does not, it is terminated.
             if let Some(stdin) = &mut stdin {
                 let _ = writeln!(stdin);
             }
-            if receiver.recv_timeout(LAST_WORDS) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if receiver.recv_timeout(FLUSH_TIME) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let _ = child.kill();
             }
         }
@@ -93,15 +93,16 @@ impl Player {
     }
 }
 
-/// A worker that ended without saying why.
+/// Returns the ending of a worker that ended without an ending event.
 fn died(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
-    /// What Windows reports for an `int 29h` that was not found in the code beforehand: no handler sees it.
+    /// The exit status for an `int 29h` that was not replaced in the code. Windows ends the process without calling a
+    /// handler.
     const STACK_BUFFER_OVERRUN: i32 = 0xC000_0409_u32 as i32;
     match status {
         Ok(status) if status.code() == Some(STACK_BUFFER_OVERRUN) => Ending::Trap {
             at: Place::default(),
             trap: Trap::FastFail {
-                code: "that Windows does not tell".to_owned(),
+                code: "that Windows does not report".to_owned(),
             },
             argument: None,
             guarded: false,

@@ -1,4 +1,4 @@
-//! Findings and advice: each defect once, with the scenarios that show it.
+//! Findings and advice. Each defect occurs once, with the scenarios that show it.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::report::{self, Finding};
 use crate::rules::{self, Level, Within};
 use crate::trace::Place;
 
-/// The findings and the advice. With `strict`, what is advice otherwise is a finding.
+/// Returns the findings and the advice. With `strict`, advice is returned as findings.
 #[must_use]
 pub fn of(all: &[Played], strict: bool) -> (Vec<Finding>, Vec<Finding>) {
     let mut order: Vec<String> = Vec::new();
@@ -55,7 +55,7 @@ pub fn of(all: &[Played], strict: bool) -> (Vec<Finding>, Vec<Finding>) {
     (only(findings), only(advice))
 }
 
-/// Whether a finding follows from another one in the same driver, or at the same place in it.
+/// Returns whether a finding follows from another finding in the same driver or at the same place.
 fn follows(finding: &Finding, seen: &[(&str, Option<Place>)]) -> bool {
     let Some(rule) = rules::by_name(finding.rule) else {
         return false;

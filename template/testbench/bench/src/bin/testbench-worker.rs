@@ -1,4 +1,4 @@
-//! The worker of an emitted project's own tests; see `testbench::worker`.
+//! The worker for the tests of an emitted project. See `testbench::worker`.
 
 fn main() -> std::process::ExitCode {
     testbench::worker::run()

@@ -27,7 +27,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     fn FltReferenceContext(context: u64) {
         contexts::add_reference(contexts::checked(context));
     }
-    /// Takes a reference back.
+    /// Releases a reference.
     [DISPATCH, Fails::Never]
     fn FltReleaseContext(context: u64) {
         let context = contexts::checked(context);
@@ -38,7 +38,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         }
         contexts::drop_reference(context);
     }
-    /// Marks a context for deletion: it is taken from its object.
+    /// Marks a context for deletion and removes it from its object.
     [APC, Fails::Never]
     fn FltDeleteContext(context: u64) {
         contexts::detach(contexts::checked(context));
@@ -120,13 +120,13 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     fn FltDeleteStreamHandleContext(instance: u64, file: u64, old: Optional) -> Status {
         contexts::remove(contexts::STREAM_HANDLE, (instance_object(instance), file), old)
     }
-    /// Whether a file system supports stream contexts.
+    /// Returns whether a file system supports stream contexts.
     [APC, Fails::Never]
     fn FltSupportsStreamContexts(_file: u64) -> u8 { 1 }
-    /// Whether a file system supports stream handle contexts.
+    /// Returns whether a file system supports stream handle contexts.
     [APC, Fails::Never]
     fn FltSupportsStreamHandleContexts(_file: u64) -> u8 { 1 }
-    /// Whether a file system supports file contexts.
+    /// Returns whether a file system supports file contexts.
     [APC, Fails::Never]
     fn FltSupportsFileContexts(_file: u64) -> u8 { 1 }
 }
@@ -138,7 +138,7 @@ fn instance_object(instance: u64) -> u64 {
     instance
 }
 
-/// A file has no stream before its create is done.
+/// Before the create operation completes, a file has no stream.
 fn before_open() -> bool {
     matches!(
         threads::routine(),

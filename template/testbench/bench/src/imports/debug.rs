@@ -1,4 +1,4 @@
-//! The debugger, bug checks, assertions.
+//! Debugger output, bug checks and assertions.
 //!
 //! Documents: "Sending Output to the Debugger", "Bug Check Code Reference".
 
@@ -11,49 +11,49 @@ use crate::vocabulary::irql::ANY;
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
-    /// Prints for the debugger.
+    /// Writes a message to the debugger.
     [ANY, Fails::Never]
     fn DbgPrint(format: u64) -> Status { print(format) }
-    /// Prints for the debugger, by component and level.
+    /// Writes a message to the debugger, with component and level.
     [ANY, Fails::Never]
     fn DbgPrintEx(_component: u32, _level: u32, format: u64) -> Status { print(format) }
-    /// Prints for the debugger.
+    /// Writes a message to the debugger.
     [ANY, Fails::Never]
     fn vDbgPrintEx(_component: u32, _level: u32, format: u64, _arguments: u64) -> Status { print(format) }
-    /// Prints for the debugger, with a prefix.
+    /// Writes a message to the debugger, with a prefix.
     [ANY, Fails::Never]
     fn vDbgPrintExWithPrefix(prefix: u64, _component: u32, _level: u32, format: u64, _arguments: u64) -> Status {
         let _ = print(prefix);
         print(format)
     }
-    /// Stops the system.
+    /// Stops the system with a bug check.
     [ANY, Fails::Never]
     fn KeBugCheckEx(code: u32, first: u64, second: u64, third: u64, fourth: u64) {
         bugcheck(code, [first, second, third, fourth]);
     }
-    /// Stops the system.
+    /// Stops the system with a bug check.
     [ANY, Fails::Never]
     fn KeBugCheck(code: u32) {
         bugcheck(code, [0; 4]);
     }
-    /// A failed assertion.
+    /// Reports a failed assertion.
     [ANY, Fails::Never]
     fn RtlAssert(text: u64, file: u64, line: u32, _message: u64) {
         let (text, file) = (guest::narrow(text, 200), guest::narrow(file, 200));
         let what = format!("the assertion {text} does not hold ({file}, line {line})");
         stop(Trap::Assertion { what });
     }
-    /// A breakpoint: with no debugger attached Windows stops.
+    /// Breaks into the debugger. Without a debugger, Windows stops.
     [ANY, Fails::Never]
     fn DbgBreakPoint() { stop(Trap::Breakpoint { what: "calls DbgBreakPoint".to_owned() }); }
-    /// A breakpoint that tells the debugger something.
+    /// Breaks into the debugger and passes a status.
     [ANY, Fails::Never]
     fn DbgBreakPointWithStatus(_status: u32) {
         stop(Trap::Breakpoint { what: "calls DbgBreakPointWithStatus".to_owned() });
     }
 }
 
-/// The text is not shown; its format is read as the kernel reads it.
+/// Discards the message. The format string is read as the kernel does.
 fn print(format: u64) -> Status {
     let _ = guest::narrow(format, 512);
     status::SUCCESS
@@ -70,7 +70,7 @@ fn stop(trap: Trap) -> ! {
 
 fn bugcheck(code: u32, parameters: [u64; 4]) -> ! {
     let meaning = match code {
-        // wdk-panic: the file, its length, line and column.
+        // wdk-panic passes the file name, its length, the line and the column.
         PANIC if memory::is_known(parameters[0], parameters[1] as usize) && parameters[1] < 512 => {
             let file = guest::bytes(parameters[0], parameters[1] as usize);
             let file = String::from_utf8_lossy(&file).into_owned();
@@ -89,5 +89,5 @@ fn bugcheck(code: u32, parameters: [u64; 4]) -> ! {
     })
 }
 
-/// The code with which the wdk-panic crate stops.
+/// The bug check code of the wdk-panic crate.
 const PANIC: u32 = u32::from_be_bytes(*b"RPNC");

@@ -1,7 +1,7 @@
-//! Devices, links, shutdown notification, reinitialization, objects.
+//! Devices, symbolic links, shutdown notifications, reinitialization routines and objects.
 //!
-//! Documents: "Creating a Device Object", "SDDL for Device Objects", "`DriverEntry` return values" and the functions' own
-//! pages.
+//! Documents: "Creating a Device Object", "SDDL for Device Objects", "`DriverEntry` return values" and the reference
+//! pages of the functions.
 
 use crate::imports::io;
 use crate::lifecycle::io_manager::{COMPLETED, COMPLETED_WITH};
@@ -20,21 +20,21 @@ use crate::vocabulary::layout::{device_object, driver_object, irp};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
-    /// Makes a device.
+    /// Creates a device object.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
     fn IoCreateDevice(
         driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, out: u64,
     ) -> Status {
         create(driver, extension, name, kind, characteristics, out)
     }
-    /// Deletes it.
+    /// Deletes a device object.
     [APC, Fails::Never]
     fn IoDeleteDevice(device: u64) {
         must_release(Kind::Device, device);
         with(|state| state.devices.made.retain(|known| *known != device));
         must(memory::free(device, in_teardown()));
     }
-    /// Makes a link for programs.
+    /// Creates a symbolic link.
     [PASSIVE, Fails::With(&[status::OBJECT_NAME_COLLISION])]
     fn IoCreateSymbolicLink(link: u64, target: u64) -> Status {
         let name = String::from_utf16_lossy(&guest::unicode_units(link));
@@ -48,7 +48,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
         acquire(Kind::SymbolicLink, key, name);
         status::SUCCESS
     }
-    /// Deletes it.
+    /// Deletes a symbolic link.
     [PASSIVE, Fails::Never]
     fn IoDeleteSymbolicLink(link: u64) -> Status {
         let name = String::from_utf16_lossy(&guest::unicode_units(link));
@@ -62,13 +62,13 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
             None => status::OBJECT_NAME_NOT_FOUND,
         }
     }
-    /// Asks for an `IRP_MJ_SHUTDOWN`.
+    /// Registers for `IRP_MJ_SHUTDOWN`.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn IoRegisterShutdownNotification(device: u64) -> Status { notify(device) }
-    /// Asks for an `IRP_MJ_SHUTDOWN` after the file systems' own.
+    /// Registers for an `IRP_MJ_SHUTDOWN` that is sent after the file systems have handled theirs.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn IoRegisterLastChanceShutdownNotification(device: u64) -> Status { notify(device) }
-    /// Takes that back.
+    /// Unregisters a shutdown notification.
     [PASSIVE, Fails::Never]
     fn IoUnregisterShutdownNotification(device: u64) {
         must_release(Kind::ShutdownNotification, device);
@@ -84,7 +84,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
             _ => bad_handle("IRP", irp),
         }
     }
-    /// Takes a reference to an object back.
+    /// Releases a reference to an object.
     [DISPATCH, Fails::Never]
     fn ObfDereferenceObject(object: u64) -> i64 {
         must_release(Kind::Reference, object);
@@ -96,7 +96,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
         acquire(Kind::Reference, object, object_name(object));
         0
     }
-    /// A handle to an object.
+    /// Opens a handle to an object.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
     fn ObOpenObjectByPointer(object: u64, _attributes: u32, _state: u64, _access: u32, _kind: u64, _mode: u8, out: u64) -> Status {
         let what = if holds(Kind::Device, object) {
@@ -107,7 +107,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
         guest::write(out, handles::new_handle(Kind::Handle, &what));
         status::SUCCESS
     }
-    /// The object behind a handle; referenced.
+    /// Returns the object of a handle, with a reference.
     [PASSIVE, Fails::With(&[status::INVALID_HANDLE])]
     fn ObReferenceObjectByHandle(handle: u64, _access: u32, _kind: u64, _mode: u8, out: u64, _information: u64) -> Status {
         // NtCurrentProcess, NtCurrentThread
@@ -127,17 +127,17 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
 }
 
 functions! { pub NTDDK_DEVICES = "ntoskrnl.exe", "ntddk.h";
-    /// Asks for a routine to be called after the drivers of this phase have started.
+    /// Registers a routine that is called after the drivers of this start phase have started.
     [PASSIVE, Fails::Never]
     fn IoRegisterDriverReinitialization(driver: u64, routine: u64, context: u64) {
         reinitialize_later(driver, routine, context);
     }
-    /// Asks for a routine to be called after the boot devices were found.
+    /// Registers a routine that is called after the boot devices were found.
     [PASSIVE, Fails::Never]
     fn IoRegisterBootDriverReinitialization(driver: u64, routine: u64, context: u64) {
         reinitialize_later(driver, routine, context);
     }
-    /// The drive letter of a volume's device. The string is the driver's.
+    /// Returns the drive letter of a volume device. The driver must free the string.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn IoVolumeDeviceToDosName(_device: u64, name: u64) -> Status {
         let buffer = pool::allocate(4, u32::from_le_bytes(*b"Io  "), true, false);
@@ -149,7 +149,8 @@ functions! { pub NTDDK_DEVICES = "ntoskrnl.exe", "ntddk.h";
 }
 
 functions! { pub WDMSEC = "ntoskrnl.exe", "wdmsec.h";
-    /// Makes a device with a security of its own. wdmsec.lib, which becomes a part of the driver, finds it by name.
+    /// Creates a device object with a security descriptor. wdmsec.lib, which is linked into the driver, looks it up by
+    /// name.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
     fn IoCreateDeviceSecure(
         driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, sddl: u64,
@@ -160,7 +161,7 @@ functions! { pub WDMSEC = "ntoskrnl.exe", "wdmsec.h";
         }
         create(driver, extension, name, kind, characteristics, out)
     }
-    /// Whether a program may send a control code, by the rights of its handle.
+    /// Returns whether the access rights of a handle permit a control code.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
     fn IoValidateDeviceIoControlAccess(_irp: u64, _access: u32) -> Status { status::SUCCESS }
 }
@@ -168,7 +169,8 @@ functions! { pub WDMSEC = "ntoskrnl.exe", "wdmsec.h";
 /// `FILE_AUTOGENERATED_DEVICE_NAME`.
 const AUTOGENERATED_NAME: u32 = 0x80;
 
-/// Whether it is what "SDDL for Device Objects" allows: a DACL, of aces with six fields each that allow or deny.
+/// Returns whether a string has the format of "SDDL for Device Objects": a DACL of ACEs with six fields each, which
+/// allow or deny access.
 fn is_dacl(sddl: &str) -> bool {
     let Some(list) = sddl.strip_prefix("D:") else {
         return false;
@@ -185,7 +187,7 @@ fn is_dacl(sddl: &str) -> bool {
     })
 }
 
-/// What an object is called; the scenario ends where there is none.
+/// Returns the name of an object. The scenario ends if the object does not exist.
 fn object_name(object: u64) -> String {
     let block = || memory::block_at(object).filter(|block| !block.freed);
     memory::handle_name(object)
@@ -193,7 +195,7 @@ fn object_name(object: u64) -> String {
         .unwrap_or_else(|| bad_handle("object", object))
 }
 
-/// A handle to an object that the driver now has a reference to.
+/// Returns a handle to an object to which the driver now holds a reference.
 #[must_use]
 pub fn referenced(what: &str) -> u64 {
     let object = memory::handle(what.to_owned());
@@ -234,7 +236,7 @@ fn create(
     status::SUCCESS
 }
 
-/// `DEVICE_OBJECT.Size`, which counts the extension, is 16 bits wide.
+/// `DEVICE_OBJECT.Size`, which includes the extension, is a 16-bit field.
 const LARGEST_EXTENSION: u32 = (u16::MAX as usize - device_object::SIZE) as u32;
 
 fn notify(device: u64) -> Status {
@@ -266,7 +268,7 @@ mod tests {
     use super::is_dacl;
 
     #[test]
-    fn a_dacl_is_told_from_other_text() {
+    fn only_a_dacl_is_accepted() {
         for sddl in [
             "D:",
             "D:P",

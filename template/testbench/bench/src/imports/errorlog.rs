@@ -23,7 +23,7 @@ const MAXIMUM: u8 = 240;
 const HEADER: usize = 40;
 
 functions! { pub ERROR_LOG = "ntoskrnl.exe", "wdm.h";
-    /// An entry for the event log; NULL where there is no room or the size is wrong.
+    /// Allocates an event log entry. Returns NULL if the size is invalid or no memory is available.
     [DISPATCH, Fails::Null]
     fn IoAllocateErrorLogEntry(object: u64, size: u8) -> u64 {
         let driver = with(|state| state.filter.driver);
@@ -58,7 +58,7 @@ functions! { pub ERROR_LOG = "ntoskrnl.exe", "wdm.h";
         let _ = release(Kind::ErrorLogEntry, entry);
         must(memory::free(entry, in_teardown()));
     }
-    /// Gives an entry back unwritten.
+    /// Frees an entry that was not written.
     [DISPATCH, Fails::Never]
     fn IoFreeErrorLogEntry(entry: u64) {
         must_release(Kind::ErrorLogEntry, entry);
@@ -66,7 +66,7 @@ functions! { pub ERROR_LOG = "ntoskrnl.exe", "wdm.h";
     }
 }
 
-/// Takes a packet apart and says what is wrong with it.
+/// Decodes a packet and lists its errors.
 fn decode(entry: u64, size: usize) -> LogEntry {
     let short = |at: u64| usize::from(guest::read::<u16>(entry + at));
     let (dump, count, offset) = (short(2), short(4), short(6));
@@ -86,7 +86,7 @@ fn decode(entry: u64, size: usize) -> LogEntry {
     if count > 0 {
         if offset < HEADER + dump || offset > size || !offset.is_multiple_of(2) {
             problems.push(format!(
-                "StringOffset is {offset}; the strings begin at an even offset behind the header and the dump data, here from {} to {size}",
+                "StringOffset is {offset}; the strings begin at an even offset after the header and the dump data, here from {} to {size}",
                 HEADER + dump
             ));
         } else {
@@ -127,7 +127,7 @@ fn string(entry: u64, at: usize, size: usize) -> Option<Vec<u16>> {
     None
 }
 
-/// Puts the strings into a message: `%1` is the device or driver, the packet's strings follow.
+/// Inserts the strings into a message: `%1` is the device or driver, the strings of the packet follow.
 fn render(template: &str, strings: &[String]) -> String {
     let own = with(|state| format!("\\FileSystem\\{}", state.service));
     let mut sentence = String::new();
@@ -146,7 +146,7 @@ fn render(template: &str, strings: &[String]) -> String {
                     number = number * 10 + second as usize;
                     rest.next();
                 }
-                // A format such as !s! says nothing that is not known.
+                // A format such as !s! is skipped.
                 if rest.peek() == Some(&'!') {
                     rest.next();
                     for skipped in rest.by_ref() {

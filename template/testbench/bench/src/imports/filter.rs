@@ -1,4 +1,4 @@
-//! The filter: registration, start, references.
+//! Registration, start and references of the filter.
 
 use crate::lifecycle::filter;
 use crate::machine::declare::functions;
@@ -12,7 +12,7 @@ use crate::vocabulary::irql::{APC, DISPATCH};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
-    /// Registers the minifilter; replaces the driver object's unload routine.
+    /// Registers the minifilter. Replaces the unload routine of the driver object.
     [APC, Fails::With(&[
         status::INSUFFICIENT_RESOURCES,
         status::FLT_NOT_INITIALIZED,
@@ -22,7 +22,7 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         filter::register(driver, registration, filter)
     }
 
-    /// Attaches the filter to the volumes and lets operations through to it, before it returns.
+    /// Attaches the filter to the volumes. Operations are delivered to it before the function returns.
     [APC, Fails::With(&[status::INVALID_PARAMETER, status::INSUFFICIENT_RESOURCES])]
     fn FltStartFiltering(filter: u64) -> Status {
         filter::check(filter);
@@ -35,7 +35,7 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Tears every instance down and forgets the filter; returns when nothing refers to it any more.
+    /// Tears down all instances and unregisters the filter. Returns when all references are released.
     [APC, Fails::Never]
     fn FltUnregisterFilter(filter: u64) {
         if with(|state| state.filter.handle) != filter || filter == 0 {
@@ -54,13 +54,13 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Takes a reference back.
+    /// Releases a reference.
     [DISPATCH, Fails::Never]
     fn FltObjectDereference(object: u64) {
         filter::dereference(object);
     }
 
-    /// Finds a filter by its name.
+    /// Looks up a filter by name.
     [APC, Fails::With(&[status::FLT_FILTER_NOT_FOUND])]
     fn FltGetFilterFromName(name: u64, out: u64) -> Status {
         let handle = with(|state| state.filter.handle);
@@ -73,7 +73,7 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Finds a function of the filter manager by name.
+    /// Looks up a function of the filter manager by name.
     [DISPATCH, Fails::Never]
     fn FltGetRoutineAddress(name: u64) -> u64 {
         let name = guest::narrow(name, 256);

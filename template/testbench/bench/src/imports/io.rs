@@ -1,7 +1,7 @@
-//! Files that the filter opens itself, and operations that it starts itself.
+//! Files that the filter opens, and I/O that it initiates.
 //!
-//! Documents: "`FltCreateFile` function (fltkernel.h)" and the functions' own pages. A file reads as zeroes and accepts
-//! every write; nothing is kept.
+//! Documents: "`FltCreateFile` function (fltkernel.h)" and the reference pages of the functions. A file reads as
+//! zeroes. Writes succeed, and their data is discarded.
 
 use crate::lifecycle::{files, filter, handles, pool, volumes};
 use crate::machine::declare::functions;
@@ -26,7 +26,7 @@ const OPEN_FAILS: Fails = Fails::With(&[
 const IO_FAILS: Fails = Fails::With(&[status::INSUFFICIENT_RESOURCES]);
 
 functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
-    /// Opens a file below the filter.
+    /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
         filter: u64, _instance: Optional, handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
@@ -36,7 +36,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         let _ = guest::object_name(attributes);
         open(handle, 0, io_status, &volume(0))
     }
-    /// Opens a file below the filter.
+    /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
@@ -47,7 +47,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         let _ = guest::object_name(attributes);
         open(handle, file, io_status, &volume(instance))
     }
-    /// Opens a file below the filter.
+    /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
         filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
@@ -58,13 +58,13 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         let _ = guest::object_name(attributes);
         open(handle, file, io_status, &volume(instance))
     }
-    /// Closes its handle.
+    /// Closes a handle of `FltCreateFile`.
     [PASSIVE, Fails::Never]
     fn FltClose(handle: u64) -> Status {
         must_release(Kind::Handle, handle);
         status::SUCCESS
     }
-    /// Reads below the filter.
+    /// Reads from a file. The I/O is sent to the filters below.
     [PASSIVE, IO_FAILS]
     fn FltReadFile(
         instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: Optional,
@@ -75,7 +75,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write_if(read, length);
         status::SUCCESS
     }
-    /// Writes below the filter.
+    /// Writes to a file. The I/O is sent to the filters below.
     [PASSIVE, IO_FAILS]
     fn FltWriteFile(
         instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, written: Optional,
@@ -86,7 +86,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write_if(written, length);
         status::SUCCESS
     }
-    /// Asks for a file's information.
+    /// Queries information of a file.
     [PASSIVE, Fails::With(&[status::VOLUME_DISMOUNTED])]
     fn FltQueryInformationFile(
         instance: u64, file: u64, buffer: u64, length: u32, _class: u32, returned: Optional,
@@ -96,14 +96,14 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write_if(returned, length);
         status::SUCCESS
     }
-    /// Sets a file's information.
+    /// Sets information of a file.
     [PASSIVE, IO_FAILS]
     fn FltSetInformationFile(instance: u64, file: u64, buffer: u64, length: u32, _class: u32) -> Status {
         check(instance, file);
         guest::touch(buffer, length as usize);
         status::SUCCESS
     }
-    /// Asks for the volume's information.
+    /// Queries information of a volume.
     [PASSIVE, IO_FAILS]
     fn FltQueryVolumeInformation(
         instance: u64, io_status: u64, buffer: u64, length: u32, _class: u32,
@@ -121,7 +121,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         check(instance, file);
         status::SUCCESS
     }
-    /// Sends a control code to the file system, which does not know it.
+    /// Sends a control code to the file system, which does not support it.
     [PASSIVE, IO_FAILS]
     fn FltFsControlFile(
         instance: u64, file: u64, _code: u32, input: u64, length: u32, _output: u64, _output_length: u32, returned: Optional,
@@ -131,7 +131,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write_if(returned, 0_u32);
         status::INVALID_DEVICE_REQUEST
     }
-    /// Sends a control code to the device, which does not know it.
+    /// Sends a control code to the device, which does not support it.
     [PASSIVE, IO_FAILS]
     fn FltDeviceIoControlFile(
         instance: u64, file: u64, _code: u32, input: u64, length: u32, _output: u64, _output_length: u32, returned: Optional,
@@ -141,7 +141,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write_if(returned, 0_u32);
         status::INVALID_DEVICE_REQUEST
     }
-    /// A callback data of the filter's own.
+    /// Allocates callback data for an operation that the filter initiates.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltAllocateCallbackData(instance: u64, _file: u64, out: u64) -> Status {
         if volumes::by_instance(instance).is_none() {
@@ -157,21 +157,21 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         guest::write(out, data);
         status::SUCCESS
     }
-    /// Gives it back.
+    /// Frees callback data.
     [DISPATCH, Fails::Never]
     fn FltFreeCallbackData(data: u64) {
         must_release(Kind::CallbackData, data);
         must(memory::free(data, false));
     }
-    /// Makes it ready for another operation.
+    /// Reinitializes callback data for another operation.
     [APC, Fails::Never]
     fn FltReuseCallbackData(_data: u64) {}
-    /// Sends it down; it succeeds.
+    /// Sends the operation to the filters below. It succeeds.
     [APC, Fails::Never]
     fn FltPerformSynchronousIo(data: u64) {
         guest::write(data + callback_data::STATUS, status::SUCCESS.0);
     }
-    /// Pool that is aligned for the disk.
+    /// Allocates pool that is aligned for the disk.
     [APC, Fails::Null]
     fn FltAllocatePoolAlignedWithTag(instance: u64, kind: u32, size: u64, tag: u32) -> u64 {
         if volumes::by_instance(instance).is_none() {
@@ -179,7 +179,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         }
         pool::allocate(size, tag, kind & 1 != 0, false)
     }
-    /// Gives it back.
+    /// Frees aligned pool.
     [DISPATCH, Fails::Never]
     fn FltFreePoolAlignedWithTag(_instance: u64, block: u64, _tag: u32) {
         pool::free(block);
@@ -187,12 +187,12 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
 }
 
 functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
-    /// Opens a file, through all filters.
+    /// Opens a file. The I/O is sent through all filters.
     [PASSIVE, OPEN_FAILS]
     fn ZwOpenFile(handle: u64, _access: u32, attributes: u64, io_status: u64, _share: u32, _options: u32) -> Status {
         open_by_name(handle, attributes, io_status)
     }
-    /// Opens a file or makes it, through all filters.
+    /// Opens or creates a file. The I/O is sent through all filters.
     [PASSIVE, OPEN_FAILS]
     fn ZwCreateFile(
         handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
@@ -226,10 +226,10 @@ fn check(instance: u64, file: u64) {
     }
 }
 
-/// What handles to files are called.
+/// The description of a file handle.
 const A_FILE: &str = "a file";
 
-/// The file object behind a handle, if it is one to a file.
+/// Returns the file object of a handle to a file.
 #[must_use]
 pub fn file_of(handle: u64) -> Option<u64> {
     if held_once(Kind::Handle, handle).as_deref() != Some(A_FILE) {
@@ -246,7 +246,7 @@ fn file_object(volume: &Volume) -> u64 {
     files::file_on(volume, "\\documents\\opened.txt", what)
 }
 
-/// The volume that a file is opened on: that of the instance, or the first.
+/// Returns the volume of an instance, or the first volume if there is no instance.
 fn volume(instance: u64) -> Volume {
     if instance == 0 {
         return volumes::first();

@@ -1,4 +1,4 @@
-//! Locks, events, IRQL.
+//! Locks, events and IRQL.
 //!
 //! Documents: "Introduction to Spin Locks", "ERESOURCE Structure and Routines", "Fast Mutexes and Guarded Mutexes",
 //! "Introduction to Kernel Dispatcher Objects", "Managing Hardware Priorities".
@@ -17,35 +17,35 @@ use crate::vocabulary::irql::{self, ANY, APC, DISPATCH};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
-    /// Sets a spin lock up.
+    /// Initializes a spin lock.
     [ANY, Fails::Quiet]
     fn KeInitializeSpinLock(lock: u64) { guest::write(lock, 0_u64); }
-    /// Raises to `DISPATCH_LEVEL` and acquires.
+    /// Raises the IRQL to `DISPATCH_LEVEL` and acquires a spin lock.
     [DISPATCH, Fails::Never]
     fn KeAcquireSpinLockRaiseToDpc(lock: u64) -> u8 { spin(lock) }
-    /// Releases and goes back.
+    /// Releases a spin lock and restores the IRQL.
     [DISPATCH, Fails::Never]
     fn KeReleaseSpinLock(lock: u64, irql: u8) { unlock(lock, "spin lock"); set_irql(irql); }
-    /// Acquires at `DISPATCH_LEVEL`.
+    /// Acquires a spin lock at `DISPATCH_LEVEL`.
     [DISPATCH, Fails::Never]
     fn KeAcquireSpinLockAtDpcLevel(lock: u64) { let _ = spin(lock); }
-    /// Releases and stays.
+    /// Releases a spin lock. The IRQL remains `DISPATCH_LEVEL`.
     [DISPATCH, Fails::Never]
     fn KeReleaseSpinLockFromDpcLevel(lock: u64) { unlock(lock, "spin lock"); }
-    /// Raises and acquires; the handle remembers.
+    /// Raises the IRQL and acquires a queued spin lock. The handle stores the previous IRQL.
     [DISPATCH, Fails::Never]
     fn KeAcquireInStackQueuedSpinLock(lock: u64, handle: u64) {
         let irql = spin(lock);
         guest::write(handle + 8, lock);
         guest::write(handle + 16, irql);
     }
-    /// Releases and goes back.
+    /// Releases a queued spin lock and restores the IRQL.
     [DISPATCH, Fails::Never]
     fn KeReleaseInStackQueuedSpinLock(handle: u64) {
         unlock(guest::read(handle + 8), "spin lock");
         set_irql(guest::read(handle + 16));
     }
-    /// The current IRQL.
+    /// Returns the current IRQL.
     [ANY, Fails::Quiet]
     fn KeGetCurrentIrql() -> u8 { threads::irql() }
     /// Raises the IRQL.
@@ -58,26 +58,26 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     [ANY, Fails::Never]
     fn KeLowerIrql(irql: u8) { set_irql(irql); }
 
-    /// Raises to `APC_LEVEL` and acquires.
+    /// Raises the IRQL to `APC_LEVEL` and acquires a fast mutex.
     [APC, Fails::Never]
     fn ExAcquireFastMutex(mutex: u64) { fast_mutex(mutex); set_irql(APC); }
-    /// Acquires if that can be done at once.
+    /// Acquires a fast mutex if it is available.
     [APC, Fails::Null]
     fn ExTryToAcquireFastMutex(mutex: u64) -> u8 { fast_mutex(mutex); set_irql(APC); 1 }
-    /// Releases and goes back.
+    /// Releases a fast mutex and restores the IRQL.
     [APC, Fails::Never]
     fn ExReleaseFastMutex(mutex: u64) {
         let irql = unlock(mutex, "fast mutex");
         set_irql(irql);
     }
-    /// Acquires with APCs disabled already.
+    /// Acquires a fast mutex. APCs must be disabled.
     [APC, Fails::Never]
     fn ExAcquireFastMutexUnsafe(mutex: u64) { fast_mutex(mutex); }
-    /// Releases.
+    /// Releases a fast mutex.
     [APC, Fails::Never]
     fn ExReleaseFastMutexUnsafe(mutex: u64) { unlock(mutex, "fast mutex"); }
 
-    /// Sets an ERESOURCE up. Documented to return `STATUS_SUCCESS` and nothing else.
+    /// Initializes an ERESOURCE. `STATUS_SUCCESS` is the only documented result.
     [DISPATCH, Fails::Never]
     fn ExInitializeResourceLite(resource: u64) -> Status {
         guest::fill(resource, 0, 0x68);
@@ -85,7 +85,7 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         acquire(Kind::Eresource, resource, "ExInitializeResourceLite");
         status::SUCCESS
     }
-    /// Deletes it.
+    /// Deletes an ERESOURCE.
     [APC, Fails::Never]
     fn ExDeleteResourceLite(resource: u64) -> Status {
         checked(resource, true);
@@ -96,38 +96,38 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         with(|state| state.locks.resources.retain(|known| *known != resource));
         status::SUCCESS
     }
-    /// Acquires it for writing.
+    /// Acquires an ERESOURCE for exclusive access.
     [APC, Fails::Never]
     fn ExAcquireResourceExclusiveLite(resource: u64, _wait: u8) -> u8 { take(resource, true); 1 }
-    /// Acquires it for reading.
+    /// Acquires an ERESOURCE for shared access.
     [APC, Fails::Never]
     fn ExAcquireResourceSharedLite(resource: u64, _wait: u8) -> u8 { take(resource, false); 1 }
-    /// Acquires it for reading, ahead of writers.
+    /// Acquires an ERESOURCE for shared access before exclusive waiters.
     [APC, Fails::Never]
     fn ExAcquireSharedStarveExclusive(resource: u64, _wait: u8) -> u8 { take(resource, false); 1 }
-    /// Releases it.
+    /// Releases an ERESOURCE.
     [DISPATCH, Fails::Never]
     fn ExReleaseResourceLite(resource: u64) { checked(resource, false); unlock(resource, "ERESOURCE"); }
-    /// Whether this thread holds it for writing.
+    /// Returns whether this thread holds an ERESOURCE exclusively.
     [DISPATCH, Fails::Never]
     fn ExIsResourceAcquiredExclusiveLite(resource: u64) -> u8 { u8::from(holds(resource, true) != 0) }
-    /// How often this thread holds it.
+    /// Returns the number of times that this thread has acquired an ERESOURCE.
     [DISPATCH, Fails::Never]
     fn ExIsResourceAcquiredSharedLite(resource: u64) -> u32 { holds(resource, false) }
-    /// Disables normal APCs.
+    /// Disables normal kernel APCs.
     [APC, Fails::Quiet]
     fn KeEnterCriticalRegion() {}
-    /// Enables them again.
+    /// Enables normal kernel APCs.
     [APC, Fails::Quiet]
     fn KeLeaveCriticalRegion() {}
-    /// Whether APCs are disabled.
+    /// Returns whether normal kernel APCs are disabled.
     [ANY, Fails::Quiet]
     fn KeAreApcsDisabled() -> u8 { 0 }
-    /// Whether all APCs are disabled.
+    /// Returns whether all APCs are disabled.
     [ANY, Fails::Quiet]
     fn KeAreAllApcsDisabled() -> u8 { u8::from(threads::irql() >= APC) }
 
-    /// Sets an event up.
+    /// Initializes an event.
     [ANY, Fails::Quiet]
     fn KeInitializeEvent(event: u64, kind: u32, state: u8) {
         dispatcher(event, kind as u8, i32::from(state));
@@ -135,22 +135,22 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     /// Signals an event.
     [DISPATCH, Fails::Never]
     fn KeSetEvent(event: u64, _increment: i32, _wait: u8) -> i32 { signal(event, 1) }
-    /// Takes the signal away.
+    /// Resets an event.
     [DISPATCH, Fails::Never]
     fn KeClearEvent(event: u64) { let _ = signal(event, 0); }
-    /// Takes the signal away and says whether it was there.
+    /// Resets an event and returns its previous state.
     [DISPATCH, Fails::Never]
     fn KeResetEvent(event: u64) -> i32 { signal(event, 0) }
-    /// Whether it is signalled.
+    /// Returns whether an event is signalled.
     [DISPATCH, Fails::Never]
     fn KeReadStateEvent(event: u64) -> i32 { guest::read(event + 4) }
-    /// Sets a mutex up.
+    /// Initializes a mutex.
     [ANY, Fails::Quiet]
     fn KeInitializeMutex(mutex: u64, _level: u32) { dispatcher(mutex, 2, 1); }
     /// Releases a mutex.
     [DISPATCH, Fails::Never]
     fn KeReleaseMutex(mutex: u64, _wait: u8) -> i32 { signal(mutex, 1) }
-    /// Sets a semaphore up.
+    /// Initializes a semaphore.
     [ANY, Fails::Quiet]
     fn KeInitializeSemaphore(semaphore: u64, count: i32, _limit: i32) { dispatcher(semaphore, 5, count); }
     /// Releases a semaphore.
@@ -159,12 +159,12 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         let count = guest::read::<i32>(semaphore + 4);
         signal(semaphore, count.wrapping_add(by))
     }
-    /// Waits.
+    /// Waits for a dispatcher object.
     [DISPATCH, Fails::Never]
     fn KeWaitForSingleObject(object: u64, _reason: u32, _mode: u8, _alertable: u8, timeout: Optional) -> Status {
         wait(object, timeout)
     }
-    /// Waits for time to pass.
+    /// Waits for a time interval.
     [APC, Fails::Never]
     fn KeDelayExecutionThread(_mode: u8, _alertable: u8, interval: u64) -> Status {
         guest::touch(interval, 8);
@@ -172,10 +172,10 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         status::SUCCESS
     }
 
-    /// Sets a rundown protection up.
+    /// Initializes rundown protection.
     [ANY, Fails::Quiet]
     fn ExInitializeRundownProtection(rundown: u64) { guest::write(rundown, 0_u64); }
-    /// Takes a reference, unless it is running down.
+    /// Acquires rundown protection. Fails while the object is being run down.
     [DISPATCH, Fails::Null]
     fn ExAcquireRundownProtection(rundown: u64) -> u8 {
         let count = guest::read::<u64>(rundown);
@@ -185,13 +185,13 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         guest::write(rundown, count + 2);
         1
     }
-    /// Takes the reference back.
+    /// Releases rundown protection.
     [DISPATCH, Fails::Never]
     fn ExReleaseRundownProtection(rundown: u64) {
         let count = guest::read::<u64>(rundown);
         guest::write(rundown, count.wrapping_sub(2));
     }
-    /// Waits until nobody has a reference.
+    /// Waits until all rundown protection is released.
     [APC, Fails::Never]
     fn ExWaitForRundownProtectionRelease(rundown: u64) {
         block_until(Queued::Everything, || Wait::Rundown, || guest::read::<u64>(rundown) <= 1);
@@ -200,40 +200,40 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
 }
 
 functions! { pub FLT_LOCKS = "FLTMGR.SYS", "fltkernel.h";
-    /// Acquires an ERESOURCE for writing.
+    /// Acquires an ERESOURCE for exclusive access.
     [APC, Fails::Never]
     fn FltAcquireResourceExclusive(resource: u64) { take(resource, true); }
-    /// Acquires an ERESOURCE for reading.
+    /// Acquires an ERESOURCE for shared access.
     [APC, Fails::Never]
     fn FltAcquireResourceShared(resource: u64) { take(resource, false); }
-    /// Releases it.
+    /// Releases an ERESOURCE.
     [DISPATCH, Fails::Never]
     fn FltReleaseResource(resource: u64) { checked(resource, false); unlock(resource, "ERESOURCE"); }
-    /// Sets a push lock up.
+    /// Initializes a push lock.
     [APC, Fails::Never]
     fn FltInitializePushLock(lock: u64) { guest::write(lock, 0_u64); }
-    /// Deletes it.
+    /// Deletes a push lock.
     [APC, Fails::Never]
     fn FltDeletePushLock(lock: u64) { guest::touch(lock, 8); }
-    /// Acquires it for writing.
+    /// Acquires a push lock for exclusive access.
     [APC, Fails::Never]
     fn FltAcquirePushLockExclusive(lock: u64) { lock_it(lock, true, "push lock"); }
-    /// Acquires it for reading.
+    /// Acquires a push lock for shared access.
     [APC, Fails::Never]
     fn FltAcquirePushLockShared(lock: u64) { lock_it(lock, false, "push lock"); }
-    /// Releases it.
+    /// Releases a push lock.
     [APC, Fails::Never]
     fn FltReleasePushLock(lock: u64) { unlock(lock, "push lock"); }
-    /// Acquires it for writing.
+    /// Acquires a push lock for exclusive access.
     [APC, Fails::Never]
     fn FltAcquirePushLockExclusiveEx(lock: u64, _flags: u32) { lock_it(lock, true, "push lock"); }
-    /// Acquires it for reading.
+    /// Acquires a push lock for shared access.
     [APC, Fails::Never]
     fn FltAcquirePushLockSharedEx(lock: u64, _flags: u32) { lock_it(lock, false, "push lock"); }
-    /// Releases it.
+    /// Releases a push lock.
     [APC, Fails::Never]
     fn FltReleasePushLockEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
-    /// Waits, unless the thread ends.
+    /// Waits for a dispatcher object. The wait is cancelled if the thread is terminated.
     [APC, Fails::With(&[status::CANCELLED])]
     fn FltCancellableWaitForSingleObject(object: u64, timeout: Optional, _data: u64) -> Status {
         wait(object, timeout)
@@ -241,37 +241,37 @@ functions! { pub FLT_LOCKS = "FLTMGR.SYS", "fltkernel.h";
 }
 
 functions! { pub NTIFS_LOCKS = "ntoskrnl.exe", "ntifs.h";
-    /// Disables normal APCs.
+    /// Disables normal kernel APCs.
     [APC, Fails::Quiet]
     fn FsRtlEnterFileSystem() {}
-    /// Enables them again.
+    /// Enables normal kernel APCs.
     [APC, Fails::Quiet]
     fn FsRtlExitFileSystem() {}
-    /// Disables normal APCs and acquires for writing.
+    /// Disables normal kernel APCs and acquires an ERESOURCE for exclusive access.
     [APC, Fails::Never]
     fn ExEnterCriticalRegionAndAcquireResourceExclusive(resource: u64) -> u64 { take(resource, true); 1 }
-    /// Disables normal APCs and acquires for reading.
+    /// Disables normal kernel APCs and acquires an ERESOURCE for shared access.
     [APC, Fails::Never]
     fn ExEnterCriticalRegionAndAcquireResourceShared(resource: u64) -> u64 { take(resource, false); 1 }
-    /// Releases and enables them again.
+    /// Releases an ERESOURCE and enables normal kernel APCs.
     [APC, Fails::Never]
     fn ExReleaseResourceAndLeaveCriticalRegion(resource: u64) {
         checked(resource, false);
         unlock(resource, "ERESOURCE");
     }
-    /// Sets a push lock up.
+    /// Initializes a push lock.
     [APC, Fails::Quiet]
     fn ExInitializePushLock(lock: u64) { guest::write(lock, 0_u64); }
-    /// Acquires it for writing.
+    /// Acquires a push lock for exclusive access.
     [APC, Fails::Never]
     fn ExAcquirePushLockExclusiveEx(lock: u64, _flags: u32) { lock_it(lock, true, "push lock"); }
-    /// Acquires it for reading.
+    /// Acquires a push lock for shared access.
     [APC, Fails::Never]
     fn ExAcquirePushLockSharedEx(lock: u64, _flags: u32) { lock_it(lock, false, "push lock"); }
-    /// Releases it.
+    /// Releases a push lock.
     [APC, Fails::Never]
     fn ExReleasePushLockExclusiveEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
-    /// Releases it.
+    /// Releases a push lock.
     [APC, Fails::Never]
     fn ExReleasePushLockSharedEx(lock: u64, _flags: u32) { unlock(lock, "push lock"); }
 }
@@ -301,7 +301,7 @@ fn spin(lock: u64) -> u8 {
 fn lock_it(address: u64, exclusive: bool, kind: &str) {
     guest::touch(address, 8);
     let thread = threads::current();
-    // Whoever holds an ERESOURCE for writing may acquire it again.
+    // The thread that holds an ERESOURCE exclusively can acquire it again.
     let recursive = kind == "ERESOURCE";
     let holder = || {
         with(|state| {
@@ -331,7 +331,7 @@ fn lock_it(address: u64, exclusive: bool, kind: &str) {
     });
 }
 
-/// Releases a lock; the IRQL at which it was acquired.
+/// Releases a lock. Returns the IRQL at which it was acquired.
 fn unlock(address: u64, kind: &str) -> u8 {
     guest::touch(address, 8);
     let lock = with(|state| {
@@ -342,13 +342,13 @@ fn unlock(address: u64, kind: &str) -> u8 {
     match lock {
         Some(lock) => lock.irql,
         None => misuse(Misuse::Lock {
-            problem: format!("a {kind} is released that is not held"),
+            problem: format!("a {kind} that is not held is released"),
         }),
     }
 }
 
 fn fast_mutex(mutex: u64) {
-    // ExInitializeFastMutex is inline: it sets the count to 1.
+    // ExInitializeFastMutex is inline code. It sets the count to 1.
     let held = with(|state| state.locks.held.iter().any(|lock| lock.address == mutex));
     if !held && guest::read::<i32>(mutex) != 1 {
         misuse(Misuse::Handle {
@@ -400,7 +400,7 @@ fn holds(resource: u64, exclusive: bool) -> u32 {
     })
 }
 
-/// A `DISPATCHER_HEADER`: type, state, an empty list of waiters.
+/// Initializes a `DISPATCHER_HEADER`: type, signal state, an empty wait list.
 fn dispatcher(object: u64, kind: u8, state: i32) {
     guest::write(object, u32::from(kind));
     guest::write(object + 4, state);
@@ -427,7 +427,7 @@ fn wait(object: u64, timeout: u64) -> Status {
         return status::TIMEOUT;
     }
     let state = guest::read::<i32>(object + 4);
-    // A notification event stays signalled; an auto-reset event, a mutex and a semaphore do not.
+    // A notification event stays signalled. A synchronization event, a mutex and a semaphore do not.
     if guest::read::<u8>(object) != 0 {
         guest::write(object + 4, state - 1);
     }

@@ -1,18 +1,18 @@
-//! What a driver finds behind its imports: the functions and variables of the kernel and of the filter manager.
+//! The functions and variables of the kernel and of the filter manager that drivers import.
 //!
-//! One file a subject. Each function is declared once, by the macro `functions!`, with the header of its document, its
-//! highest IRQL and how it can fail; the body says what it does. The wrapper around the body records the call, and makes it
-//! fail where the scenario says so.
+//! There is one file for each subject. The macro `functions!` declares each function once, with the header of its
+//! document, its maximum IRQL and its possible failures. The body implements the function. A wrapper around the body
+//! records the call, and injects a failure if the scenario requires it.
 //!
-//! The model follows the documentation (each function's document is called "NAME function (HEADER)") and departs from it
-//! in these points:
+//! The model follows the documentation, with the differences below. The document of each function has the title "NAME
+//! function (HEADER)".
 //!
-//! - A thread runs until it waits; nothing is pre-empted.
-//! - IRQL is a number. Pageable sections and paged pool are inaccessible at `DISPATCH_LEVEL`, and every call is checked
-//!   against its documented limit; interrupts do not exist.
-//! - Queued work runs when the driver waits for it or at the latest moment that Windows allows, and that is after the
-//!   unload where nothing holds the unload back.
-//! - Time passes by a fixed step a question, so that every run is the same.
+//! - A thread runs until it waits. Threads are not preempted.
+//! - IRQL is a number. Pageable sections and paged pool are inaccessible at `DISPATCH_LEVEL`, and each call is checked
+//!   against its documented maximum IRQL. There are no interrupts.
+//! - Queued work runs when the driver waits for it, or at the latest time that Windows allows. That time is after the
+//!   unload, unless the work item delays the unload.
+//! - The time advances by a fixed step at each query, so that runs are reproducible.
 
 mod contexts;
 mod debug;
@@ -38,7 +38,7 @@ use crate::image::Import;
 use crate::machine::function::Function;
 use crate::machine::thunks;
 
-/// Every function of the model.
+/// Returns every function of the model.
 pub fn all() -> impl Iterator<Item = &'static Function> {
     [
         filter::FILTER,
@@ -78,13 +78,13 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     .flatten()
 }
 
-/// Finds a function by name.
+/// Looks up a function by name.
 #[must_use]
 pub fn function(name: &str) -> Option<&'static Function> {
     all().find(|function| function.name == name)
 }
 
-/// The address that an import is bound to.
+/// Returns the address for an import.
 #[must_use]
 pub fn bind(import: &Import) -> u64 {
     if let Some(address) = process::variable(&import.name) {
@@ -96,14 +96,14 @@ pub fn bind(import: &Import) -> u64 {
     thunks::thunk(&import.dll, &import.name)
 }
 
-/// Whether the model has an import.
+/// Returns whether the bench models an import.
 #[must_use]
 pub fn has(import: &Import) -> bool {
     let name = import.name.as_str();
     function(name).is_some() || process::VARIABLES.contains(&name) || STACK_PROBES.contains(&name)
 }
 
-/// Helpers of the compiler that must keep every register.
+/// Compiler helper functions that must preserve all registers.
 const STACK_PROBES: &[&str] = &["__chkstk", "___chkstk_ms"];
 
 #[cfg(test)]
@@ -111,8 +111,8 @@ mod tests {
     use super::*;
     use crate::machine::function::Fails;
 
-    /// Verbs by which a function gives something back, takes itself back or undoes something.
-    const GIVES_BACK: &[&str] = &[
+    /// Verbs in the names of functions that release an object or undo an operation.
+    const RELEASING: &[&str] = &[
         "Cancel",
         "Clear",
         "Close",
@@ -132,7 +132,7 @@ mod tests {
         "Unregister",
     ];
 
-    /// A verb is a word of the name, and no part of another word.
+    /// Returns whether a verb is a whole word of a name.
     fn has_word(name: &str, word: &str) -> bool {
         name.match_indices(word).any(|(at, _)| {
             let next = name[at + word.len()..].chars().next();
@@ -141,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_something_back_does_not_fail() {
-        // It waits, and whoever cancels the wait is not the driver.
+    fn functions_that_release_do_not_fail() {
+        // The wait can be cancelled, but not by the driver.
         let others = ["FltCancellableWaitForSingleObject"];
         let mut seen = 0;
         for function in all().filter(|function| !others.contains(&function.name)) {
-            if GIVES_BACK.iter().any(|verb| has_word(function.name, verb)) {
+            if RELEASING.iter().any(|verb| has_word(function.name, verb)) {
                 seen += 1;
                 assert!(
                     matches!(function.fails, Fails::Never | Fails::Quiet),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_stands_in_one_table() {
+    fn every_function_is_in_exactly_one_table() {
         let mut names: Vec<_> = all().map(|function| function.name).collect();
         names.sort_unstable();
         for pair in names.windows(2) {

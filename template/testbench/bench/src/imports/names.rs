@@ -22,7 +22,7 @@ const GET_FAILS: Fails = Fails::With(&[
 ]);
 
 functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
-    /// The name of the operation's file.
+    /// Gets the name of the file of an operation.
     [APC, GET_FAILS]
     fn FltGetFileNameInformation(data: u64, options: u32, out: u64) -> Status {
         let block = memory::block_at(data).filter(|block| !block.freed);
@@ -37,12 +37,12 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
         }
         give(guest::read(iopb + iopb::FILE), options, out)
     }
-    /// The name of a file.
+    /// Gets the name of a file.
     [APC, GET_FAILS]
     fn FltGetFileNameInformationUnsafe(file: u64, _instance: u64, options: u32, out: u64) -> Status {
         give(file, options, out)
     }
-    /// The new name of a rename or a hard link.
+    /// Gets the destination name of a rename or a hard link operation.
     [APC, GET_FAILS]
     fn FltGetDestinationFileNameInformation(
         instance: u64, file: u64, _root: u64, _name: u64, _length: u32, options: u32, out: u64,
@@ -52,27 +52,27 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
         }
         give(file, options, out)
     }
-    /// The name behind a tunnelled short name, which there is none of.
+    /// Gets the tunneled name of a file. The model has no tunneled names.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltGetTunneledName(_data: u64, information: u64, out: u64) -> Status {
         let _ = checked(information);
         guest::write(out, 0_u64);
         status::SUCCESS
     }
-    /// Fills in the parts of a name.
+    /// Parses the components of a name.
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltParseFileNameInformation(information: u64) -> Status {
         parse(checked(information));
         status::SUCCESS
     }
-    /// Adds a reference.
+    /// Adds a reference to file name information.
     [APC, Fails::Never]
     fn FltReferenceFileNameInformation(information: u64) {
         let information = checked(information);
         change(information, |references| *references += 1);
         acquire(Kind::NameInformation, information, WHAT);
     }
-    /// Takes a reference back.
+    /// Releases a reference to file name information.
     [APC, Fails::Never]
     fn FltReleaseFileNameInformation(information: u64) {
         let information = checked(information);

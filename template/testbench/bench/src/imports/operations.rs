@@ -1,4 +1,4 @@
-//! Operations under way: callback data, pended operations, buffers.
+//! Operations in progress: callback data, pended operations and buffers.
 
 use crate::lifecycle::files::volume_of;
 use crate::lifecycle::operations::{self, MORE_PROCESSING};
@@ -19,19 +19,20 @@ use crate::vocabulary::major::{READ, WRITE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
-    /// Whether the operation is done when the call returns.
+    /// Returns whether an operation is synchronous.
     [ANY, Fails::Never]
     fn FltIsOperationSynchronous(data: u64) -> u8 {
         let flags = guest::read::<u32>(parameters::checked(data) + data_at::FLAGS);
         u8::from(flags & (data_at::FAST_IO | data_at::FS_FILTER) != 0 || threads::irql() == PASSIVE)
     }
 
-    /// Calls back with the status of an operation that a lower driver pends.
+    /// Requests a callback with the status that a lower driver returns for an oplock or directory notification
+    /// operation.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::INVALID_PARAMETER])]
     fn FltRequestOperationStatusCallback(data: u64, callback: u64, context: u64) -> Status {
         let thread = threads::current();
         let data = parameters::checked(data);
-        // The status is known at once here; Windows calls once the lower driver has answered.
+        // The model knows the status at this point. Windows calls the routine after the lower driver returns.
         let iopb = guest::read::<u64>(data + data_at::IOPB);
         let objects = objects_of(data);
         let routine = Routine::Other { callback: Callback::OperationStatus };
@@ -40,7 +41,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Runs the rest of a post-operation callback where it is safe.
+    /// Runs the safe post-operation callback at a safe IRQL.
     [ANY, Fails::Null]
     fn FltDoCompletionProcessingWhenSafe(data: u64, objects: u64, context: u64, flags: u32, safe: u64, answer: u64) -> u8 {
         let data = parameters::checked(data);
@@ -53,7 +54,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         if threads::irql() < DISPATCH {
             guest::write(answer, run());
         } else {
-            // Windows queues it to a worker thread; nothing else happens in between here.
+            // Windows queues it to a worker thread. No other operation runs before it in the model.
             let irql = threads::irql();
             set_irql(PASSIVE);
             let _ = run();
@@ -64,7 +65,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         1
     }
 
-    /// Marks the parameters as changed.
+    /// Marks callback data as modified.
     [ANY, Fails::Never]
     fn FltSetCallbackDataDirty(data: u64) {
         let data = parameters::checked(data);
@@ -72,7 +73,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         guest::write(data + data_at::FLAGS, flags | data_at::DIRTY);
     }
 
-    /// Takes the mark back.
+    /// Clears the mark of modified callback data.
     [ANY, Fails::Never]
     fn FltClearCallbackDataDirty(data: u64) {
         let data = parameters::checked(data);
@@ -80,33 +81,33 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         guest::write(data + data_at::FLAGS, flags & !data_at::DIRTY);
     }
 
-    /// Whether the parameters are marked as changed.
+    /// Returns whether callback data is marked as modified.
     [ANY, Fails::Never]
     fn FltIsCallbackDataDirty(data: u64) -> u8 {
         u8::from(guest::read::<u32>(parameters::checked(data) + data_at::FLAGS) & data_at::DIRTY != 0)
     }
 
-    /// Goes on with an operation that a pre-operation callback pended.
+    /// Resumes an operation that a pre-operation callback pended.
     [DISPATCH, Fails::Never]
     fn FltCompletePendedPreOperation(data: u64, answer: u32, context: u64) {
         operations::complete_pended(parameters::checked(data), answer, context);
     }
 
-    /// Goes on with an operation whose post-operation callback asked for more time.
+    /// Resumes an operation whose post-operation callback returned `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
     [DISPATCH, Fails::Never]
     fn FltCompletePendedPostOperation(data: u64) {
         let data = parameters::checked(data);
         with(|state| state.work.completed.push(data));
     }
 
-    /// Locks the user's buffer, so that it can be used from any thread.
+    /// Locks the user buffer, so that any thread can access it.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltLockUserBuffer(data: u64) -> Status {
         lock_user_buffer(parameters::checked(data));
         status::SUCCESS
     }
 
-    /// Undoes an open in its post-operation callback.
+    /// Undoes a successful open in a post-create callback.
     [PASSIVE, Fails::Never]
     fn FltCancelFileOpen(instance: u64, file: u64) {
         if volumes::by_instance(instance).is_none() {
@@ -117,7 +118,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         }
     }
 
-    /// Whether a file is a directory.
+    /// Returns whether a file is a directory.
     [APC, Fails::With(&[status::NOT_SUPPORTED])]
     fn FltIsDirectory(file: u64, instance: u64, out: u64) -> Status {
         if volumes::by_instance(instance).is_none() {
@@ -130,7 +131,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Where the parameters keep the buffer.
+    /// Returns the addresses of the buffer parameters.
     [ANY, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltDecodeParameters(data: u64, mdl: Optional, buffer: Optional, length: Optional, access: Optional) -> Status {
         let iopb = guest::read::<u64>(parameters::checked(data) + data_at::IOPB);
@@ -145,7 +146,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The names of an operation's codes.
+    /// Returns the names of the codes of an operation.
     [ANY, Fails::Quiet]
     fn FltGetIrpName(_major: u8) -> u64 {
         text("IRP_MJ_CREATE")

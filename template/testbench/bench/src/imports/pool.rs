@@ -1,7 +1,7 @@
-//! Pool, lookaside lists, memory descriptor lists.
+//! Pool, lookaside lists and memory descriptor lists.
 //!
-//! Documents: "Allocating System-Space Memory", "Using Lookaside Lists", "Using MDLs". A lookaside list of the bench keeps
-//! no entries: each is a block of its own, so that a use after free shows.
+//! Documents: "Allocating System-Space Memory", "Using Lookaside Lists", "Using MDLs". A lookaside list of the bench
+//! caches no entries: each entry is a separate block, so that a use after free is detected.
 
 use crate::lifecycle::pool;
 use crate::machine::call::in_teardown;
@@ -55,68 +55,68 @@ functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn ExFreePool2(block: u64, _tag: u32, _parameters: u64, _count: u32) { pool::free(block); }
 
-    /// Sets up a list of nonpaged entries.
+    /// Initializes a lookaside list of nonpaged entries.
     [DISPATCH, Fails::Never]
     fn ExInitializeNPagedLookasideList(
         list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) {
-        set_up(list, allocate, free, 0x200, size, tag);
+        initialize(list, allocate, free, 0x200, size, tag);
     }
-    /// Sets up a list of paged entries.
+    /// Initializes a lookaside list of paged entries.
     [APC, Fails::Never]
     fn ExInitializePagedLookasideList(
         list: u64, allocate: Optional, free: Optional, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) {
-        set_up(list, allocate, free, 1, size, tag);
+        initialize(list, allocate, free, 1, size, tag);
     }
-    /// Sets up a list.
+    /// Initializes a lookaside list.
     [DISPATCH, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn ExInitializeLookasideListEx(
         list: u64, allocate: Optional, free: Optional, kind: u32, _flags: u32, size: u64, tag: u32, _depth: u16,
     ) -> Status {
-        set_up(list, allocate, free, kind, size, tag);
+        initialize(list, allocate, free, kind, size, tag);
         status::SUCCESS
     }
-    /// Deletes a list.
+    /// Deletes a lookaside list.
     [DISPATCH, Fails::Never]
     fn ExDeleteNPagedLookasideList(list: u64) { delete(list); }
-    /// Deletes a list.
+    /// Deletes a lookaside list.
     [APC, Fails::Never]
     fn ExDeletePagedLookasideList(list: u64) { delete(list); }
-    /// Deletes a list.
+    /// Deletes a lookaside list.
     [DISPATCH, Fails::Never]
     fn ExDeleteLookasideListEx(list: u64) { delete(list); }
-    /// An entry of a list.
+    /// Allocates an entry.
     [DISPATCH, Fails::Null]
     fn ExAllocateFromNPagedLookasideList(list: u64) -> u64 { from_list(list) }
-    /// An entry of a list.
+    /// Allocates an entry.
     [APC, Fails::Null]
     fn ExAllocateFromPagedLookasideList(list: u64) -> u64 { from_list(list) }
-    /// An entry of a list.
+    /// Allocates an entry.
     [DISPATCH, Fails::Null]
     fn ExAllocateFromLookasideListEx(list: u64) -> u64 { from_list(list) }
-    /// An entry goes back.
+    /// Frees an entry.
     [DISPATCH, Fails::Never]
     fn ExFreeToNPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
-    /// An entry goes back.
+    /// Frees an entry.
     [APC, Fails::Never]
     fn ExFreeToPagedLookasideList(list: u64, entry: u64) { to_list(list, entry); }
-    /// An entry goes back.
+    /// Frees an entry.
     [DISPATCH, Fails::Never]
     fn ExFreeToLookasideListEx(list: u64, entry: u64) { to_list(list, entry); }
-    /// How many entries a list keeps: none.
+    /// Returns the number of cached entries, which is 0.
     [ANY, Fails::Quiet]
     fn ExQueryDepthSList(_list: u64) -> u16 { 0 }
-    /// Keeps an entry in a list; never called for a list whose depth is 0.
+    /// Caches an entry. It is not called for a list with depth 0.
     [ANY, Fails::Quiet]
     fn ExpInterlockedPushEntrySList(_list: u64, _entry: u64) -> u64 { 0 }
-    /// An entry that a list kept: none.
+    /// Returns a cached entry. There is none.
     [ANY, Fails::Quiet]
     fn ExpInterlockedPopEntrySList(_list: u64) -> u64 { 0 }
 }
 
 functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
-    /// Describes a buffer.
+    /// Allocates a memory descriptor list for a buffer.
     [DISPATCH, Fails::Null]
     fn IoAllocateMdl(buffer: u64, length: u32, _secondary: u8, _charge: u8, _irp: u64) -> u64 {
         let mdl = system_block(0x40, "a memory descriptor list");
@@ -126,24 +126,24 @@ functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
         acquire(Kind::Mdl, mdl, "IoAllocateMdl");
         mdl
     }
-    /// Gives it back.
+    /// Frees a memory descriptor list.
     [DISPATCH, Fails::Never]
     fn IoFreeMdl(mdl: u64) {
         must_release(Kind::Mdl, mdl);
         must(memory::free(mdl, in_teardown()));
     }
-    /// Completes a description of nonpaged pool.
+    /// Fills in a memory descriptor list for nonpaged pool.
     [DISPATCH, Fails::Never]
     fn MmBuildMdlForNonPagedPool(mdl: u64) {
         map(mdl, 0x4);
     }
-    /// Locks the pages.
+    /// Locks the pages of a buffer.
     [DISPATCH, Fails::Never]
     fn MmProbeAndLockPages(mdl: u64, _mode: u8, _access: u32) { map(mdl, 0x2); }
-    /// Unlocks them.
+    /// Unlocks the pages of a buffer.
     [DISPATCH, Fails::Never]
     fn MmUnlockPages(mdl: u64) { guest::touch(mdl, MDL_SIZE); }
-    /// The buffer's address in system space.
+    /// Returns the system address of a buffer.
     [DISPATCH, Fails::Null]
     fn MmMapLockedPagesSpecifyCache(
         mdl: u64, _mode: u8, _cache: u32, _address: u64, _bugcheck: u32, _priority: u32,
@@ -151,12 +151,12 @@ functions! { pub MDL = "ntoskrnl.exe", "wdm.h";
         map(mdl, 0x1);
         guest::read(mdl + 0x18)
     }
-    /// Takes the mapping back.
+    /// Unmaps a buffer.
     [DISPATCH, Fails::Never]
     fn MmUnmapLockedPages(_address: u64, mdl: u64) { guest::touch(mdl, MDL_SIZE); }
 }
 
-/// The size of `MDL` without its pages.
+/// The size of `MDL` without the page array.
 const MDL_SIZE: usize = 0x30;
 
 fn map(mdl: u64, flag: u16) {
@@ -166,7 +166,7 @@ fn map(mdl: u64, flag: u16) {
     guest::write(mdl + 0x18, address);
 }
 
-// GENERAL_LOOKASIDE: the macros of wdm.h read these.
+// GENERAL_LOOKASIDE: the macros of wdm.h read these members.
 const DEPTH: u64 = 0x10;
 
 const TYPE: u64 = 0x24;
@@ -179,7 +179,7 @@ const ALLOCATE: u64 = 0x30;
 
 const FREE: u64 = 0x38;
 
-fn set_up(list: u64, allocate: u64, free: u64, kind: u32, size: u64, tag: u32) {
+fn initialize(list: u64, allocate: u64, free: u64, kind: u32, size: u64, tag: u32) {
     let or = |given: u64, name: &str| {
         if given == 0 {
             thunk("ntoskrnl.exe", name)

@@ -1,6 +1,6 @@
 //! Communication ports.
 //!
-//! Document: "Closing the Communication Server Port" and the functions' own pages.
+//! Document: "Closing the Communication Server Port" and the reference pages of the functions.
 
 use crate::lifecycle::{filter, security};
 use crate::machine::call::in_teardown;
@@ -17,7 +17,7 @@ use crate::vocabulary::irql::{APC, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
-    /// A security descriptor for a port.
+    /// Creates the default security descriptor of a port.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltBuildDefaultSecurityDescriptor(out: u64, access: u32) -> Status {
         let what = "the security descriptor of FltBuildDefaultSecurityDescriptor".to_owned();
@@ -28,13 +28,13 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         guest::write(out, descriptor);
         status::SUCCESS
     }
-    /// Gives it back.
+    /// Frees the security descriptor.
     [APC, Fails::Never]
     fn FltFreeSecurityDescriptor(descriptor: u64) {
         must_release(Kind::SecurityDescriptor, descriptor);
         must(memory::free(descriptor, in_teardown()));
     }
-    /// Opens a server port.
+    /// Creates a server port.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
     fn FltCreateCommunicationPort(
         filter: u64, out: u64, attributes: u64, cookie: u64, connect: u64, disconnect: u64, message: u64, most: i32,
@@ -52,7 +52,7 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
             }
         });
     }
-    /// Closes the driver's end of a connection and clears the driver's variable.
+    /// Closes the server side of a connection and clears the port variable of the driver.
     [PASSIVE, Fails::Never]
     fn FltCloseClientPort(filter: u64, port: u64) {
         filter::check(filter);
@@ -60,7 +60,7 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         must_release(Kind::ClientPort, handle);
         guest::write(port, 0_u64);
     }
-    /// Sends a message to the client, which answers with zeroes.
+    /// Sends a message to the client. The reply is all zeroes.
     [APC, Fails::With(&[status::PORT_DISCONNECTED, status::TIMEOUT])]
     fn FltSendMessage(
         filter: u64, port: u64, _buffer: u64, _length: u32, reply: Optional, reply_length: Optional, _timeout: u64,

@@ -1,6 +1,6 @@
-//! Processes, threads, time, notify routines, exported variables.
+//! Processes, threads, time, notify routines and exported variables.
 //!
-//! Documents: "Windows Kernel-Mode Process and Thread Manager" and the functions' own pages.
+//! Documents: "Windows Kernel-Mode Process and Thread Manager" and the reference pages of the functions.
 
 use crate::lifecycle::security;
 use crate::machine::declare::functions;
@@ -18,87 +18,87 @@ use crate::vocabulary::status::{self, Status};
 use std::sync::atomic::Ordering;
 
 functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
-    /// The current process's identifier.
+    /// Returns the identifier of the current process.
     [ANY, Fails::Quiet]
     fn PsGetCurrentProcessId() -> u64 { 0x0EE0 }
-    /// The current thread's identifier.
+    /// Returns the identifier of the current thread.
     [ANY, Fails::Quiet]
     fn PsGetCurrentThreadId() -> u64 { 0x1000 + 4 * u64::from(threads::current()) }
-    /// The current process.
+    /// Returns the current process.
     [ANY, Fails::Quiet]
     fn IoGetCurrentProcess() -> u64 { current_process() }
-    /// The current process.
+    /// Returns the current process.
     [ANY, Fails::Quiet]
     fn PsGetCurrentProcess() -> u64 { current_process() }
-    /// The current thread.
+    /// Returns the current thread.
     [ANY, Fails::Quiet]
     fn KeGetCurrentThread() -> u64 { current_thread() }
-    /// The current thread.
+    /// Returns the current thread.
     [ANY, Fails::Quiet]
     fn PsGetCurrentThread() -> u64 { current_thread() }
-    /// A process's identifier.
+    /// Returns the identifier of a process.
     [ANY, Fails::Quiet]
     fn PsGetProcessId(_process: u64) -> u64 { 0x0EE0 }
-    /// The process of a thread.
+    /// Returns the process of a thread.
     [DISPATCH, Fails::Quiet]
     fn IoThreadToProcess(_thread: u64) -> u64 { current_process() }
-    /// Whether the operation's process is a 32-bit one.
+    /// Returns whether the requesting process is a 32-bit process.
     [ANY, Fails::Quiet]
     fn IoIs32bitProcess(_irp: u64) -> u8 { 0 }
-    /// The IRP at the top of the thread.
+    /// Returns the top-level IRP of the thread.
     [DISPATCH, Fails::Quiet]
     fn IoGetTopLevelIrp() -> u64 { 0 }
-    /// The transaction of a create: there is none.
+    /// Returns the transaction of a create operation. There is none.
     [APC, Fails::Quiet]
     fn IoGetTransactionParameterBlock(_file: u64) -> u64 { 0 }
-    /// Sets the IRP at the top of the thread.
+    /// Sets the top-level IRP of the thread.
     [DISPATCH, Fails::Quiet]
     fn IoSetTopLevelIrp(_irp: u64) {}
-    /// The mode of whoever called.
+    /// Returns the previous processor mode.
     [ANY, Fails::Quiet]
     fn ExGetPreviousMode() -> u8 { 0 }
-    /// The time.
+    /// Returns the system time.
     [ANY, Fails::Quiet]
     fn KeQuerySystemTimePrecise(out: u64) { guest::write(out, now()); }
-    /// The time since the system started.
+    /// Returns the time since the system start.
     [ANY, Fails::Quiet]
     fn KeQueryInterruptTime() -> i64 { now() }
-    /// The counter that never stops.
+    /// Returns the performance counter.
     [ANY, Fails::Quiet]
     fn KeQueryPerformanceCounter(frequency: Optional) -> i64 { guest::write_if(frequency, 10_000_000_i64); now() }
-    /// The length of a clock tick.
+    /// Returns the length of a clock tick.
     [ANY, Fails::Quiet]
     fn KeQueryTimeIncrement() -> u32 { 156_250 }
-    /// Local time of system time.
+    /// Converts system time to local time.
     [ANY, Fails::Quiet]
     fn ExSystemTimeToLocalTime(system: u64, local: u64) { guest::copy(local, system, 8); }
-    /// The limits of the stack.
+    /// Returns the limits of the stack.
     [DISPATCH, Fails::Quiet]
     fn IoGetStackLimits(low: u64, high: u64) {
         let [begin, end] = stack();
         guest::write(low, begin);
         guest::write(high, end);
     }
-    /// What is left of the stack.
+    /// Returns the number of unused bytes of the stack.
     [DISPATCH, Fails::Quiet]
     fn IoGetRemainingStackSize() -> u64 { SWITCH.driver_stack.load(Ordering::Relaxed) - stack()[0] }
-    /// Finds a function of the kernel by name.
+    /// Looks up a kernel function by name.
     [PASSIVE, Fails::Never]
     fn MmGetSystemRoutineAddress(name: u64) -> u64 {
         let name = guest::unicode(name);
         thunks::by_name("ntoskrnl.exe", &name)
     }
-    /// Whether the address is safe to touch.
+    /// Returns whether an address is valid.
     [DISPATCH, Fails::Quiet]
     fn MmIsAddressValid(address: u64) -> u8 { u8::from(memory::is_known(address, 1)) }
-    /// A random number, the same every time.
+    /// Returns a pseudorandom number. The sequence is the same in every run.
     [APC, Fails::Quiet]
     fn RtlRandomEx(seed: u64) -> u32 {
         let next = guest::read::<u32>(seed).wrapping_mul(1_664_525).wrapping_add(1_013_904_223) & 0x7FFF_FFFF;
         guest::write(seed, next);
         next
     }
-    /// A new identifier.
+    /// Creates a UUID.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn ExUuidCreate(out: u64) -> Status {
         guest::write(out, now());
@@ -115,19 +115,19 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
     fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
-    /// Asks to hear of threads.
+    /// Registers a thread-notify routine.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn PsSetCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
-    /// Asks not to.
+    /// Removes a thread-notify routine.
     [APC, Fails::Never]
     fn PsRemoveCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
-    /// Asks to hear of images.
+    /// Registers an image-load-notify routine.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn PsSetLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
-    /// Asks not to.
+    /// Removes an image-load-notify routine.
     [APC, Fails::Never]
     fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
-    /// Asks to hear of the registry.
+    /// Registers a registry callback.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn CmRegisterCallbackEx(routine: u64, altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
         let _ = guest::unicode_units(altitude);
@@ -135,7 +135,7 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
         guest::write(cookie, routine);
         status::SUCCESS
     }
-    /// Asks not to.
+    /// Unregisters a registry callback.
     [APC, Fails::Never]
     fn CmUnRegisterCallback(cookie: u64) -> Status {
         must_release(Kind::NotifyRoutine, cookie);
@@ -144,41 +144,41 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
 }
 
 functions! { pub VERSION = "ntoskrnl.exe", "wdm.h";
-    /// Whether the system has a version of WDM. Since Windows Vista it is 6.0.
+    /// Returns whether the system supports a version of WDM. Since Windows Vista, the version is 6.0.
     [PASSIVE, Fails::Never]
     fn IoIsWdmVersionAvailable(major: u8, minor: u8) -> u8 { u8::from((major, minor) <= (6, 0)) }
 }
 
 functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
-    /// The process of whoever started the operation.
+    /// Returns the process that requested the operation.
     [DISPATCH, Fails::Never]
     fn FltGetRequestorProcess(_data: u64) -> u64 { current_process() }
-    /// Its identifier.
+    /// Returns the identifier of the process that requested the operation.
     [DISPATCH, Fails::Never]
     fn FltGetRequestorProcessId(_data: u64) -> u32 { 0x0EE0 }
-    /// Its identifier.
+    /// Returns the identifier of the process that requested the operation.
     [DISPATCH, Fails::Never]
     fn FltGetRequestorProcessIdEx(_data: u64) -> u64 { 0x0EE0 }
-    /// Its session.
+    /// Returns the session of the process that requested the operation.
     [APC, Fails::Never]
     fn FltGetRequestorSessionId(_data: u64, out: u64) -> Status {
         guest::write(out, 1_u32);
         status::SUCCESS
     }
-    /// The next extra create parameter: there is none.
+    /// Returns the next extra create parameter. There is none.
     [APC, Fails::Never]
     fn FltGetNextExtraCreateParameter(_filter: u64, _list: u64, _current: u64, _kind: u64, _next: u64, _size: u64) -> Status {
         status::NOT_FOUND
     }
-    /// An extra create parameter by its kind: there is none.
+    /// Looks up an extra create parameter by type. There is none.
     [APC, Fails::Never]
     fn FltFindExtraCreateParameter(_filter: u64, _list: u64, _kind: u64, _parameter: u64, _size: u64) -> Status {
         status::NOT_FOUND
     }
-    /// Whether an extra create parameter comes from a program.
+    /// Returns whether an extra create parameter originates from user mode.
     [APC, Fails::Never]
     fn FltIsEcpFromUserMode(_filter: u64, _parameter: u64) -> u8 { 0 }
-    /// The extra create parameters: there are none.
+    /// Returns the list of extra create parameters. There is none.
     [APC, Fails::Never]
     fn FltGetEcpListFromCallbackData(_filter: u64, _data: u64, out: u64) -> Status {
         guest::write(out, 0_u64);
@@ -186,7 +186,7 @@ functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
     }
 }
 
-/// The variables that the kernel exports and the model has.
+/// The exported kernel variables that the bench models.
 pub const VARIABLES: &[&str] = &[
     "IoFileObjectType",
     "IoDeviceObjectType",
@@ -206,7 +206,7 @@ pub const VARIABLES: &[&str] = &[
     "SeExports",
 ];
 
-/// The address of an exported variable.
+/// Returns the address of an exported variable.
 #[must_use]
 pub fn variable(name: &str) -> Option<u64> {
     if !VARIABLES.contains(&name) {
@@ -229,7 +229,7 @@ pub fn variable(name: &str) -> Option<u64> {
     }))
 }
 
-/// The limits of the stack of the running thread.
+/// Returns the limits of the stack of the current thread.
 fn stack() -> [u64; 2] {
     with_thread(|thread| {
         let stack = thread.stack;
@@ -249,7 +249,7 @@ fn notify(routine: u64, remove: bool) -> Status {
         if holds(Kind::NotifyRoutine, routine) {
             return status::INVALID_PARAMETER;
         }
-        acquire(Kind::NotifyRoutine, routine, "a routine of the driver's");
+        acquire(Kind::NotifyRoutine, routine, "a driver routine");
         return status::SUCCESS;
     }
     if release(Kind::NotifyRoutine, routine) {

@@ -1,6 +1,6 @@
 //! The registry.
 //!
-//! Document: "Accessing Registry Keys Safely" and the functions' own pages.
+//! Document: "Accessing Registry Keys Safely" and the reference pages of the functions.
 
 use crate::lifecycle::{handles, pool};
 use crate::machine::declare::functions;
@@ -22,13 +22,13 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
     /// Opens a key.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
     fn ZwOpenKey(out: u64, _access: u32, attributes: u64) -> Status { open(out, attributes, false) }
-    /// Opens a key, or makes it.
+    /// Opens or creates a key.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
     fn ZwCreateKey(out: u64, _access: u32, attributes: u64, _index: u32, _class: u64, _options: u32, disposition: Optional) -> Status {
         guest::write_if(disposition, 2_u32);
         open(out, attributes, true)
     }
-    /// Opens a key of the driver's own.
+    /// Opens a registry key of the driver.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED, status::OBJECT_NAME_NOT_FOUND])]
     fn IoOpenDriverRegistryKey(driver: u64, kind: u32, _access: u32, _flags: u32, out: u64) -> Status {
         if driver == 0 || with(|state| state.filter.driver) != driver {
@@ -61,12 +61,12 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
     /// Closes a handle.
     [PASSIVE, Fails::Never]
     fn NtClose(handle: u64) -> Status { close(handle); status::SUCCESS }
-    /// Reads values by a table.
+    /// Queries several values with a query table.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn RtlQueryRegistryValues(relative: u32, path: u64, table: u64, context: u64, _environment: u64) -> Status {
         query_table(relative, path, table, context)
     }
-    /// Reads values by a table.
+    /// Queries several values with a query table.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn RtlQueryRegistryValuesEx(relative: u32, path: u64, table: u64, context: u64, _environment: u64) -> Status {
         query_table(relative, path, table, context)
@@ -101,7 +101,7 @@ fn checked(handle: u64) -> String {
     })
 }
 
-/// Opens the key of an `OBJECT_ATTRIBUTES`.
+/// Opens or creates the key of an `OBJECT_ATTRIBUTES`.
 fn open(out: u64, attributes: u64, make: bool) -> Status {
     let root = guest::read::<u64>(attributes + 8);
     let name = guest::object_name(attributes);
@@ -128,7 +128,7 @@ fn open(out: u64, attributes: u64, make: bool) -> Status {
     }
 }
 
-/// Records that a key or a value is not there.
+/// Records that a key or a value does not exist.
 fn missing(key: &str, value: Option<&str>, odd: bool) {
     let own = registry::path_of(&with(|state| state.service.clone()));
     let below = match key.get(..own.len()) {
@@ -146,8 +146,8 @@ fn missing(key: &str, value: Option<&str>, odd: bool) {
     });
 }
 
-/// In the script of odd settings an invalid value, in turn: a number beyond every limit, a text where a number is wanted, a
-/// number of the wrong size.
+/// In the script with invalid settings, returns an invalid value. The values alternate: a number above every limit, a
+/// string instead of a number, a number of the wrong size.
 fn odd_setting(name: &str) -> Option<(String, u32, Vec<u8>)> {
     let turn = with(|state| {
         state.registry.odd += 1;
@@ -173,7 +173,7 @@ fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: 
     let Some((name, kind, data)) = found else {
         return status::OBJECT_NAME_NOT_FOUND;
     };
-    // KeyValueFullInformation or KeyValuePartialInformation
+    // KeyValueFullInformation or KeyValuePartialInformation.
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (header, tail) = match class {
         1 => (20 + name.len().next_multiple_of(8), true),
@@ -247,7 +247,7 @@ impl Query {
         self.flags & flag != 0
     }
 
-    /// The value that stands in for one that is not there.
+    /// Returns the default value, which replaces a value that does not exist.
     fn default_value(&self, name: &str) -> Option<Value> {
         let (kind, data, length) = self.default;
         let kind = kind & 0xFF;
@@ -266,7 +266,7 @@ impl Query {
     }
 }
 
-/// The key that a table is about; none where there is no such key.
+/// Returns the key of a query table, or `None` if it does not exist.
 fn top_key(relative: u32, path: u64) -> Option<String> {
     const MACHINE: &str = "\\REGISTRY\\MACHINE";
     if relative & BY_HANDLE != 0 {
@@ -333,7 +333,7 @@ fn query_table(relative: u32, path: u64, table: u64, context: u64) -> Status {
     status::SUCCESS
 }
 
-/// Every value of a key.
+/// Queries every value of a key.
 fn query_all(query: &Query, context: u64, key: Option<&str>) -> Status {
     let values = with(|state| {
         let key = key.and_then(|key| state.registry.find(key));
@@ -377,7 +377,7 @@ fn query_one(query: &Query, context: u64, key: Option<&str>, name: &str) -> Stat
     result
 }
 
-/// Tells the driver's routine of a value; of a list of strings, one after the other.
+/// Calls the query routine of the driver with a value. For a list of strings, calls it once for each string.
 fn call(query: &Query, context: u64, (name, kind, data): &Value) -> Status {
     if *kind == MULTI_STRING && !query.has(Query::NOEXPAND) {
         let units: Vec<u16> = data
@@ -428,7 +428,8 @@ fn call(query: &Query, context: u64, (name, kind, data): &Value) -> Status {
     }
 }
 
-/// Stores a value where the table says: a string in a `UNICODE_STRING`, a number as it is, anything longer behind its size.
+/// Stores a value at the address in the table: a string in a `UNICODE_STRING`, a number directly, longer data after its
+/// size.
 fn store(at: u64, (_, kind, data): &Value) -> Status {
     let length = data.len();
     if matches!(*kind, STRING | EXPAND_STRING | MULTI_STRING) {

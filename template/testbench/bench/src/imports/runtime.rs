@@ -1,6 +1,6 @@
-//! What compilers call: memory and strings.
+//! Functions that compilers call: memory and strings.
 //!
-//! `__chkstk` keeps every register and is bound to a bare `ret`; it is not here.
+//! `__chkstk` must preserve all registers. It is bound to a single `ret` and not declared here.
 
 use crate::machine::call::call_back;
 use crate::machine::declare::functions;
@@ -16,61 +16,61 @@ use crate::vocabulary::layout::{dispatcher_context, exception_record};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
-    /// Copies.
+    /// Copies bytes.
     [ANY, Fails::Quiet]
     fn memcpy(to: u64, from: u64, length: u64) -> u64 { guest::copy(to, from, length as usize); to }
-    /// Copies.
+    /// Copies bytes. The ranges can overlap.
     [ANY, Fails::Quiet]
     fn memmove(to: u64, from: u64, length: u64) -> u64 { guest::copy(to, from, length as usize); to }
-    /// Sets.
+    /// Sets bytes.
     [ANY, Fails::Quiet]
     fn memset(to: u64, value: u32, length: u64) -> u64 { guest::fill(to, value as u8, length as usize); to }
-    /// Compares.
+    /// Compares bytes.
     [ANY, Fails::Quiet]
     fn memcmp(one: u64, other: u64, length: u64) -> i32 {
         guest::bytes(one, length as usize).cmp(&guest::bytes(other, length as usize)) as i32
     }
-    /// Copies.
+    /// Copies bytes.
     [ANY, Fails::Quiet]
     fn RtlCopyMemory(to: u64, from: u64, length: u64) { guest::copy(to, from, length as usize); }
-    /// Copies.
+    /// Copies bytes. The ranges can overlap.
     [ANY, Fails::Quiet]
     fn RtlMoveMemory(to: u64, from: u64, length: u64) { guest::copy(to, from, length as usize); }
-    /// Clears.
+    /// Sets bytes to zero.
     [ANY, Fails::Quiet]
     fn RtlZeroMemory(to: u64, length: u64) { guest::fill(to, 0, length as usize); }
-    /// Sets.
+    /// Sets bytes.
     [ANY, Fails::Quiet]
     fn RtlFillMemory(to: u64, length: u64, value: u32) { guest::fill(to, value as u8, length as usize); }
-    /// The length of what is equal.
+    /// Returns the number of equal bytes at the beginning of two ranges.
     [ANY, Fails::Quiet]
     fn RtlCompareMemory(one: u64, other: u64, length: u64) -> u64 {
         let (one, other) = (guest::bytes(one, length as usize), guest::bytes(other, length as usize));
         one.iter().zip(&other).take_while(|(one, other)| one == other).count() as u64
     }
-    /// The length of a string.
+    /// Returns the length of a string.
     [ANY, Fails::Quiet]
     fn wcslen(text: u64) -> u64 { guest::wide(text, usize::MAX).len() as u64 }
-    /// The length of a string.
+    /// Returns the length of a string.
     [ANY, Fails::Quiet]
     fn strlen(text: u64) -> u64 { guest::narrow(text, usize::MAX).len() as u64 }
-    /// Compares strings.
+    /// Compares two strings.
     [ANY, Fails::Quiet]
     fn wcscmp(one: u64, other: u64) -> i32 {
         guest::wide(one, usize::MAX).cmp(&guest::wide(other, usize::MAX)) as i32
     }
-    /// Compares strings.
+    /// Compares two strings.
     [ANY, Fails::Quiet]
     fn strcmp(one: u64, other: u64) -> i32 {
         guest::narrow(one, usize::MAX).cmp(&guest::narrow(other, usize::MAX)) as i32
     }
-    /// Compares the beginnings of strings, whatever their case.
+    /// Compares the beginnings of two strings without regard to case.
     [ANY, Fails::Quiet]
     fn _wcsnicmp(one: u64, other: u64, length: u64) -> i32 {
         let begin = |text| -> Vec<u16> { guest::wide(text, length as usize).into_iter().map(lower).collect() };
         begin(one).cmp(&begin(other)) as i32
     }
-    /// Finds a character.
+    /// Finds a character in a string.
     [ANY, Fails::Quiet]
     fn wcschr(text: u64, wanted: u16) -> u64 {
         let mut at = text;
@@ -82,7 +82,7 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
             }
         }
     }
-    /// The handler of routines with `__try`.
+    /// Handles exceptions in routines with `__try`.
     [ANY, Fails::Quiet]
     fn __C_specific_handler(record: u64, frame: u64, context: u64, dispatcher: u64) -> u32 {
         if guest::read::<u32>(record + exception_record::FLAGS) & exception::UNWINDING == 0 {
@@ -94,16 +94,16 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     /// Raises an exception with a status.
     [ANY, Fails::Never]
     fn ExRaiseStatus(status: u32) { raise(Status(status), "ExRaiseStatus"); }
-    /// Raises an exception for an access.
+    /// Raises an access violation.
     [ANY, Fails::Never]
     fn ExRaiseAccessViolation() { raise(status::ACCESS_VIOLATION, "ExRaiseAccessViolation"); }
-    /// Raises an exception for an address that is not aligned.
+    /// Raises a datatype misalignment.
     [ANY, Fails::Never]
     fn ExRaiseDatatypeMisalignment() { raise(status::DATATYPE_MISALIGNMENT, "ExRaiseDatatypeMisalignment"); }
-    /// Checks a user's buffer.
+    /// Checks that a user buffer can be read.
     [APC, Fails::Quiet]
     fn ProbeForRead(address: u64, length: u64, alignment: u32) { probe(address, length, alignment); }
-    /// Checks a user's buffer, and that it can be written.
+    /// Checks that a user buffer can be written.
     [APC, Fails::Quiet]
     fn ProbeForWrite(address: u64, length: u64, alignment: u32) {
         probe(address, length, alignment);
@@ -116,7 +116,8 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     }
 }
 
-/// A `SCOPE_TABLE`: where each scope begins and ends, its filter or handler of termination, and where it goes on.
+/// Returns the entries of a `SCOPE_TABLE`: the begin and the end of the scope, its filter or termination handler, and
+/// its jump target.
 fn scopes(dispatcher: u64) -> impl Iterator<Item = (u32, [u64; 4])> {
     let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
     let table = guest::read::<u64>(dispatcher + dispatcher_context::DATA);
@@ -134,9 +135,9 @@ fn scopes(dispatcher: u64) -> impl Iterator<Item = (u32, [u64; 4])> {
         .filter(move |(_, [begin, end, ..])| (base + begin..base + end).contains(&place))
 }
 
-/// Asks the filters of the scopes that the exception happened in.
+/// Calls the filters of the scopes in which the exception occurred.
 fn handle(record: u64, frame: u64, context: u64, dispatcher: u64) -> u32 {
-    /// `EXCEPTION_EXECUTE_HANDLER`, in the place of a filter.
+    /// `EXCEPTION_EXECUTE_HANDLER` instead of the address of a filter.
     const EXECUTE_HANDLER: u64 = 1;
     let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
     for (_, [_, _, filter, target]) in scopes(dispatcher) {
@@ -163,14 +164,14 @@ fn handle(record: u64, frame: u64, context: u64, dispatcher: u64) -> u32 {
     exception::CONTINUE_SEARCH
 }
 
-/// Calls the handlers of termination (`__finally`) of the scopes that are left.
+/// Calls the termination handlers (`__finally`) of the scopes that are left.
 fn terminate(record: u64, frame: u64, dispatcher: u64) -> u32 {
     let base = guest::read::<u64>(dispatcher + dispatcher_context::IMAGE);
     let target = guest::read::<u64>(dispatcher + dispatcher_context::TARGET);
     let flags = guest::read::<u32>(record + exception_record::FLAGS);
     let is_target = flags & exception::TARGET_UNWIND != 0;
     for (number, [begin, end, handler, goes_on]) in scopes(dispatcher).collect::<Vec<_>>() {
-        // The scope that handles the exception, or one that the target is in, is not left.
+        // The scope that handles the exception and the scopes that contain the target are not left.
         let stays = goes_on != 0 && base + goes_on == target
             || (base + begin..base + end).contains(&target);
         if is_target && stays {
@@ -184,7 +185,7 @@ fn terminate(record: u64, frame: u64, dispatcher: u64) -> u32 {
     exception::CONTINUE_SEARCH
 }
 
-/// Raises an exception; if no routine of the driver's handles it, that is a bug check.
+/// Raises an exception. If no driver routine handles it, the scenario ends with a bug check.
 fn raise(code: Status, by: &str) -> ! {
     const KMODE_EXCEPTION_NOT_HANDLED: u32 = 0x1E;
     exception::raise(Raised {
@@ -199,7 +200,7 @@ fn raise(code: Status, by: &str) -> ! {
     })
 }
 
-/// Raises an exception for a buffer that is not in the user's half, or not aligned.
+/// Raises an exception if a buffer is not in the user address range or not aligned.
 fn probe(address: u64, length: u64, alignment: u32) {
     if length == 0 {
         return;
@@ -219,7 +220,7 @@ fn probe(address: u64, length: u64, alignment: u32) {
     }
 }
 
-/// The C locale has the letters of ASCII only.
+/// Converts a character to lower case. In the C locale, only ASCII letters have a case.
 fn lower(unit: u16) -> u16 {
     u8::try_from(unit).map_or(unit, |byte| u16::from(byte.to_ascii_lowercase()))
 }

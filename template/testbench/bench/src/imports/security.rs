@@ -1,4 +1,4 @@
-//! Security descriptors, access control lists, security identifiers.
+//! Security descriptors, access control lists and security identifiers.
 
 use crate::lifecycle::{pool, security};
 use crate::machine::declare::functions;
@@ -10,7 +10,7 @@ use crate::vocabulary::irql::{APC, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
-    /// An empty list.
+    /// Initializes an access control list.
     [APC, Fails::Never]
     fn RtlCreateAcl(acl: u64, size: u32, revision: u32) -> Status {
         if size < security::ACL_HEADER as u32 {
@@ -21,32 +21,32 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
         guest::write(acl + security::ACL_SIZE, size as u16);
         status::SUCCESS
     }
-    /// Adds an entry that grants an access mask to an identifier.
+    /// Adds an entry that grants an access mask to a security identifier.
     [APC, Fails::With(&[status::ALLOTTED_SPACE_EXCEEDED])]
     fn RtlAddAccessAllowedAce(acl: u64, _revision: u32, mask: u32, sid: u64) -> Status {
         add(acl, mask, sid)
     }
-    /// The owner of a descriptor.
+    /// Gets the owner of a security descriptor.
     [PASSIVE, Fails::Never]
     fn RtlGetOwnerSecurityDescriptor(descriptor: u64, owner: u64, defaulted: u64) -> Status {
         give_sid(descriptor, security::Part::Owner, security::OWNER_DEFAULTED, owner, defaulted)
     }
-    /// The primary group of a descriptor.
+    /// Gets the primary group of a security descriptor.
     [APC, Fails::Never]
     fn RtlGetGroupSecurityDescriptor(descriptor: u64, group: u64, defaulted: u64) -> Status {
         give_sid(descriptor, security::Part::Group, security::GROUP_DEFAULTED, group, defaulted)
     }
-    /// The discretionary list of a descriptor.
+    /// Gets the DACL of a security descriptor.
     [APC, Fails::Never]
     fn RtlGetDaclSecurityDescriptor(descriptor: u64, present: u64, dacl: u64, defaulted: u64) -> Status {
         give_acl(descriptor, security::Part::Dacl, [security::DACL_PRESENT, security::DACL_DEFAULTED], present, dacl, defaulted)
     }
-    /// The system list of a descriptor.
+    /// Gets the SACL of a security descriptor.
     [APC, Fails::Never]
     fn RtlGetSaclSecurityDescriptor(descriptor: u64, present: u64, sacl: u64, defaulted: u64) -> Status {
         give_acl(descriptor, security::Part::Sacl, [security::SACL_PRESENT, security::SACL_DEFAULTED], present, sacl, defaulted)
     }
-    /// Copies a descriptor into one block.
+    /// Converts a security descriptor to self-relative format.
     [APC, Fails::Never]
     fn RtlAbsoluteToSelfRelativeSD(absolute: u64, relative: Optional, length: u64) -> Status {
         if security::control(absolute) & security::SELF_RELATIVE != 0 {
@@ -61,10 +61,10 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
         guest::put(relative, &bytes);
         status::SUCCESS
     }
-    /// The length of an identifier.
+    /// Returns the length of a security identifier.
     [APC, Fails::Never]
     fn RtlLengthSid(sid: u64) -> u32 { security::sid_length(sid) as u32 }
-    /// Sets the security of the object behind a handle.
+    /// Sets the security descriptor of the object of a handle.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
     fn ZwSetSecurityObject(handle: u64, information: u32, descriptor: u64) -> Status {
         if !holds(Kind::Handle, handle) {
@@ -82,7 +82,7 @@ functions! { pub SECURITY = "ntoskrnl.exe", "ntifs.h";
 }
 
 functions! { pub WDM_SECURITY = "ntoskrnl.exe", "wdm.h";
-    /// An empty descriptor.
+    /// Initializes a security descriptor.
     [PASSIVE, Fails::Never]
     fn RtlCreateSecurityDescriptor(descriptor: u64, revision: u32) -> Status {
         if revision != u32::from(security::REVISION) {
@@ -92,7 +92,7 @@ functions! { pub WDM_SECURITY = "ntoskrnl.exe", "wdm.h";
         guest::write(descriptor, security::REVISION);
         status::SUCCESS
     }
-    /// Sets its discretionary list.
+    /// Sets the DACL of a security descriptor.
     [PASSIVE, Fails::Never]
     fn RtlSetDaclSecurityDescriptor(descriptor: u64, present: u8, dacl: Optional, defaulted: u8) -> Status {
         if guest::read::<u8>(descriptor) != security::REVISION {
@@ -112,7 +112,7 @@ functions! { pub WDM_SECURITY = "ntoskrnl.exe", "wdm.h";
         guest::write(descriptor + security::Part::Dacl.absolute(), dacl);
         status::SUCCESS
     }
-    /// The length of a descriptor with all that it points to.
+    /// Returns the length of a security descriptor, including its parts.
     [PASSIVE, Fails::Never]
     fn RtlLengthSecurityDescriptor(descriptor: u64) -> u32 {
         let header = if security::control(descriptor) & security::SELF_RELATIVE == 0 { security::DESCRIPTOR_SIZE } else { security::RELATIVE_SIZE };
@@ -122,7 +122,7 @@ functions! { pub WDM_SECURITY = "ntoskrnl.exe", "wdm.h";
 }
 
 functions! { pub WDMSEC_SECURITY = "ntoskrnl.exe", "wdmsec.h";
-    /// Copies a descriptor into pool. wdmsec.lib, which becomes a part of the driver, calls it.
+    /// Copies a security descriptor into pool. wdmsec.lib, which is linked into the driver, calls this function.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless is_as_it_is(descriptor, mode, always)]
     fn SeCaptureSecurityDescriptor(descriptor: Optional, mode: u8, pool: u32, always: u8, out: u64) -> Status {
         if is_as_it_is(descriptor, mode, always) {
@@ -141,7 +141,8 @@ functions! { pub WDMSEC_SECURITY = "ntoskrnl.exe", "wdmsec.h";
     }
 }
 
-/// Whether a descriptor is handed back and not copied: there is none, or it comes from the kernel, which is trusted.
+/// Returns whether a security descriptor is returned without a copy: it is NULL, or it comes from kernel mode and no
+/// copy is forced.
 fn is_as_it_is(descriptor: u64, mode: u8, always: u8) -> bool {
     descriptor == 0 || mode == 0 && always == 0
 }
@@ -181,7 +182,7 @@ fn give_acl(
     status::SUCCESS
 }
 
-/// An `ACCESS_ALLOWED_ACE` at the end of the list.
+/// Adds an `ACCESS_ALLOWED_ACE` at the end of the list.
 fn add(acl: u64, mask: u32, sid: u64) -> Status {
     let size = u64::from(guest::read::<u16>(acl + security::ACL_SIZE));
     let count = guest::read::<u16>(acl + security::ACE_COUNT);

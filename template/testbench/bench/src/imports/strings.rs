@@ -1,6 +1,7 @@
 //! Counted strings.
 //!
-//! Documents: the functions' own pages. Case is that of Rust's `char`, close enough to the kernel's table for file names.
+//! Documents: the reference pages of the functions. Case conversion is that of Rust's `char`, which is close enough to
+//! the kernel's table for file names.
 
 use crate::lifecycle::pool;
 use crate::machine::declare::functions;
@@ -10,21 +11,21 @@ use crate::vocabulary::irql::{ANY, APC, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
-    /// Makes a counted string of a terminated one.
+    /// Initializes a counted string from a NUL-terminated string.
     [ANY, Fails::Quiet]
     fn RtlInitUnicodeString(string: u64, text: Optional) {
         let length = if text == 0 { 0 } else { guest::wide(text, 0x7FFE).len() };
         let maximum = if text == 0 { 0 } else { length * 2 + 2 };
         guest::set_unicode(string, length * 2, maximum, text);
     }
-    /// The same for bytes.
+    /// Initializes a counted byte string from a NUL-terminated string.
     [ANY, Fails::Quiet]
     fn RtlInitAnsiString(string: u64, text: Optional) {
         let length = if text == 0 { 0 } else { guest::narrow(text, 0x7FFE).len() };
         let maximum = if text == 0 { 0 } else { length + 1 };
         guest::set_unicode(string, length, maximum, text);
     }
-    /// Copies as much as fits.
+    /// Copies a counted string. A string that does not fit is truncated.
     [ANY, Fails::Never]
     fn RtlCopyUnicodeString(to: u64, from: Optional) {
         if from == 0 {
@@ -41,45 +42,45 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     fn RtlAppendUnicodeStringToString(to: u64, from: u64) -> Status {
         append(to, &guest::unicode_units(from))
     }
-    /// Appends a terminated string.
+    /// Appends a NUL-terminated string.
     [ANY, Fails::Never]
     fn RtlAppendUnicodeToString(to: u64, text: Optional) -> Status {
         let units = if text == 0 { Vec::new() } else { guest::wide(text, 0x7FFE) };
         append(to, &units)
     }
-    /// Compares.
+    /// Compares two strings.
     [PASSIVE, Fails::Never]
     fn RtlCompareUnicodeString(one: u64, other: u64, ignore_case: u8) -> i32 {
         let (one, other) = (folded(one, ignore_case), folded(other, ignore_case));
         one.cmp(&other) as i32
     }
-    /// Compares for equality.
+    /// Compares two strings for equality.
     [PASSIVE, Fails::Never]
     fn RtlEqualUnicodeString(one: u64, other: u64, ignore_case: u8) -> u8 {
         u8::from(folded(one, ignore_case) == folded(other, ignore_case))
     }
-    /// The upper case of a character.
+    /// Converts a character to upper case.
     [APC, Fails::Quiet]
     fn RtlUpcaseUnicodeChar(unit: u16) -> u16 { upper(unit) }
-    /// Gives a string back that the system allocated.
+    /// Frees a string that the system allocated.
     [APC, Fails::Never]
     fn RtlFreeUnicodeString(string: u64) { free(string); }
-    /// Gives a string back that the system allocated.
+    /// Frees a string that the system allocated.
     [APC, Fails::Never]
     fn RtlFreeAnsiString(string: u64) { free(string); }
-    /// Makes bytes of UTF-16.
+    /// Converts UTF-16 to bytes.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlUnicodeStringToAnsiString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = guest::unicode(from).chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
         give(to, &text, 1, allocate)
     }
-    /// Makes UTF-16 of bytes.
+    /// Converts bytes to UTF-16.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlAnsiStringToUnicodeString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = guest::counted(from).iter().flat_map(|byte| u16::from(*byte).to_le_bytes()).collect();
         give(to, &text, 2, allocate)
     }
-    /// Makes a number of a string.
+    /// Converts a string to a number.
     [PASSIVE, Fails::Never]
     fn RtlUnicodeStringToInteger(string: u64, base: u32, out: u64) -> Status {
         let text = guest::unicode(string);
@@ -89,7 +90,7 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
             Err(_) => status::INVALID_PARAMETER,
         }
     }
-    /// Makes a string of a number.
+    /// Converts a number to a string.
     [PASSIVE, Fails::Never]
     fn RtlIntegerToUnicodeString(number: u32, base: u32, to: u64) -> Status {
         let text = match base {
@@ -101,7 +102,7 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
         let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         give(to, &text, 2, 0)
     }
-    /// Makes a string of a GUID.
+    /// Converts a GUID to a string.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn RtlStringFromGUID(guid: u64, to: u64) -> Status {
         let tail: Vec<String> = guest::bytes(guid + 8, 8).iter().map(|byte| format!("{byte:02X}")).collect();
@@ -116,23 +117,23 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
 }
 
 functions! { pub NTDDK_STRINGS = "ntoskrnl.exe", "ntddk.h";
-    /// Whether one string begins the other.
+    /// Returns whether a string is a prefix of another string.
     [PASSIVE, Fails::Never]
     fn RtlPrefixUnicodeString(prefix: u64, string: u64, ignore_case: u8) -> u8 {
         u8::from(folded(string, ignore_case).starts_with(&folded(prefix, ignore_case)))
     }
-    /// Copies in upper case.
+    /// Converts a string to upper case.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), unless allocate == 0]
     fn RtlUpcaseUnicodeString(to: u64, from: u64, allocate: u8) -> Status {
         let text: Vec<u8> = folded(from, 1).into_iter().flat_map(u16::to_le_bytes).collect();
         give(to, &text, 2, allocate)
     }
-    /// Whether a name matches an expression.
+    /// Returns whether a name matches a pattern.
     [PASSIVE, Fails::Never]
     fn FsRtlIsNameInExpression(expression: u64, name: u64, ignore_case: u8, _table: u64) -> u8 {
         u8::from(matches(&folded(expression, ignore_case), &folded(name, ignore_case)))
     }
-    /// Whether a status is one that a driver may expect to be raised.
+    /// Returns whether a status is an expected exception code.
     [ANY, Fails::Quiet]
     fn FsRtlIsNtstatusExpected(status: u32) -> u8 {
         u8::from(!matches!(status, 0xC000_0005 | 0xC000_001D | 0x8000_0002 | 0xC000_00AA))
@@ -170,7 +171,7 @@ fn append(to: u64, units: &[u16]) -> Status {
     status::SUCCESS
 }
 
-/// Stores a string, in a buffer of the system's if it is asked to allocate one.
+/// Stores a string. If `allocate` is set, the system allocates the buffer.
 fn give(to: u64, text: &[u8], terminator: usize, allocate: u8) -> Status {
     if allocate != 0 {
         let room = text.len() + terminator;
@@ -197,7 +198,7 @@ fn free(string: u64) {
     }
 }
 
-/// `*` and `?`, which is what filters use.
+/// Matches a pattern with the wildcards `*` and `?`.
 fn matches(expression: &[u16], name: &[u16]) -> bool {
     match (expression.first(), name.first()) {
         (None, None) => true,

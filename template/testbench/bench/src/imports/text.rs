@@ -1,7 +1,7 @@
-//! `printf` and its kin, which `ntstrsafe.h` calls.
+//! The functions of the `printf` family that `ntstrsafe.h` calls.
 //!
-//! Document: "Format specification syntax: `printf` and `wprintf` functions". There is no floating point, as there is none
-//! in a driver.
+//! Document: "Format specification syntax: `printf` and `wprintf` functions". Floating-point formats are not supported,
+//! because drivers do not use floating point.
 
 use crate::machine::declare::functions;
 use crate::machine::function::Fails;
@@ -9,7 +9,7 @@ use crate::machine::guest;
 use crate::vocabulary::irql::ANY;
 
 functions! { pub TEXT = "ntoskrnl.exe", "stdio.h";
-    /// Formats into wide characters.
+    /// Formats a string of wide characters.
     [ANY, Fails::Quiet]
     fn _snwprintf(
         buffer: u64, count: u64, format: u64,
@@ -17,12 +17,12 @@ functions! { pub TEXT = "ntoskrnl.exe", "stdio.h";
     ) -> i32 {
         wide(buffer, count, format, [a, b, c, d, e, f, g, h, i, j].into_iter())
     }
-    /// Formats into wide characters.
+    /// Formats a string of wide characters.
     [ANY, Fails::Quiet]
     fn _vsnwprintf(buffer: u64, count: u64, format: u64, arguments: u64) -> i32 {
         wide(buffer, count, format, list(arguments))
     }
-    /// Formats into bytes.
+    /// Formats a string of bytes.
     [ANY, Fails::Quiet]
     fn _snprintf(
         buffer: u64, count: u64, format: u64,
@@ -30,14 +30,14 @@ functions! { pub TEXT = "ntoskrnl.exe", "stdio.h";
     ) -> i32 {
         narrow(buffer, count, format, [a, b, c, d, e, f, g, h, i, j].into_iter())
     }
-    /// Formats into bytes.
+    /// Formats a string of bytes.
     [ANY, Fails::Quiet]
     fn _vsnprintf(buffer: u64, count: u64, format: u64, arguments: u64) -> i32 {
         narrow(buffer, count, format, list(arguments))
     }
 }
 
-/// A `va_list`: eight bytes an argument.
+/// Returns the arguments of a `va_list`, eight bytes each.
 fn list(mut address: u64) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || {
         let argument = guest::read(address);
@@ -63,7 +63,7 @@ fn narrow(buffer: u64, count: u64, format: u64, arguments: impl Iterator<Item = 
     length(written, count)
 }
 
-/// A text that does not fit gives a negative length.
+/// Returns the length of the text, or a negative number if the text does not fit.
 fn length(length: usize, count: u64) -> i32 {
     if length as u64 > count {
         -1
@@ -72,10 +72,10 @@ fn length(length: usize, count: u64) -> i32 {
     }
 }
 
-/// Wider than any field of a text that a driver can use: the buffers of the kernel's strings end before.
+/// The maximum width of a field. It is larger than the buffer of any kernel string.
 const WIDEST: usize = 0x1_0000;
 
-/// Carries a format out.
+/// Formats a text.
 fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>) -> String {
     let mut text = String::new();
     let mut rest = format.chars().peekable();
@@ -123,7 +123,7 @@ fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>)
                 .to_string(),
             'Z' => counted(argument(), size.contains('w')),
             's' | 'S' => {
-                // Of the format's own kind, unless a letter says otherwise.
+                // The character width is that of the format string, unless a size prefix specifies it.
                 let is_wide = match (kind, size.as_str()) {
                     (_, "w" | "l") => true,
                     (_, "h") => false,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_the_width_and_size_they_ask_for() {
+    fn numbers_have_the_requested_width_and_size() {
         assert_eq!(printed("%d|%u", &[u64::MAX, 7]), "-1|7");
         assert_eq!(printed("%08x", &[0xDEAD]), "0000dead");
         assert_eq!(printed("%-6d|", &[42]), "42    |");

@@ -1,6 +1,6 @@
 //! Volumes and instances.
 //!
-//! Document: "`FLT_VOLUME_PROPERTIES` structure (fltkernel.h)" and the functions' own pages.
+//! Document: "`FLT_VOLUME_PROPERTIES` structure (fltkernel.h)" and the reference pages of the functions.
 
 use crate::lifecycle::{files, filter, instances, volumes};
 use crate::machine::declare::functions;
@@ -14,21 +14,21 @@ use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
-    /// Describes a volume.
+    /// Gets the properties of a volume.
     [APC, Fails::With(&[status::BUFFER_TOO_SMALL])]
     fn FltGetVolumeProperties(volume: u64, properties: u64, length: u32, returned: u64) -> Status {
         let volume = volumes::find(volume);
         volume_properties(&volume, properties, length as usize, returned)
     }
 
-    /// A volume's device name.
+    /// Gets the device name of a volume.
     [APC, Fails::With(&[status::BUFFER_TOO_SMALL])]
     fn FltGetVolumeName(volume: u64, name: Optional, size: Optional) -> Status {
         let volume = volumes::find(volume);
         give_name(volume.device, name, size)
     }
 
-    /// A volume's name with its GUID.
+    /// Gets the GUID name of a volume.
     [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND, status::INSUFFICIENT_RESOURCES])]
     fn FltGetVolumeGuidName(volume: u64, name: Optional, size: Optional) -> Status {
         let volume = volumes::find(volume);
@@ -38,7 +38,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         give_name("\\??\\Volume{01234567-89ab-cdef-0123-456789abcdef}", name, size)
     }
 
-    /// A volume's or instance's file system.
+    /// Gets the file system type of a volume or an instance.
     [APC, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltGetFileSystemType(object: u64, out: u64) -> Status {
         let volume = volumes::by_instance(object).map_or_else(|| volumes::find(object), |instance| instance.volume);
@@ -46,7 +46,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The device object of the disk beneath a volume; referenced.
+    /// Gets the disk device object of a volume, with a reference.
     [DISPATCH, Fails::With(&[status::FLT_NO_DEVICE_OBJECT])]
     fn FltGetDiskDeviceObject(volume: u64, out: u64) -> Status {
         let volume = volumes::find(volume);
@@ -57,7 +57,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The device object of a volume; referenced.
+    /// Gets the device object of a volume, with a reference.
     [DISPATCH, Fails::With(&[status::FLT_NO_DEVICE_OBJECT])]
     fn FltGetDeviceObject(volume: u64, out: u64) -> Status {
         let volume = volumes::find(volume);
@@ -65,7 +65,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// Whether the disk can be written.
+    /// Returns whether the disk is writable.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltIsVolumeWritable(object: u64, out: u64) -> Status {
         if volumes::by_instance(object).is_none() {
@@ -75,7 +75,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The volume of an instance; referenced.
+    /// Gets the volume of an instance, with a reference.
     [APC, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltGetVolumeFromInstance(instance: u64, out: u64) -> Status {
         let Some(instance) = volumes::by_instance(instance) else { bad_handle("instance handle", instance) };
@@ -84,7 +84,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The volume of a file object; referenced.
+    /// Gets the volume of a file object, with a reference.
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltGetVolumeFromFileObject(filter: u64, file: u64, out: u64) -> Status {
         filter::check(filter);
@@ -94,7 +94,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The volume of a name; referenced.
+    /// Gets the volume with a name, with a reference.
     [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND])]
     fn FltGetVolumeFromName(filter: u64, name: u64, out: u64) -> Status {
         filter::check(filter);
@@ -107,7 +107,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         status::SUCCESS
     }
 
-    /// The filter's instances, or those on a volume; each referenced.
+    /// Gets the instances of the filter or of a volume. Each has a reference.
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltEnumerateInstances(volume: Optional, filter: Optional, list: u64, size: u32, returned: u64) -> Status {
         if filter != 0 {
@@ -121,7 +121,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
         give_list(&found, list, size, returned)
     }
 
-    /// The volumes; each referenced.
+    /// Gets the volumes. Each has a reference.
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltEnumerateVolumes(filter: u64, list: u64, size: u32, returned: u64) -> Status {
         filter::check(filter);
@@ -161,7 +161,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     }
 }
 
-/// An object that the driver now has a reference to.
+/// Returns an object to which the driver now holds a reference.
 fn referenced(object: u64, what: &str) -> u64 {
     acquire(Kind::Reference, object, what);
     object

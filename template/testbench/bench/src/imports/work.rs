@@ -1,8 +1,9 @@
-//! Work that runs later: work items, timers, callback data queues.
+//! Deferred work: work items, timers and callback data queues.
 //!
 //! Documents: "System Worker Threads", "`KeXxxTimer` Routines, KTIMER Objects, and DPCs", "`FltQueueGenericWorkItem`
-//! function (fltkernel.h)". An item of the filter manager or of the I/O manager keeps the filter or the device until it
-//! ran; an executive work item and a timer keep nothing, and run after the unload if the driver does not wait for them.
+//! function (fltkernel.h)". A queued work item of the filter manager or of the I/O manager holds a reference to the
+//! filter or the device until its routine has run. An executive work item and a timer hold no reference. They run after
+//! the unload if the driver does not wait for them.
 
 use crate::machine::call::call_back;
 use crate::machine::declare::functions;
@@ -19,7 +20,7 @@ use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
-    /// A work item that keeps its device.
+    /// Allocates a work item that holds a reference to its device while it is queued.
     [DISPATCH, Fails::Null]
     fn IoAllocateWorkItem(device: u64) -> u64 {
         if device == 0 {
@@ -27,28 +28,28 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
         }
         new_item("IoAllocateWorkItem")
     }
-    /// Queues it.
+    /// Queues a work item.
     [DISPATCH, Fails::Never]
     fn IoQueueWorkItem(item: u64, routine: u64, _queue: u32, context: u64) {
         check(item);
         queue(Callback::IoWorkItem, routine, [0, context, 0, 0], PASSIVE, true, item);
     }
-    /// Gives it back.
+    /// Frees a work item.
     [DISPATCH, Fails::Never]
     fn IoFreeWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
-    /// Queues a work item that keeps nothing.
+    /// Queues an executive work item, which holds no reference.
     [DISPATCH, Fails::Never]
     fn ExQueueWorkItem(item: u64, _queue: u32) {
         let (routine, parameter) = (guest::read(item + 0x10), guest::read(item + 0x18));
         queue(Callback::WorkerThread, routine, [parameter, 0, 0, 0], PASSIVE, false, item);
     }
-    /// Sets a timer up.
+    /// Initializes a timer.
     [DISPATCH, Fails::Quiet]
     fn KeInitializeTimer(timer: u64) { guest::fill(timer, 0, 0x40); }
-    /// Sets a timer up.
+    /// Initializes a timer.
     [DISPATCH, Fails::Quiet]
     fn KeInitializeTimerEx(timer: u64, _kind: u32) { guest::fill(timer, 0, 0x40); }
-    /// Sets a deferred procedure call up.
+    /// Initializes a DPC.
     [ANY, Fails::Quiet]
     fn KeInitializeDpc(dpc: u64, routine: u64, context: u64) {
         guest::fill(dpc, 0, 0x40);
@@ -61,16 +62,16 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
     /// Starts a periodic timer.
     [DISPATCH, Fails::Never]
     fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: Optional) -> u8 { set_timer(timer, dpc) }
-    /// Stops a timer.
+    /// Cancels a timer.
     [DISPATCH, Fails::Never]
     fn KeCancelTimer(timer: u64) -> u8 {
         guest::touch(timer, TIMER_SIZE);
         u8::from(remove(timer))
     }
-    /// Waits for deferred procedure calls.
+    /// Waits for queued DPCs.
     [PASSIVE, Fails::Never]
     fn KeFlushQueuedDpcs() { run_queued(Queued::Everything); }
-    /// Queues a deferred procedure call.
+    /// Queues a DPC.
     [ANY, Fails::Never]
     fn KeInsertQueueDpc(dpc: u64, first: u64, second: u64) -> u8 {
         let (routine, context) = (guest::read(dpc + 0x18), guest::read(dpc + 0x20));
@@ -80,26 +81,26 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
 }
 
 functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
-    /// A work item that keeps the filter.
+    /// Allocates a work item that holds a reference to the filter while it is queued.
     [DISPATCH, Fails::Null]
     fn FltAllocateGenericWorkItem() -> u64 { new_item("FltAllocateGenericWorkItem") }
-    /// Gives it back.
+    /// Frees a work item.
     [DISPATCH, Fails::Never]
     fn FltFreeGenericWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
-    /// Queues it.
+    /// Queues a work item.
     [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltQueueGenericWorkItem(item: u64, object: u64, routine: u64, _queue: u32, context: u64) -> Status {
         check(item);
         queue(Callback::GenericWorkItem, routine, [item, object, context, 0], PASSIVE, true, item);
         status::SUCCESS
     }
-    /// A work item for an operation.
+    /// Allocates a work item for an operation.
     [DISPATCH, Fails::Null]
     fn FltAllocateDeferredIoWorkItem() -> u64 { new_item("FltAllocateDeferredIoWorkItem") }
-    /// Gives it back.
+    /// Frees a work item.
     [DISPATCH, Fails::Never]
     fn FltFreeDeferredIoWorkItem(item: u64) { must_release(Kind::WorkItem, item); }
-    /// Queues it.
+    /// Queues a work item for an operation.
     [DISPATCH, Fails::With(&[status::FLT_NOT_SAFE_TO_POST_OPERATION])]
     fn FltQueueDeferredIoWorkItem(item: u64, data: u64, routine: u64, _queue: u32, context: u64) -> Status {
         check(item);
@@ -109,7 +110,7 @@ functions! { pub FLT_WORK = "FLTMGR.SYS", "fltkernel.h";
 }
 
 functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
-    /// Sets up a queue of operations that the driver pended. Nobody cancels one.
+    /// Initializes a queue for operations that the driver pends. The model cancels no operation.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltCbdqInitialize(
         _instance: u64, address: u64, insert: u64, remove: u64, peek: u64, acquire: u64, release: u64, _cancel: u64,
@@ -120,26 +121,26 @@ functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
         });
         status::SUCCESS
     }
-    /// Lets operations in again.
+    /// Enables insertion of operations.
     [APC, Fails::Never]
     fn FltCbdqEnable(address: u64) { enable(address, true); }
-    /// Lets no more operations in.
+    /// Disables insertion of operations.
     [APC, Fails::Never]
     fn FltCbdqDisable(address: u64) { enable(address, false); }
-    /// Puts an operation into the queue.
+    /// Inserts an operation into the queue.
     [DISPATCH, Fails::With(&[status::FLT_CBDQ_DISABLED])]
     fn FltCbdqInsertIo(address: u64, data: u64, context: Optional, insert_context: u64) -> Status {
         let queue = queue_at(address);
         if !queue.enabled {
             return status::FLT_CBDQ_DISABLED;
         }
-        // FLT_CALLBACK_DATA_QUEUE_IO_CONTEXT remembers the operation.
+        // FLT_CALLBACK_DATA_QUEUE_IO_CONTEXT identifies the operation.
         if context != 0 {
             guest::write(context, data);
         }
         locked(queue, || Status(call_back(queue.insert, &[address, data, insert_context]) as u32))
     }
-    /// Takes the next operation out of the queue.
+    /// Removes the next operation from the queue.
     [DISPATCH, Fails::Never]
     fn FltCbdqRemoveNextIo(address: u64, peek_context: u64) -> u64 {
         let queue = queue_at(address);
@@ -151,7 +152,7 @@ functions! { pub QUEUES = "FLTMGR.SYS", "fltkernel.h";
             data
         })
     }
-    /// Takes one operation out of the queue.
+    /// Removes a specific operation from the queue.
     [DISPATCH, Fails::Never]
     fn FltCbdqRemoveIo(address: u64, context: u64) -> u64 {
         let queue = queue_at(address);
@@ -185,7 +186,7 @@ fn enable(address: u64, enabled: bool) {
     });
 }
 
-/// Does something while the driver's own lock for the queue is held.
+/// Runs an action while the driver's lock for the queue is held.
 fn locked<T>(queue: Queue, action: impl FnOnce() -> T) -> T {
     let irql = system_block(8, "the IRQL of a queue's lock");
     let _ = call_back(queue.acquire, &[queue.address, irql]);

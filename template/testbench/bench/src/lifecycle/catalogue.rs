@@ -39,7 +39,7 @@ pub const fn fs_filter(major: u8) -> Spec {
     }
 }
 
-/// Completed by another thread, at `DISPATCH_LEVEL`.
+/// Returns an operation that another thread completes at `DISPATCH_LEVEL`.
 pub const fn late(spec: Spec) -> Spec {
     Spec {
         post: DISPATCH,
@@ -63,7 +63,7 @@ pub const CLEAN_UP: Spec = irp(CLEANUP, 0, "");
 
 pub const CLOSE_IT: Spec = irp(CLOSE, 0, "");
 
-/// What is done to an open file.
+/// Operations on an open file.
 pub const CATALOGUE: &[Spec] = &[
     io(READ, "", 0),
     io(READ, "non-cached", IRP_NOCACHE),
@@ -120,7 +120,7 @@ pub const CATALOGUE: &[Spec] = &[
     fast(0xEE),
 ];
 
-/// What is done to compare the filter before and after a refused unload.
+/// Operations that are delivered before and after a refused unload, for comparison.
 pub const PROBE: &[Spec] = &[
     io(READ, "", 0),
     io(READ, "non-cached", IRP_NOCACHE),

@@ -1,9 +1,9 @@
-//! What becomes of contexts.
+//! The lifecycle of contexts.
 //!
-//! Documents: "Managing Minifilter Contexts", "Registering Context Types", "Referencing Contexts", "Releasing Contexts",
-//! "`FLT_CONTEXT_REGISTRATION` structure (fltkernel.h)". Each of allocate, get, reference and a returned old context costs
-//! one `FltReleaseContext`. `ContextAllocateCallback` and `ContextFreeCallback` are not called: the bench allocates itself,
-//! to see what happens to a block.
+//! Documents: "Managing Minifilter Contexts", "Registering Context Types", "Referencing Contexts", "Releasing
+//! Contexts", "`FLT_CONTEXT_REGISTRATION` structure (fltkernel.h)". Each allocate, get and reference call, and each
+//! returned old context, requires one call of `FltReleaseContext`. `ContextAllocateCallback` and `ContextFreeCallback`
+//! are not called: the bench allocates the contexts, so that it can detect invalid accesses.
 
 use crate::machine::events::{emit, misuse, must};
 use crate::machine::ledger::{acquire, bad_handle, held_once};
@@ -16,19 +16,19 @@ use crate::trace::{Callback, ContextKind, Event, Kind, Misuse, Routine};
 use crate::vocabulary::irql::APC;
 use crate::vocabulary::status::{self, Status};
 
-/// A type of context.
+/// `FLT_VOLUME_CONTEXT`.
 pub const VOLUME: ContextKind = ContextKind(0x1);
 
-/// A type of context.
+/// `FLT_INSTANCE_CONTEXT`.
 pub const INSTANCE: ContextKind = ContextKind(0x2);
 
-/// A type of context.
+/// `FLT_FILE_CONTEXT`.
 pub const FILE: ContextKind = ContextKind(0x4);
 
-/// A type of context.
+/// `FLT_STREAM_CONTEXT`.
 pub const STREAM: ContextKind = ContextKind(0x8);
 
-/// A type of context.
+/// `FLT_STREAMHANDLE_CONTEXT`.
 pub const STREAM_HANDLE: ContextKind = ContextKind(0x10);
 
 const END: u16 = 0xFFFF;
@@ -67,7 +67,7 @@ pub fn registration_list(mut address: u64) -> Vec<Registered> {
             size: guest::read(address + 0x10),
         };
         if entry.cleanup != 0 && !memory::is_code(entry.cleanup) {
-            problem("a ContextCleanupCallback is no code of the driver's".to_owned());
+            problem("a ContextCleanupCallback does not point to code of the driver".to_owned());
         }
         let same = list.iter().filter(|known| known.kind.0 == kind);
         let (variable, fixed): (Vec<&Registered>, Vec<&Registered>) =
@@ -221,7 +221,7 @@ pub fn set(kind: ContextKind, on: (u64, u64), how: u32, new: u64, old: u64) -> S
             }
             return status::FLT_CONTEXT_ALREADY_DEFINED;
         }
-        hand_over(existing, old);
+        detach_to_driver(existing, old);
     }
     change(new, |context| {
         context.references += 1;
@@ -230,8 +230,8 @@ pub fn set(kind: ContextKind, on: (u64, u64), how: u32, new: u64, old: u64) -> S
     status::SUCCESS
 }
 
-/// A context is taken from its object; the driver gets the reference if it asked for it.
-fn hand_over(existing: u64, old: u64) {
+/// Removes a context from its object. The driver gets the reference if it passed an address for the old context.
+fn detach_to_driver(existing: u64, old: u64) {
     change(existing, |context| context.on = None);
     if old == 0 {
         drop_reference(existing);
@@ -256,7 +256,7 @@ pub fn remove(kind: ContextKind, on: (u64, u64), old: u64) -> Status {
     guest::write_if(old, 0_u64);
     match set_context(kind, on) {
         Some(existing) => {
-            hand_over(existing, old);
+            detach_to_driver(existing, old);
             status::SUCCESS
         }
         None => status::NOT_FOUND,
@@ -270,7 +270,7 @@ pub fn detach(address: u64) {
     }
 }
 
-fn take_from(gone: impl Fn((u64, u64)) -> bool) {
+fn remove_where(gone: impl Fn((u64, u64)) -> bool) {
     let addresses: Vec<u64> = with(|state| {
         let live = state.contexts.live.iter();
         live.filter(|context| context.on.is_some_and(&gone))
@@ -280,17 +280,17 @@ fn take_from(gone: impl Fn((u64, u64)) -> bool) {
     addresses.into_iter().for_each(detach);
 }
 
-/// A file was closed for good.
-pub fn file_is_gone(file: u64) {
-    take_from(|(_, on)| on == file);
+/// Removes the contexts of a file that is closed.
+pub fn remove_from_file(file: u64) {
+    remove_where(|(_, on)| on == file);
 }
 
-/// An instance was torn down.
-pub fn instance_is_gone(instance: u64) {
-    take_from(|(on, _)| on == instance);
+/// Removes the contexts of an instance that was torn down.
+pub fn remove_from_instance(instance: u64) {
+    remove_where(|(on, _)| on == instance);
 }
 
-/// The filter is being unregistered.
-pub fn filter_is_gone() {
-    take_from(|_| true);
+/// Removes the contexts of a filter that is unregistered.
+pub fn remove_all() {
+    remove_where(|_| true);
 }

@@ -7,7 +7,7 @@ use crate::machine::thunks::thunk;
 use crate::machine::{guest, memory};
 use crate::vocabulary::layout::{device_object, driver_object};
 
-/// A device object. The pointers that its document calls opaque lead to inaccessible memory.
+/// Creates a device object. Pointers that its document describes as opaque point to inaccessible memory.
 #[must_use]
 pub fn device_object(
     what: &str,
@@ -37,7 +37,7 @@ pub fn device_object(
     device
 }
 
-/// A device object of another driver's; the same for the same name.
+/// Returns a device object of another driver. The same name gives the same object.
 #[must_use]
 pub fn of_another(what: &str, kind: u32, characteristics: u32, driver: &str) -> u64 {
     once(what, || {
@@ -51,7 +51,7 @@ pub fn of_another(what: &str, kind: u32, characteristics: u32, driver: &str) -> 
     })
 }
 
-/// Whether a dispatch entry is the driver's own.
+/// Returns whether a dispatch entry points to a routine of the driver.
 #[must_use]
 pub fn is_own_dispatch(major: u8) -> bool {
     let driver = with(|state| state.filter.driver);
@@ -61,7 +61,7 @@ pub fn is_own_dispatch(major: u8) -> bool {
     .is_some()
 }
 
-/// A driver object as the I/O manager hands it to `DriverEntry`.
+/// Creates the driver object that `DriverEntry` receives.
 #[must_use]
 pub fn new_driver_object(base: u64, size: usize, entry: u64, name: &str, service: &str) -> u64 {
     let driver = system_block(driver_object::SIZE, "the driver object");

@@ -9,7 +9,7 @@ use crate::objects::operations::File;
 use crate::objects::volumes::{Instance, Volume};
 use crate::vocabulary::layout::{fcb_header, file_object};
 
-/// The volume of a file object.
+/// Returns the volume of a file object.
 #[must_use]
 pub fn volume_of(file: u64) -> Option<Volume> {
     let context = memory::block_at(file)
@@ -21,7 +21,7 @@ pub fn volume_of(file: u64) -> Option<Volume> {
         .find(|volume| volume.file_context == context)
 }
 
-/// A file object on a volume. The pointers that its document calls opaque lead to inaccessible memory.
+/// Creates a file object on a volume. Pointers that its document describes as opaque point to inaccessible memory.
 #[must_use]
 pub fn file_on(volume: &Volume, name: &str, what: &str) -> u64 {
     const FCB_HEADER: u64 = file_object::SIZE as u64 + 0x08;
@@ -61,7 +61,7 @@ pub fn file_on(volume: &Volume, name: &str, what: &str) -> u64 {
     object
 }
 
-/// A file on the volume of an instance.
+/// Opens a file on the volume of an instance.
 #[must_use]
 pub fn open_file(instance: &Instance, name: &str) -> File {
     File {
@@ -70,8 +70,8 @@ pub fn open_file(instance: &Instance, name: &str) -> File {
     }
 }
 
-/// The file system closes a file for good.
+/// Closes a file: the file system frees its structures.
 pub fn close_file(file: &File) {
-    contexts::file_is_gone(file.object);
+    contexts::remove_from_file(file.object);
     must(memory::free(file.object, false));
 }

@@ -21,7 +21,7 @@ use crate::vocabulary::layout::{driver_object, registration as offset};
 use crate::vocabulary::major;
 use crate::vocabulary::status::{self, Status};
 
-/// Adds a reference that the driver must take back.
+/// Adds a reference that the driver must release.
 pub fn reference(object: u64) {
     let Some(what) = memory::handle_name(object) else {
         bad_handle("filter manager object", object)
@@ -30,7 +30,7 @@ pub fn reference(object: u64) {
     acquire(Kind::Reference, object, what);
 }
 
-/// Takes a reference back.
+/// Releases a reference.
 pub fn dereference(object: u64) {
     if memory::handle_name(object).is_none() {
         bad_handle("filter manager object", object);
@@ -49,7 +49,7 @@ pub fn dereference(object: u64) {
     });
 }
 
-/// Ends the scenario unless this is the filter.
+/// Ends the scenario if the handle is not the filter handle.
 pub fn check(filter: u64) {
     if filter == 0 || with(|state| state.filter.handle) != filter {
         match held_once(Kind::Filter, filter) {
@@ -139,10 +139,10 @@ pub fn register(driver: u64, address: u64, out: u64) -> Status {
     }
     let handle = memory::handle("the filter handle".to_owned());
     guest::write(out, handle);
-    // FltMgr puts its own routine here, or none where there is no unload callback, and keeps what it finds.
+    // FltMgr stores its own routine here, or NULL if there is no unload callback, and saves the previous value.
     let own = thunk("FLTMGR.SYS", "DriverUnload");
     let driver_unload = match guest::read::<u64>(driver + driver_object::UNLOAD) {
-        // The driver registers again.
+        // The driver registers a second time.
         found if found == own => with(|state| state.filter.driver_unload),
         found => found,
     };
@@ -167,11 +167,11 @@ pub fn register(driver: u64, address: u64, out: u64) -> Status {
     status::SUCCESS
 }
 
-/// A callback's address, checked.
+/// Reads and checks the address of a callback.
 fn code(address: u64, name: &str) -> u64 {
     let callback = guest::read::<u64>(address);
     if callback != 0 && !memory::is_code(callback) {
-        problem(format!("{name} points to no code of the driver's"));
+        problem(format!("{name} does not point to code of the driver"));
         return 0;
     }
     callback
@@ -221,28 +221,29 @@ fn operation_list(mut address: u64) -> Vec<OperationCallbacks> {
     }
 }
 
-/// Attaches the filter to the volumes, and lets operations through at once.
+/// Attaches the filter to the volumes. Operations are delivered immediately.
 pub fn start() {
     for volume in volumes::all() {
         instances::attach(&volume, AUTOMATIC);
-        operations::first_contact(&volume);
+        operations::deliver_at_attach(&volume);
     }
 }
 
-/// `FltUnregisterFilter`: instances, operations in flight, contexts, references.
+/// `FltUnregisterFilter`: tears down the instances, drains the operations, deletes the contexts, and waits for
+/// references.
 pub fn unregister() {
-    // Other threads go on until the filter is gone: whatever callbacks use must still be there.
+    // Operations are delivered until the filter is unregistered, so the data that callbacks use must be valid.
     if with(|state| state.filter.started) {
-        operations::last_contact();
+        operations::deliver_at_unregister();
     }
     while let Some(instance) = with(|state| state.filter.instances.first().map(|i| i.handle)) {
         instances::tear_down(instance, FILTER_UNLOAD);
     }
-    contexts::filter_is_gone();
+    contexts::remove_all();
     run_queued(Queued::Kept);
-    ports::filter_is_gone();
+    ports::disconnect_all();
     if with(|state| !state.filter.references.is_empty()) {
-        // While this thread waits, the one that starts drivers goes on.
+        // While this thread waits, the reinitialization routines run in the thread that starts drivers.
         reinitialization::run();
     }
     let reference = || with(|state| state.filter.references.first().cloned());
@@ -255,7 +256,7 @@ pub fn unregister() {
     let _ = release(Kind::Filter, handle);
 }
 
-/// Asks for the driver to be unloaded. True where its image goes.
+/// Requests an unload of the driver. Returns whether the image is unloaded.
 #[must_use]
 pub fn unload(mandatory: bool) -> bool {
     let (driver, registration, callbacks) = with(|state| {
@@ -289,7 +290,7 @@ pub fn unload(mandatory: bool) -> bool {
         _ => false,
     };
     if unloads && !is_registered() {
-        // FltMgr's own DriverUnload calls the one that it found.
+        // The DriverUnload routine of FltMgr calls the one that it replaced.
         let found = with(|state| state.filter.driver_unload);
         if found != 0 {
             let _ = enter(
@@ -306,7 +307,7 @@ pub fn unload(mandatory: bool) -> bool {
     unloads
 }
 
-/// Whether the filter is registered.
+/// Returns whether the filter is registered.
 #[must_use]
 pub fn is_registered() -> bool {
     with(|state| state.filter.handle) != 0

@@ -4,7 +4,7 @@ use crate::machine::ledger::acquire;
 use crate::machine::state::with;
 use crate::trace::Kind;
 
-/// A new handle, as numbers go.
+/// Creates a handle with a numeric value.
 #[must_use]
 pub fn new_handle(kind: Kind, what: &str) -> u64 {
     let handle = with(|state| {

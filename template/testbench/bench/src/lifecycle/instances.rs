@@ -1,7 +1,8 @@
 //! Attaches the filter to volumes, and detaches it.
 //!
-//! Documents: "`PFLT_INSTANCE_SETUP_CALLBACK` callback function (fltkernel.h)", "`PFLT_INSTANCE_QUERY_TEARDOWN_CALLBACK`
-//! callback function (fltkernel.h)", "`PFLT_INSTANCE_TEARDOWN_CALLBACK` callback function (fltkernel.h)".
+//! Documents: "`PFLT_INSTANCE_SETUP_CALLBACK` callback function (fltkernel.h)",
+//! "`PFLT_INSTANCE_QUERY_TEARDOWN_CALLBACK` callback function (fltkernel.h)", "`PFLT_INSTANCE_TEARDOWN_CALLBACK`
+//! callback function (fltkernel.h)".
 
 use crate::lifecycle::volumes::{by_instance, fill_objects};
 use crate::lifecycle::{contexts, operations};
@@ -25,7 +26,7 @@ fn with_objects(instance: &Instance, action: impl FnOnce(u64) -> u64) -> u64 {
     answer
 }
 
-/// Offers a volume to the filter. The instance, if the filter wants one.
+/// Calls `InstanceSetupCallback` for a volume. Returns the instance if the filter attaches.
 pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
     let routine = Routine::InstanceSetup {
         volume: volume.name.to_owned(),
@@ -37,7 +38,7 @@ pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
         handle: memory::handle(format!("the instance handle on {}", volume.name)),
         volume: volume.clone(),
     };
-    // The instance exists while its setup runs: contexts can be set on it.
+    // The instance exists while its setup callback runs, which can set contexts on it.
     let setup = with(|state| {
         state.filter.instances.push(instance.clone());
         state.filter.callbacks.setup
@@ -62,7 +63,7 @@ pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
 }
 
 fn forget(handle: u64) {
-    contexts::instance_is_gone(handle);
+    contexts::remove_from_instance(handle);
     with(|state| {
         state
             .filter
@@ -71,7 +72,7 @@ fn forget(handle: u64) {
     });
 }
 
-/// Detaches an instance by hand, if the filter lets it.
+/// Handles a manual detach request. Returns `false` if the filter refuses it.
 #[must_use]
 pub fn detach(handle: u64) -> bool {
     let Some(instance) = by_instance(handle) else {
@@ -95,7 +96,8 @@ pub fn detach(handle: u64) -> bool {
     true
 }
 
-/// Tears an instance down: start, drain, complete, contexts.
+/// Tears down an instance: calls the start callback, drains operations, calls the complete callback, and deletes the
+/// contexts.
 pub fn tear_down(handle: u64, reason: u32) {
     let Some(instance) = by_instance(handle) else {
         return;

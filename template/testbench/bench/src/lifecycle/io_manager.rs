@@ -1,4 +1,4 @@
-//! The I/O manager: a program opens the driver's device, the system shuts down.
+//! The I/O manager: requests of a user-mode program to the driver's device, and system shutdown.
 //!
 //! Documents: "Handling IRPs", "`IRP` structure (wdm.h)", "`DRIVER_DISPATCH` callback function (wdm.h)".
 
@@ -17,14 +17,14 @@ use crate::vocabulary::layout::{driver_object, file_object, irp};
 use crate::vocabulary::major;
 use crate::vocabulary::status::{self, Status};
 
-/// A handle of a program to the driver's device.
+/// An open handle of a user-mode program to the driver's device.
 #[derive(Debug)]
 pub struct Open {
     device: u64,
     file: u64,
 }
 
-/// A program opens the driver's first device.
+/// Opens the first device of the driver.
 #[must_use]
 pub fn open() -> Option<Open> {
     let device = with(|state| state.devices.made.first().copied())?;
@@ -57,7 +57,7 @@ impl Open {
     }
 }
 
-/// A program opens the driver's device, tries a control code, flushes and closes it.
+/// Opens the driver's device, sends a control code, flushes the device and closes it.
 pub fn use_device() {
     if let Some(open) = open() {
         let _ = open.send(0x0E);
@@ -66,7 +66,7 @@ pub fn use_device() {
     }
 }
 
-/// The system shuts down: the notifications.
+/// Shuts down the system: sends the shutdown notifications.
 pub fn shutdown() {
     let devices = with(|state| state.devices.made.clone());
     for device in devices {
@@ -87,15 +87,15 @@ fn new_file(device: u64) -> u64 {
     file
 }
 
-/// Behind the IRP: the `IO_SECURITY_CONTEXT` of a create and the `ACCESS_STATE` that it points to.
+/// The offset after the IRP of the `IO_SECURITY_CONTEXT` of a create request and its `ACCESS_STATE`.
 const SECURITY_CONTEXT: u64 = irp::SIZE as u64 + 0x120;
 
 const ACCESS_STATE: u64 = SECURITY_CONTEXT + 0x20;
 
-/// Behind the IRP, out of the driver's sight: whether it was completed.
+/// The offset after the IRP of the flag for completion. The driver does not access it.
 pub const COMPLETED: u64 = irp::SIZE as u64 + 0x100;
 
-/// Behind the IRP, out of the driver's sight: with what it was completed.
+/// The offset after the IRP of the completion status. The driver does not access it.
 pub const COMPLETED_WITH: u64 = COMPLETED + 4;
 
 /// Sends an IRP to the driver's dispatch routine.

@@ -1,5 +1,5 @@
-//! What the system does with the driver: it loads and unloads it, attaches it to volumes, delivers operations, opens its
-//! device.
+//! The operations of the system on the driver: it loads and unloads the driver, attaches it to volumes, delivers
+//! operations, and opens its device.
 
 pub mod catalogue;
 pub mod contexts;

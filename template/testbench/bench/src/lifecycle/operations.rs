@@ -1,4 +1,4 @@
-//! Delivers operations to the callbacks, and acts on their answers.
+//! Delivers operations to the callbacks and processes their return values.
 //!
 //! Documents: "Writing Preoperation and Postoperation Callback Routines", "Writing Postoperation Callback Routines",
 //! "`PFLT_POST_OPERATION_CALLBACK` callback function (fltkernel.h)".
@@ -27,7 +27,7 @@ use crate::vocabulary::status::{self, Status};
 /// `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
 pub const MORE_PROCESSING: u32 = 1;
 
-/// Everything, on every instance.
+/// Delivers all operations on every instance.
 pub fn everything() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in &instances {
@@ -37,7 +37,7 @@ pub fn everything() {
     run_queued(Queued::Kept);
 }
 
-/// A few operations, on every instance.
+/// Delivers a few operations on every instance.
 pub fn probe() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in &instances {
@@ -46,8 +46,8 @@ pub fn probe() {
     run_queued(Queued::Kept);
 }
 
-/// What arrives on a volume the moment the filter is attached, before `FltStartFiltering` returns.
-pub fn first_contact(volume: &Volume) {
+/// Delivers operations on a volume when the filter attaches, before `FltStartFiltering` returns.
+pub fn deliver_at_attach(volume: &Volume) {
     let instance = with(|state| {
         let mut instances = state.filter.instances.iter();
         instances
@@ -59,12 +59,12 @@ pub fn first_contact(volume: &Volume) {
     }
 }
 
-/// What still arrives while the filter is being taken down.
-pub fn last_contact() {
+/// Delivers operations while the filter is being unregistered.
+pub fn deliver_at_unregister() {
     probe();
 }
 
-/// The system shuts down.
+/// Delivers the shutdown operation.
 pub fn shutdown() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in instances {
@@ -73,7 +73,7 @@ pub fn shutdown() {
     }
 }
 
-/// A file from open to close.
+/// Delivers the operations of a file from open to close.
 fn session(instance: &Instance, specs: &[Spec], full: bool) {
     let file = open_file(instance, "\\documents\\report.txt");
     let opened = deliver(&file, OPEN, false);
@@ -124,7 +124,7 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         }
         close_file(&file);
     }
-    // These come without an open file.
+    // These operations are delivered without an open file.
     for spec in [fast(0xF2), fast(0xF9), irp(0x01, 0, ""), irp(0x13, 0, "")] {
         let file = open_file(instance, "\\documents\\report.txt");
         deliver(&file, spec, true);
@@ -135,7 +135,7 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
     }
 }
 
-/// Delivers an operation from pre to post. False where the filter failed it.
+/// Delivers an operation to the pre-operation and the post-operation callback. Returns `false` if the filter failed it.
 fn deliver(file: &File, spec: Spec, own_file: bool) -> bool {
     let flight = match begin(file, spec, own_file) {
         Begun::InFlight(flight) => flight,
@@ -223,13 +223,18 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
     });
     flight.context = guest::read(context_slot);
     flight.swapped = swapped_mdl(data, spec);
-    // A post-operation callback sees the parameters as they were.
+    // A post-operation callback receives the original parameters.
     guest::put(data + IOPB, &iopb);
-    understand(flight, answer, status, &operation)
+    process_answer(flight, answer, status, &operation)
 }
 
-/// What a pre-operation callback's answer leads to.
-fn understand(mut flight: InFlight, answer: u32, status: Status, operation: &Operation) -> Begun {
+/// Processes the return value of a pre-operation callback.
+fn process_answer(
+    mut flight: InFlight,
+    answer: u32,
+    status: Status,
+    operation: &Operation,
+) -> Begun {
     let data = flight.data;
     let swapped = flight.swapped;
     let done = |passed| {
@@ -264,7 +269,7 @@ fn understand(mut flight: InFlight, answer: u32, status: Status, operation: &Ope
             match mine {
                 Some(flight) if flight.callbacks.post != 0 => Begun::InFlight(Box::new(flight)),
                 Some(_) => done(true),
-                // Still pended: it is completed or cancelled later.
+                // The operation is still pended. It is completed or cancelled later.
                 None => Begun::Done(true),
             }
         }
@@ -275,7 +280,7 @@ fn understand(mut flight: InFlight, answer: u32, status: Status, operation: &Ope
                 ..flight.spec
             };
             must(memory::free(data, false));
-            // Some operations exist as fast I/O only.
+            // Some operations exist only as fast I/O.
             if flight.spec.major >= 0x80 {
                 return Begun::Done(true);
             }
@@ -310,7 +315,7 @@ fn operation(file: &File, spec: Spec) -> Operation {
     }
 }
 
-/// The post-operation callback. False where the filter failed the operation.
+/// Calls the post-operation callback. Returns `false` if the filter failed the operation.
 fn finish(flight: InFlight, draining: bool) -> bool {
     let InFlight {
         spec,
@@ -325,7 +330,7 @@ fn finish(flight: InFlight, draining: bool) -> bool {
         ..
     } = flight;
     if callbacks.post == 0 {
-        // It was pended and completed with no wish to see the result.
+        // The operation was pended and completed without a post-operation callback.
         free_swapped(swapped);
         must(memory::free(data, false));
         if own_file {
@@ -343,7 +348,7 @@ fn finish(flight: InFlight, draining: bool) -> bool {
     let flags = guest::read::<u32>(data + data_at::FLAGS);
     guest::write(data + data_at::FLAGS, flags | data_at::POST_OPERATION);
     let irql = if draining { PASSIVE } else { post_irql };
-    // A late completion comes in a thread of its own.
+    // A completion at DISPATCH_LEVEL runs in a separate thread.
     let thread = if irql == DISPATCH {
         new_thread()
     } else {
@@ -384,7 +389,7 @@ fn finish(flight: InFlight, draining: bool) -> bool {
     after.is_success()
 }
 
-/// Begins an operation of each kind on each instance and leaves it with the file system.
+/// Begins operations of each kind on each instance without completing them.
 pub fn begin_in_flight() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in instances {
@@ -404,7 +409,7 @@ pub fn begin_in_flight() {
     }
 }
 
-/// The file system is done with what was left to it.
+/// Completes the operations that are in flight.
 pub fn complete_in_flight() {
     loop {
         let next = with(|state| {
@@ -421,7 +426,7 @@ pub fn complete_in_flight() {
     }
 }
 
-/// An instance goes: operations that are still with the file system are drained.
+/// Drains the operations of an instance that is torn down.
 pub fn drain(instance: u64) {
     run_queued(Queued::Kept);
     loop {
@@ -452,7 +457,7 @@ pub fn drain(instance: u64) {
     }
 }
 
-/// Continues an operation that a pre-operation callback pended.
+/// Resumes an operation that a pre-operation callback pended.
 pub fn complete_pended(data: u64, answer: u32, context: u64) {
     with(|state| {
         let mut in_flight = state.filter.in_flight.iter_mut();

@@ -1,6 +1,7 @@
 //! The callback data of an operation, with its parameters.
 //!
-//! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" with its member pages.
+//! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" and the pages of
+//! its members.
 
 use crate::lifecycle::{pool, security, volumes};
 use crate::machine::events::must;
@@ -14,12 +15,12 @@ use crate::trace::{Kind, Operation, Via};
 use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
 use crate::vocabulary::major::{CREATE, READ, WRITE};
 
-/// Where the parameter block is in the block of an operation.
+/// The offset of the parameter block in the block of an operation.
 pub const IOPB: u64 = 0x60;
 
 const OBJECTS: u64 = 0xB0;
 
-/// Where the completion context is.
+/// The offset of the completion context.
 pub const EXTRA: u64 = 0x100;
 
 const BUFFER: u64 = 0x400;
@@ -28,13 +29,13 @@ const MDL: u64 = 0x380;
 
 const BLOCK: usize = 0x800;
 
-/// The `FLT_RELATED_OBJECTS` of an operation.
+/// Returns the `FLT_RELATED_OBJECTS` of an operation.
 #[must_use]
 pub fn objects_of(data: u64) -> u64 {
     data + OBJECTS
 }
 
-/// Ends the scenario unless this is the callback data of an operation that is under way.
+/// Ends the scenario if the address is not the callback data of an operation in progress.
 #[must_use]
 pub fn checked(data: u64) -> u64 {
     match memory::block_at(data) {
@@ -43,7 +44,7 @@ pub fn checked(data: u64) -> u64 {
     }
 }
 
-/// The callback data of an operation, with its parameters, in one block.
+/// Creates the callback data of an operation, with its parameters, in one block.
 #[must_use]
 pub fn callback_data(file: &File, spec: Spec, operation: &Operation) -> u64 {
     let data = object_block(
@@ -72,7 +73,7 @@ pub fn callback_data(file: &File, spec: Spec, operation: &Operation) -> u64 {
     data
 }
 
-/// `FLT_PARAMETERS`, whose members are aligned to eight bytes on x64.
+/// Writes the `FLT_PARAMETERS`. Its members are aligned to eight bytes on x64.
 fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
     let buffer = data + BUFFER;
     let length = 0x200_u32;
@@ -179,14 +180,14 @@ fn set_information(at: u64, buffer: u64, spec: Spec, file: &File) {
     guest::write(at + 24 + 8, buffer);
 }
 
-/// A memory descriptor list for a buffer that is locked and mapped.
+/// Creates a memory descriptor list for a buffer that is locked and mapped.
 fn mdl(data: u64, buffer: u64, length: u32) -> u64 {
     let at = data + MDL;
     pool::describe(at, buffer, length);
     at
 }
 
-/// Locks the user's buffer of an operation.
+/// Locks the user buffer of an operation.
 pub fn lock_user_buffer(data: u64) {
     let iopb = guest::read::<u64>(data + data_at::IOPB);
     let parameters = iopb + iopb_at::PARAMETERS;
@@ -202,7 +203,7 @@ pub fn lock_user_buffer(data: u64) {
     }
 }
 
-/// The memory descriptor list in the parameters, if it is one that the driver allocated.
+/// Returns the memory descriptor list in the parameters if the driver allocated it.
 ///
 /// Document: "Modifying the Parameters for an I/O Operation".
 #[must_use]
@@ -217,7 +218,7 @@ pub fn swapped_mdl(data: u64, spec: Spec) -> u64 {
     if holds(Kind::Mdl, mdl) { mdl } else { 0 }
 }
 
-/// Frees a memory descriptor list that the driver put in the parameters.
+/// Frees a memory descriptor list that the driver stored in the parameters.
 pub fn free_swapped(mdl: u64) {
     if mdl != 0 && release(Kind::Mdl, mdl) {
         must(memory::free(mdl, false));

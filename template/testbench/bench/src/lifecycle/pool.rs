@@ -1,4 +1,4 @@
-//! Pool blocks, and memory descriptor lists of buffers.
+//! Pool blocks and memory descriptor lists.
 
 use crate::machine::call::in_teardown;
 use crate::machine::events::{misuse, must};
@@ -8,7 +8,7 @@ use crate::machine::{guest, memory, threads};
 use crate::trace::{Kind, Misuse};
 use crate::vocabulary::irql::DISPATCH;
 
-/// Fills in a memory descriptor list of a buffer that is locked and mapped.
+/// Fills in a memory descriptor list for a buffer that is locked and mapped.
 pub fn describe(mdl: u64, buffer: u64, length: u32) {
     guest::write::<u16>(mdl + 0x08, 0x38);
     guest::write::<u16>(mdl + 0x0A, 0x3); // MDL_MAPPED_TO_SYSTEM_VA, MDL_PAGES_LOCKED
@@ -51,7 +51,7 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
     address
 }
 
-/// Frees a pool block, or ends the scenario with the reason why it cannot be freed.
+/// Frees a pool block. If it cannot be freed, ends the scenario with the reason.
 pub fn free(address: u64) {
     if let Some(block) = memory::block_at(address) {
         paged_at_dispatch(block.purpose, "freed");

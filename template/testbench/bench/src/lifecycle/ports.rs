@@ -1,7 +1,7 @@
 //! The client of a communication port.
 //!
-//! Documents: "Communication Between User-mode and Minifilters", "`PFLT_CONNECT_NOTIFY` callback function (fltkernel.h)"
-//! and its siblings.
+//! Documents: "Communication Between User-mode and Minifilters", "`PFLT_CONNECT_NOTIFY` callback function
+//! (fltkernel.h)" and the pages of the other port callbacks.
 
 use crate::machine::events::must;
 use crate::machine::ledger::{acquire, release};
@@ -15,7 +15,7 @@ use crate::trace::{Callback, Kind, Routine};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
 
-/// A program connects to the driver's port, if there is one.
+/// Connects a user-mode program to the driver's port, if there is one.
 pub fn connect() {
     let server = with(|state| {
         let mut servers = state.ports.servers.iter();
@@ -36,12 +36,12 @@ pub fn connect() {
         let cookie = guest::read(slot);
         with(|state| state.ports.client = Some(Client { server, cookie }));
     } else {
-        // A refused connection is closed by the filter manager.
+        // The filter manager closes a connection that the driver refused.
         let _ = release(Kind::ClientPort, port);
     }
 }
 
-/// The program sends messages: nothing, too little, zeroes.
+/// Sends messages of the program: an empty one, one that is too short, and one with zeroes.
 pub fn message() {
     let Some(client) = with(|state| state.ports.client) else {
         return;
@@ -75,7 +75,7 @@ pub fn message() {
     }
 }
 
-/// The program goes away.
+/// Disconnects the program.
 pub fn disconnect() {
     let Some(client) = with(|state| state.ports.client.take()) else {
         return;
@@ -92,8 +92,8 @@ pub fn disconnect() {
     );
 }
 
-/// The filter is being unregistered: whoever is connected is cut off.
-pub fn filter_is_gone() {
+/// Disconnects the program from a filter that is unregistered.
+pub fn disconnect_all() {
     disconnect();
     with(|state| state.ports.servers.clear());
 }

@@ -10,10 +10,10 @@ use crate::machine::threads::new_thread;
 use crate::trace::{Callback, Ending, Kind, Routine, Wait, Waiting};
 use crate::vocabulary::irql::PASSIVE;
 
-/// More rounds than any driver needs to find what it waits for.
+/// The maximum number of calls of reinitialization routines.
 const MOST_ROUNDS: u32 = 1000;
 
-/// After `DriverEntry` succeeded: the reinitialization routines run, until none is queued any more.
+/// Runs the reinitialization routines after `DriverEntry` has succeeded, until none is queued.
 pub fn run() {
     while let Some((routine, context)) = with(|state| state.devices.reinitialize.pop_front()) {
         let (driver, count) = with(|state| {

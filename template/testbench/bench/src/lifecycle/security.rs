@@ -1,4 +1,4 @@
-//! Security descriptors, access control lists, security identifiers.
+//! Security descriptors, access control lists and security identifiers.
 //!
 //! Documents: "`SECURITY_DESCRIPTOR` structure (ntifs.h)", "`SE_EXPORTS` structure (ntifs.h)", "Well-known SIDs".
 
@@ -55,7 +55,7 @@ pub const SELF_RELATIVE: u16 = 0x8000;
 /// `DACL_SECURITY_INFORMATION`.
 pub const DACL_INFORMATION: u32 = 4;
 
-/// What a descriptor points to.
+/// A part of a security descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Owner,
@@ -67,12 +67,12 @@ pub enum Part {
 impl Part {
     pub const ALL: [Part; 4] = [Part::Owner, Part::Group, Part::Sacl, Part::Dacl];
 
-    /// Its pointer in a `SECURITY_DESCRIPTOR`.
+    /// Returns the offset of its pointer in a `SECURITY_DESCRIPTOR`.
     pub fn absolute(self) -> u64 {
         8 + 8 * self as u64
     }
 
-    /// Its offset in a `SECURITY_DESCRIPTOR_RELATIVE`.
+    /// Returns the offset of its member in a `SECURITY_DESCRIPTOR_RELATIVE`.
     pub fn relative(self) -> u64 {
         4 + 4 * self as u64
     }
@@ -95,7 +95,7 @@ pub fn sid_length(sid: u64) -> usize {
     8 + 4 * usize::from(guest::read::<u8>(sid + 1))
 }
 
-/// The address of a part; 0 where the descriptor has none.
+/// Returns the address of a part, or 0 if the descriptor does not have it.
 pub fn address_of(descriptor: u64, part: Part) -> u64 {
     if control(descriptor) & SELF_RELATIVE == 0 {
         return guest::read(descriptor + part.absolute());
@@ -106,7 +106,7 @@ pub fn address_of(descriptor: u64, part: Part) -> u64 {
     }
 }
 
-/// A part, if the descriptor has it: address and length.
+/// Returns the address and the length of a part, if the descriptor has it.
 pub fn part(descriptor: u64, part: Part) -> Option<(u64, usize)> {
     let present = match part {
         Part::Dacl => DACL_PRESENT,
@@ -124,7 +124,7 @@ pub fn part(descriptor: u64, part: Part) -> Option<(u64, usize)> {
     Some((address, length))
 }
 
-/// A descriptor as one block of bytes.
+/// Returns a descriptor in self-relative format.
 pub fn self_relative(descriptor: u64) -> Vec<u8> {
     let mut bytes = vec![0; RELATIVE_SIZE];
     bytes[0] = guest::read(descriptor);
@@ -144,7 +144,7 @@ pub fn self_relative(descriptor: u64) -> Vec<u8> {
     bytes
 }
 
-/// An object gets a descriptor.
+/// Checks a descriptor that is applied to an object.
 pub fn applied(descriptor: u64, object: &str) {
     if control(descriptor) & DACL_PRESENT != 0 && address_of(descriptor, Part::Dacl) == 0 {
         emit(&Event::NullDacl {
@@ -153,7 +153,7 @@ pub fn applied(descriptor: u64, object: &str) {
     }
 }
 
-/// A security identifier: the authority, and what follows it.
+/// A security identifier: the identifier authority and the subauthorities.
 type Sid = (u8, &'static [u32]);
 
 /// `NT AUTHORITY\SYSTEM`.
@@ -168,7 +168,7 @@ pub fn sid((authority, rest): Sid) -> Vec<u8> {
     sid
 }
 
-/// A DACL that grants an access mask to administrators and SYSTEM only.
+/// Returns a DACL that grants an access mask to administrators and SYSTEM only.
 pub fn default_dacl(mask: u32) -> Vec<u8> {
     let mut acl = vec![ACL_REVISION, 0, 0, 0, 2, 0, 0, 0];
     for allowed in [ADMINISTRATORS, SYSTEM] {
@@ -183,13 +183,13 @@ pub fn default_dacl(mask: u32) -> Vec<u8> {
     acl
 }
 
-/// The size of what [`put_default`] writes.
+/// Returns the size of the descriptor that [`put_default`] writes.
 #[must_use]
 pub fn default_size() -> usize {
     DESCRIPTOR_SIZE + default_dacl(0).len()
 }
 
-/// Writes an absolute descriptor without owner and group, whose DACL grants an access mask to administrators and SYSTEM
+/// Writes an absolute descriptor without owner and group. Its DACL grants an access mask to administrators and SYSTEM
 /// only.
 pub fn put_default(address: u64, mask: u32) {
     let dacl = address + DESCRIPTOR_SIZE as u64;
@@ -200,13 +200,13 @@ pub fn put_default(address: u64, mask: u32) {
     guest::put(dacl, &default_dacl(mask));
 }
 
-/// What `SE_EXPORTS` consists of.
+/// A member of `SE_EXPORTS`.
 pub enum Export {
     Privilege(u32),
     Sid(Sid),
 }
 
-/// `SE_EXPORTS`, in its order, as far as Windows 10 version 2004 has it.
+/// The members of `SE_EXPORTS`, in order, as of Windows 10 version 2004.
 pub const EXPORTS: &[Export] = {
     use Export::{Privilege, Sid};
     &[
@@ -292,7 +292,7 @@ pub const TRUSTED_INSTALLER: &[u32] = &[
     2_271_478_464,
 ];
 
-/// The structure that the kernel's variable `SeExports` points to.
+/// Returns the structure to which the kernel variable `SeExports` points.
 #[must_use]
 pub fn exports() -> u64 {
     let identifiers: Vec<Vec<u8>> = EXPORTS

@@ -1,4 +1,4 @@
-//! Volumes, and what is found of them: instances, device objects.
+//! Volumes and lookup of their instances and device objects.
 
 use crate::lifecycle::devices;
 use crate::machine::ledger::bad_handle;
@@ -10,21 +10,21 @@ use crate::trace::Registration;
 use crate::vocabulary::layout::{device_object, related_objects, vpb};
 
 impl Volume {
-    /// The device object of the volume, which belongs to the file system.
+    /// Returns the device object of the volume, which belongs to the file system.
     #[must_use]
     pub fn device_object(&self) -> u64 {
         let what = format!("the volume device object of {}", self.name);
         devices::of_another(&what, self.device_type, self.characteristics(), self.driver)
     }
 
-    /// `Characteristics` of its devices: `FILE_REMOVABLE_MEDIA`, `FILE_REMOTE_DEVICE`.
+    /// Returns the `Characteristics` of its devices: `FILE_REMOVABLE_MEDIA`, `FILE_REMOTE_DEVICE`.
     #[must_use]
     pub fn characteristics(&self) -> u32 {
         const NETWORK: u32 = 0x14;
         u32::from(self.removable) | u32::from(self.device_type == NETWORK) << 4
     }
 
-    /// The device object of the disk beneath.
+    /// Returns the device object of the underlying disk.
     #[must_use]
     pub fn disk_device_object(&self) -> u64 {
         const DISK: u32 = 0x07;
@@ -34,7 +34,7 @@ impl Volume {
         device
     }
 
-    /// The volume parameter block that joins the two; 0 where there is no disk.
+    /// Returns the volume parameter block, or 0 if there is no disk.
     #[must_use]
     pub fn parameter_block(&self) -> u64 {
         if !self.disk {
@@ -52,7 +52,7 @@ impl Volume {
     }
 }
 
-/// The volumes that the filter can attach to.
+/// Returns the volumes to which the filter can attach.
 #[must_use]
 pub fn all() -> Vec<Volume> {
     let pipes = with(|state| state.filter.registration.flags & Registration::NPFS_MSFS != 0);
@@ -87,20 +87,20 @@ fn known() -> Vec<Volume> {
     made
 }
 
-/// The volume that files lie on unless something else is said.
+/// Returns the default volume of files.
 #[must_use]
 pub fn first() -> Volume {
     known().swap_remove(0)
 }
 
-/// The volume of a handle; ends the scenario if it is none.
+/// Returns the volume of a handle. The scenario ends if the handle is invalid.
 #[must_use]
 pub fn find(handle: u64) -> Volume {
     let volume = known().into_iter().find(|volume| volume.handle == handle);
     volume.unwrap_or_else(|| bad_handle("volume handle", handle))
 }
 
-/// Finds an instance.
+/// Looks up an instance.
 #[must_use]
 pub fn by_instance(handle: u64) -> Option<Instance> {
     with(|state| {

@@ -1,4 +1,4 @@
-//! Calls: of the model's functions by the driver, and of the driver's routines by the system.
+//! Calls of the model's functions by the driver, and of driver routines by the system.
 
 use std::sync::atomic::Ordering;
 
@@ -14,7 +14,7 @@ use crate::trace::{Event, Misuse, Routine};
 use crate::vocabulary::irql;
 use crate::vocabulary::status::{self, Status};
 
-/// Runs one of the model's functions.
+/// Runs a function of the model.
 pub fn run<R: Word>(
     function: &'static Function,
     arguments: &[u64],
@@ -38,7 +38,7 @@ pub fn run<R: Word>(
     }
     let site = SWITCH.site.load(Ordering::Relaxed);
     let injected = begin(function, site, cannot_fail);
-    // A call that fails leaves NULL there.
+    // A call that fails stores NULL in its output.
     clear();
     let result = match injected {
         None => body(),
@@ -46,7 +46,7 @@ pub fn run<R: Word>(
         Some(Injected::Status(status)) if !status.is_success() => R::from_word(status.word()),
         Some(Injected::Status(status)) => {
             let result = body();
-            // An informational status stands in for a success only.
+            // An informational status replaces STATUS_SUCCESS only.
             if result.word() as u32 == status::SUCCESS.0 {
                 R::from_word(status.word())
             } else {
@@ -59,7 +59,7 @@ pub fn run<R: Word>(
         result: result.word(),
         injected: injected.is_some(),
     });
-    // A callback that ran meanwhile made calls of its own.
+    // A callback that ran during the call has overwritten the call address.
     SWITCH.site.store(site, Ordering::Relaxed);
     answered();
     result
@@ -70,7 +70,7 @@ fn answered() {
     SWITCH.running.store(0, Ordering::Relaxed);
 }
 
-/// Records a call and returns what the scenario has decided for it.
+/// Records a call and returns the result that the scenario injects.
 fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<Injected> {
     let irql = with_thread(|thread| {
         thread.frames.push(Frame::System(function));
@@ -91,7 +91,7 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
         .filter(|fault| fault.function != function.name)
     {
         internal(format!(
-            "call {} is {} and not {}: the driver does not do the same thing twice",
+            "call {} is {} and not {}: the driver behaves differently in repeated runs",
             fault.point, function.name, fault.function
         ));
     }
@@ -104,7 +104,7 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
     injected.map(|fault| fault.result)
 }
 
-/// Ends a call that raised an exception: the driver goes on elsewhere, and the call never returns.
+/// Ends a call that raised an exception. The call does not return to the driver.
 pub fn abandon(code: Status) {
     let recorded = with_thread(|thread| {
         let answering = thread.answering.take();
@@ -121,7 +121,7 @@ pub fn abandon(code: Status) {
     }
 }
 
-/// Calls one of the driver's routines at an IRQL, in the thread that is running.
+/// Calls a driver routine at an IRQL, in the current thread.
 #[must_use]
 pub fn into_driver(routine: Routine, level: u8, address: u64, arguments: &[u64]) -> u64 {
     let outer = Outer::suspend();
@@ -138,7 +138,7 @@ pub fn into_driver(routine: Routine, level: u8, address: u64, arguments: &[u64])
     threads::note_progress();
     set_irql(level);
     emit(&event);
-    // A routine that returns nothing leaves whatever was in the register.
+    // The return register is undefined after a routine without a return value.
     let answer = match threads::call(address, arguments) {
         _ if void => 0,
         answer => answer & 0xFFFF_FFFF,
@@ -163,7 +163,7 @@ pub fn into_driver(routine: Routine, level: u8, address: u64, arguments: &[u64])
     answer
 }
 
-/// The call of the driver's that is being answered while more of the driver's code runs.
+/// The saved state of a call that is in progress while other driver code runs.
 struct Outer {
     site: u64,
     running: u32,
@@ -186,7 +186,7 @@ impl Outer {
     }
 }
 
-/// Calls a routine of the driver's that is a part of the call it made, such as one that acquires its lock.
+/// Calls a driver routine as part of a call of the driver, for example the routine that acquires the driver's lock.
 #[must_use]
 pub fn call_back(address: u64, arguments: &[u64]) -> u64 {
     let outer = Outer::suspend();
@@ -195,8 +195,7 @@ pub fn call_back(address: u64, arguments: &[u64]) -> u64 {
     answer
 }
 
-/// Whether the driver is taking itself down: the running thread is in its unload routine, or in a `DriverEntry` in which a
-/// call failed.
+/// Returns whether the current thread is in an unload routine, or in a `DriverEntry` in which a call failed.
 #[must_use]
 pub fn in_teardown() -> bool {
     match threads::routine() {
@@ -206,7 +205,7 @@ pub fn in_teardown() -> bool {
     }
 }
 
-/// Whether the driver is being taken down, whatever runs meanwhile.
+/// Returns whether any thread is in an unload routine, or in a `DriverEntry` in which a call failed.
 #[must_use]
 pub fn is_unloading() -> bool {
     let failed = with(|state| state.failed);

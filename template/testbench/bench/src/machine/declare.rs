@@ -8,18 +8,18 @@
 /// }
 /// ```
 ///
-/// - `clears`: the output is NULL when the call fails.
-/// - `unless`: a call whose arguments meet the condition cannot fail. A function that acquires or releases, depending
-///   on an argument, fails only where it acquires.
-/// - An argument that the function does not look at begins with `_`; the address of an argument that may be NULL is
-///   [`Optional`](super::function::Optional), every other address or size a `u64`.
+/// - `clears`: the call sets the output to NULL if it fails.
+/// - `unless`: a call whose arguments meet the condition cannot fail. A function that acquires or releases depending on
+///   an argument fails only if it acquires.
+/// - The name of an unused argument begins with `_`. The type of an address that can be NULL is
+///   [`Optional`](super::function::Optional). The type of all other addresses and sizes is `u64`.
 macro_rules! functions {
     ($vis:vis $table:ident = $dll:literal, $header:literal;
      $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident)? $(, unless $cannot:expr)?]
        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
         $(
             $(#[$doc])*
-            #[allow(non_snake_case)] // The name is the one that drivers import.
+            #[allow(non_snake_case)] // Drivers import the function by this name.
             extern "win64" fn $name($($argument: $type),*) $(-> $result)? {
                 static DECLARED: $crate::machine::function::Function = $crate::machine::declare::declared!(
                     $name, $dll, $header, $irql, $fails, [$($argument: $type),*], $($result)?
@@ -33,7 +33,7 @@ macro_rules! functions {
                 )
             }
         )*
-        #[doc = concat!("The functions of ", $dll, " in ", $header, " that this file has.")]
+        #[doc = concat!("The functions of ", $dll, " in ", $header, " that this module declares.")]
         $vis static $table: &[$crate::machine::function::Function] = &[$(
             $crate::machine::declare::declared!(
                 $name, $dll, $header, $irql, $fails, [$($argument: $type),*], $($result)?

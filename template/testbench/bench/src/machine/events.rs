@@ -1,4 +1,4 @@
-//! Records what happens, and ends the scenario.
+//! Records events and ends the scenario.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use super::switch::{SWITCH, UNMODELLED};
 use crate::os::{PAGE, Use};
 use crate::trace::{Argument, Ending, Event, Misuse, Place, Target, Trap};
 
-/// More events than any driver needs.
+/// The maximum number of events of a scenario.
 const MOST_EVENTS: u32 = 200_000;
 
 /// Records an event.
@@ -43,30 +43,30 @@ pub fn end(ending: Ending) -> ! {
     std::process::exit(0)
 }
 
-/// Ends the scenario: the driver did what on Windows is a bug check or a corruption.
+/// Ends the scenario with an error of the driver that causes a bug check or corruption on Windows.
 pub fn misuse(misuse: Misuse) -> ! {
     end(Ending::Misuse { at: here(), misuse })
 }
 
-/// Ends the scenario: the bench itself is at fault.
+/// Ends the scenario with an error of the bench.
 pub fn internal(message: impl Into<String>) -> ! {
     end(Ending::Internal {
         message: message.into(),
     })
 }
 
-/// What an error of the operating system means here: the bench cannot go on.
+/// Unwraps a result of the operating system. An error ends the scenario, because the bench cannot continue.
 pub fn must<T>(result: std::io::Result<T>) -> T {
     result.unwrap_or_else(|error| internal(format!("memory: {error}")))
 }
 
-/// The place of the call that is being answered.
+/// Returns the place of the call in progress.
 #[must_use]
 pub fn here() -> Place {
     memory::place(SWITCH.site.load(Ordering::Relaxed), running())
 }
 
-/// The name of the function that is running.
+/// Returns the name of the function that is running.
 #[must_use]
 pub fn running() -> Option<&'static str> {
     let index = SWITCH.running.load(Ordering::Relaxed);
@@ -77,10 +77,10 @@ pub fn running() -> Option<&'static str> {
     Some(function.name)
 }
 
-/// How far behind an address its structure or buffer may reach.
+/// The maximum offset of an access relative to an address argument.
 const REACH: u64 = 1 << 20;
 
-/// The argument by which the function that is running came to an address.
+/// Returns the argument of the current function that led to an address.
 #[must_use]
 pub fn argument(address: u64) -> Option<Argument> {
     let (answering, followed) = with_thread(|thread| (thread.answering, thread.followed));
@@ -105,10 +105,10 @@ pub fn argument(address: u64) -> Option<Argument> {
             member: Some(member.to_owned()),
         });
     }
-    // The nearest one below it, and of equal ones the first.
+    // The argument with the highest address at or below the accessed address. If several are equal, the first.
     let (number, _) = addresses
         .filter(|(_, value)| (0..REACH).contains(&address.wrapping_sub(*value)))
-        // NULL comes before a number that is small as well.
+        // NULL takes precedence over other small numbers.
         .min_by_key(|(_, value)| (address < LOWEST && *value != 0, address - value))?;
     Some(Argument {
         number,
@@ -116,11 +116,11 @@ pub fn argument(address: u64) -> Option<Argument> {
     })
 }
 
-/// `KUSER_SHARED_DATA`, where the kernel sees it.
+/// The kernel-mode address of `KUSER_SHARED_DATA`.
 pub const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;
 const _: () = assert!(SHARED_DATA > KERNEL);
 
-/// Where the page that kernel and user mode share is, for a range in it.
+/// Returns the address of the page that replaces the shared page, for a range in the shared page.
 #[must_use]
 pub fn shared_page(address: u64, length: usize) -> Option<u64> {
     let page = installed()?.shared_page.get();
@@ -128,8 +128,8 @@ pub fn shared_page(address: u64, length: usize) -> Option<u64> {
     (page != 0 && length <= PAGE && offset <= (PAGE - length) as u64).then(|| page + offset)
 }
 
-/// The trap of an access by the model to a range, at an address in which there can be no memory: an exception, or the end
-/// of the scenario.
+/// Handles an access of the model to a range with an address that cannot be mapped. Raises an exception or ends the
+/// scenario.
 pub fn not_memory(begin: u64, address: u64, how: Use) -> ! {
     let trap = Trap::Memory {
         how,
@@ -141,7 +141,7 @@ pub fn not_memory(begin: u64, address: u64, how: Use) -> ! {
     raise(address, how, ending)
 }
 
-/// The ending for a trap in the model: the driver's fault, if it called one of the model's functions.
+/// Returns the ending for a trap in the model. If the driver called a function, the driver caused the trap.
 pub fn in_model(trap: Trap, begin: Option<u64>, what: impl FnOnce() -> String) -> Ending {
     let at = here();
     if at.rva.is_none() && at.function.is_none() {

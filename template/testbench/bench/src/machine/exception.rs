@@ -1,8 +1,9 @@
-//! Structured exceptions: a trap, or a function that raises one, searches the driver's frames for a handler.
+//! Structured exception handling: the search for a handler in the frames of the driver.
 //!
 //! Documents: "x64 exception handling", "Handling Exceptions" (kernel), "`EXCEPTION_RECORD` structure (winnt.h)". As on
-//! Windows, only an access to user-mode addresses is an exception that a driver can handle; a bad address of the kernel is
-//! a bug check. An exception that no routine of the driver's handles ends the scenario: no caller in the system handles it.
+//! Windows, a driver can handle only access violations at user-mode addresses. An invalid kernel-mode address causes a
+//! bug check. An exception that no driver routine handles ends the scenario, because the system does not handle it
+//! either.
 
 use std::sync::atomic::Ordering;
 
@@ -32,17 +33,17 @@ pub const TARGET_UNWIND: u32 = 0x20;
 pub const CONTINUE_EXECUTION: u32 = 0;
 /// `ExceptionContinueSearch`.
 pub const CONTINUE_SEARCH: u32 = 1;
-/// What the model's own handler answers: the frame goes on at an address that it noted.
+/// The result of the model's own handler: execution continues at the address that [`set_target`] stored.
 pub const UNWIND: u32 = 0x5EED;
 
-/// Prepares the way from a trap to the search for a handler.
+/// Sets the function that [`switch::raise`] calls.
 pub fn set_up() {
     let raise: extern "win64" fn() -> ! = raise_pending;
     SWITCH.raise.store(raise as usize as u64, Ordering::Relaxed);
 }
 
-/// Whether the exception can be handled: some routine of the driver's that is running has a handler, and the IRQL allows
-/// it.
+/// Returns whether an exception can be handled: a running driver routine has a handler, and the IRQL is below
+/// `DISPATCH_LEVEL`.
 #[must_use]
 pub fn can_be_handled(cpu: &Cpu) -> bool {
     let mut cpu = *cpu;
@@ -61,7 +62,7 @@ pub fn can_be_handled(cpu: &Cpu) -> bool {
     false
 }
 
-/// The registers of the driver where it called the function that is running.
+/// Returns the registers of the driver at the call of the current function.
 #[must_use]
 pub fn at_call() -> Cpu {
     let top = SWITCH.driver_stack.load(Ordering::Relaxed);
@@ -75,7 +76,7 @@ pub fn at_call() -> Cpu {
     cpu
 }
 
-/// Takes an exception up that happened in a trap handler: the driver goes on in [`switch::raise`].
+/// Defers an exception that occurred in a trap handler. The driver continues in [`switch::raise`].
 pub fn raise_later(raised: Raised, driver: Cpu, cpu: &mut Cpu) {
     with_thread(|thread| thread.pending = Some((raised, driver)));
     cpu.rip = switch::raise as *const () as u64;
@@ -83,7 +84,7 @@ pub fn raise_later(raised: Raised, driver: Cpu, cpu: &mut Cpu) {
 
 extern "win64" fn raise_pending() -> ! {
     let Some((raised, cpu)) = with_thread(|thread| thread.pending.take()) else {
-        internal("an exception is raised that nothing noted")
+        internal("an exception is raised, but none is pending")
     };
     dispatch(raised, &cpu)
 }
@@ -94,14 +95,14 @@ pub fn raise(raised: Raised) -> ! {
     dispatch(raised, &cpu)
 }
 
-/// Searches for a handler, and lets the driver go on there; otherwise the scenario ends.
+/// Searches for a handler. Resumes the driver there, or ends the scenario if there is none.
 fn dispatch(raised: Raised, cpu: &Cpu) -> ! {
     let in_call = with_thread(|thread| thread.answering.is_some());
     emit(&Event::Exception {
         code: raised.code,
         at: memory::place(cpu.rip, None),
     });
-    // What the handlers call comes below what the driver's stack has.
+    // The handlers run on the stack below the frames of the driver.
     let below = (cpu.gpr[RSP] - 0x100) & !0xF;
     let before = SWITCH.driver_stack.swap(below, Ordering::Relaxed);
     let record = record(&raised, cpu);
@@ -112,9 +113,9 @@ fn dispatch(raised: Raised, cpu: &Cpu) -> ! {
                 call::abandon(raised.code);
             }
             cpu.gpr[RAX] = u64::from(raised.code.0);
-            go_on(&cpu)
+            resume(&cpu)
         }
-        Search::Continues => go_on(&registers_of(registers, cpu)),
+        Search::Continues => resume(&registers_of(registers, cpu)),
         Search::Fails(construct) => end(Ending::Unmodelled {
             at: memory::place(cpu.rip, None),
             import: format!("structured exception handling: {construct}"),
@@ -126,18 +127,18 @@ fn dispatch(raised: Raised, cpu: &Cpu) -> ! {
     }
 }
 
-fn go_on(cpu: &Cpu) -> ! {
-    // SAFETY: the registers are those of a routine of the driver's that is running, as unwinding found them.
+fn resume(cpu: &Cpu) -> ! {
+    // SAFETY: unwinding determined the registers of a running driver routine.
     unsafe { switch::resume_driver(&raw const cpu.gpr, cpu.rip) }
 }
 
-/// What came of the search for a handler.
+/// The result of a search for a handler.
 enum Search {
-    /// The driver goes on with these registers, in the routine that handles the exception.
+    /// The driver continues with these registers, in the routine that handles the exception.
     Goes(Cpu),
-    /// The driver goes on where the exception happened.
+    /// The driver continues at the instruction that raised the exception.
     Continues,
-    /// A handler asked for what the model does not do.
+    /// A handler returned a value that the model does not support.
     Fails(String),
     /// No routine handles it.
     Nothing,
@@ -153,16 +154,17 @@ fn search(at: &Cpu, record: u64, registers: u64) -> Search {
                 let target = with_thread(|thread| thread.unwind_target);
                 return match unwind_to(at, frame.establisher, target, record, registers) {
                     Some(cpu) => Search::Goes(cpu),
-                    None => Search::Fails("the frame of the handler is gone".to_owned()),
+                    None => Search::Fails("the frame of the handler does not exist".to_owned()),
                 };
             }
-            Some(other) => return Search::Fails(format!("a handler answers {other}")),
+            Some(other) => return Search::Fails(format!("a handler returns {other}")),
         }
     }
     Search::Nothing
 }
 
-/// Unwinds to a frame: calls the handlers of termination on the way. The registers there.
+/// Unwinds to a frame and calls the termination handlers of the frames in between. Returns the registers of the target
+/// frame.
 fn unwind_to(at: &Cpu, establisher: u64, target: u64, record: u64, registers: u64) -> Option<Cpu> {
     let mut cpu = *at;
     while let Some(frame) = unwind::frame(&cpu) {
@@ -183,7 +185,7 @@ fn unwind_to(at: &Cpu, establisher: u64, target: u64, record: u64, registers: u6
     None
 }
 
-/// Calls the handler of a frame, if it is one for this purpose.
+/// Calls the handler of a frame if it has one for this purpose.
 fn called(
     frame: &Frame,
     cpu: &Cpu,
@@ -213,7 +215,7 @@ fn called(
     Some(call_back(handler, &arguments) as u32)
 }
 
-/// Notes where the frame goes on whose handler answers [`UNWIND`].
+/// Stores the address at which execution continues in the frame whose handler returns [`UNWIND`].
 pub fn set_target(address: u64) {
     with_thread(|thread| thread.unwind_target = address);
 }
@@ -245,7 +247,7 @@ fn context_block(cpu: &Cpu) -> u64 {
     block
 }
 
-/// The registers as a filter left them.
+/// Returns the registers after a filter has run.
 fn registers_of(block: u64, cpu: &Cpu) -> Cpu {
     let mut cpu = *cpu;
     for (at, value) in cpu.gpr.iter_mut().enumerate() {

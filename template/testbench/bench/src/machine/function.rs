@@ -1,38 +1,38 @@
-//! How a function of the model is declared.
+//! The declaration of a function of the model.
 
 use crate::vocabulary::status::Status;
 
-/// How a function can fail.
+/// The failures of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fails {
-    /// Not at all.
+    /// The function cannot fail.
     Never,
-    /// Not at all, and it is called too often and does too little to be recorded.
+    /// The function cannot fail. Its calls are not recorded, because they are frequent and have little effect.
     Quiet,
-    /// With these documented statuses.
+    /// The function can fail with these documented statuses.
     With(&'static [Status]),
-    /// By returning NULL, or FALSE.
+    /// The function can return NULL or FALSE.
     Null,
 }
 
 /// A function of the model.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
     /// The module that exports it.
     pub dll: &'static str,
-    /// The header of its document.
+    /// The header that its document names.
     pub header: &'static str,
-    /// The highest IRQL at which it may be called.
+    /// The maximum IRQL at which it can be called.
     pub irql: u8,
-    /// How it can fail.
+    /// The failures that can occur.
     pub fails: Fails,
-    /// Its arguments: name and type, as the model declares them.
+    /// The arguments: name and type, as the model declares them.
     pub arguments: &'static [(&'static str, &'static str)],
-    /// The type of its result, as the model declares it; empty for none.
+    /// The result type, as the model declares it. Empty if there is none.
     pub result: &'static str,
-    /// Its address.
+    /// Returns the address.
     pub entry: fn() -> usize,
 }
 
@@ -40,18 +40,18 @@ pub struct Function {
 pub type Optional = u64;
 
 impl Function {
-    /// The title of its document.
+    /// Returns the title of its document.
     #[must_use]
     pub fn document(&self) -> String {
         format!("{} function ({})", self.name, self.header)
     }
 }
 
-/// A value in a register.
+/// A value that fits in a register.
 pub trait Word: Copy {
-    /// As the register has it.
+    /// Converts the value to the content of a register.
     fn word(self) -> u64;
-    /// From the register.
+    /// Converts the content of a register to a value.
     fn from_word(word: u64) -> Self;
 }
 

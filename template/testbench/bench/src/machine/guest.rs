@@ -1,7 +1,7 @@
-//! The driver's memory, as the kernel reads and writes it.
+//! Access to memory of the driver, with the semantics of the kernel.
 //!
-//! An address at which there can be no memory ends the scenario; at any other address, an access to memory that is not
-//! there faults.
+//! An access to an address that cannot be mapped raises an exception or ends the scenario. An access to another invalid
+//! address causes a page fault.
 
 use super::events;
 use super::space::{LOWEST, USER_END};
@@ -9,8 +9,8 @@ use super::state::with_thread;
 use crate::os::Use;
 use crate::os::raw::{self, Plain};
 
-/// The address to access for one that the driver passed. Ends the scenario for a range that no memory can have: near NULL,
-/// outside the user half, or past its end.
+/// Returns the address to access for an address that the driver passed. A range that cannot be mapped (near NULL,
+/// outside the user address range, or past its end) raises an exception or ends the scenario.
 fn resolve(address: u64, length: usize, how: Use) -> u64 {
     if length == 0 || (LOWEST..USER_END).contains(&address) && length as u64 <= USER_END - address {
         return address;
@@ -50,8 +50,8 @@ pub fn fill(address: u64, value: u8, length: usize) {
     }
 }
 
-/// Follows a pointer that is in a structure: a fault meanwhile is reported with the member's name. Of pointers that
-/// lead to each other, it is the first.
+/// Accesses memory through a pointer in a structure. A fault during the access is reported with the name of the member.
+/// For nested pointers, the outermost member is reported.
 pub fn through<T>(structure: u64, member: &'static str, action: impl FnOnce() -> T) -> T {
     let outer = with_thread(|thread| {
         let outer = thread.followed;
@@ -63,26 +63,26 @@ pub fn through<T>(structure: u64, member: &'static str, action: impl FnOnce() ->
     result
 }
 
-/// Writes a value where the driver gave an address for it.
+/// Writes a value if the address is not NULL.
 pub fn write_if<T: Plain>(address: u64, value: T) {
     if address != 0 {
         write(address, value);
     }
 }
 
-/// The address of an element of an array.
+/// Returns the address of an element of an array.
 fn element(address: u64, at: usize, size: usize) -> u64 {
     address.wrapping_add((at as u64).wrapping_mul(size as u64))
 }
 
-/// Reads bytes that a function of the system reads, for the fault where they are not there.
+/// Reads bytes and discards them. The access faults if the memory is invalid.
 pub fn touch(address: u64, length: usize) {
     let _ = read_until(address, length, |_: u8| false);
 }
 
-/// Reads values up to one that ends them, at most `limit`.
+/// Reads values up to a terminator, at most `limit`.
 fn read_until<T: Plain>(address: u64, limit: usize, is_end: impl Fn(T) -> bool) -> Vec<T> {
-    // Not collected from the range: the driver chooses the limit, and no vector may be as large.
+    // The vector grows as needed: the driver determines the limit, which can exceed the possible capacity.
     let mut values = Vec::new();
     for at in 0..limit {
         let value = read(element(address, at, size_of::<T>()));
@@ -114,7 +114,7 @@ pub fn put_wide(address: u64, units: &[u16]) {
     }
 }
 
-/// Reads UTF-16 up to a NUL, at most `limit` units.
+/// Reads UTF-16 units up to a NUL, at most `limit`.
 #[must_use]
 pub fn wide(address: u64, limit: usize) -> Vec<u16> {
     read_until(address, limit, |unit: u16| unit == 0)
@@ -127,14 +127,14 @@ pub fn narrow(address: u64, limit: usize) -> String {
     bytes.into_iter().map(char::from).collect()
 }
 
-/// The bytes of a `UNICODE_STRING`, an `ANSI_STRING` or the like.
+/// Returns the bytes of a counted string, such as `UNICODE_STRING` or `ANSI_STRING`.
 #[must_use]
 pub fn counted(address: u64) -> Vec<u8> {
     let length = usize::from(read::<u16>(address));
     through(address, "Buffer", || bytes(read(address + 8), length))
 }
 
-/// A `UNICODE_STRING`'s units.
+/// Returns the units of a `UNICODE_STRING`.
 #[must_use]
 pub fn unicode_units(address: u64) -> Vec<u16> {
     let length = usize::from(read::<u16>(address) / 2);
@@ -143,7 +143,7 @@ pub fn unicode_units(address: u64) -> Vec<u16> {
     })
 }
 
-/// A `UNICODE_STRING` as text; NULL is the empty string.
+/// Returns the text of a `UNICODE_STRING`. For NULL, the text is empty.
 #[must_use]
 pub fn unicode(address: u64) -> String {
     if address == 0 {
@@ -152,7 +152,7 @@ pub fn unicode(address: u64) -> String {
     String::from_utf16_lossy(&unicode_units(address))
 }
 
-/// The name in an `OBJECT_ATTRIBUTES`; NULL is the empty string.
+/// Returns the name in an `OBJECT_ATTRIBUTES`. For NULL, the name is empty.
 #[must_use]
 pub fn object_name(attributes: u64) -> String {
     let name = read::<u64>(attributes + 0x10);

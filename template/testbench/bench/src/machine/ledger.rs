@@ -1,11 +1,11 @@
-//! What the driver holds.
+//! The resources that the driver holds.
 
 use super::events::{emit, misuse};
 use super::memory::{self, FILL};
 use super::state::{Held, with};
 use crate::trace::{Event, Kind, Misuse};
 
-/// Something is the driver's from here on; `key` finds it again.
+/// Records that the driver acquired a resource. `key` identifies it.
 pub fn acquire(kind: Kind, key: u64, what: impl Into<String>) {
     let what = what.into();
     let id = with(|state| {
@@ -20,7 +20,7 @@ pub fn acquire(kind: Kind, key: u64, what: impl Into<String>) {
     emit(&Event::Acquire { id, kind, what });
 }
 
-/// The driver gives something back. False where it is not held.
+/// Records that the driver released a resource. Returns `false` if the driver does not hold it.
 #[must_use]
 pub fn release(kind: Kind, key: u64) -> bool {
     let id = with(|state| {
@@ -37,7 +37,7 @@ pub fn release(kind: Kind, key: u64) -> bool {
     id.is_some()
 }
 
-/// Whether something is held now.
+/// Returns whether the driver holds a resource.
 #[must_use]
 pub fn holds(kind: Kind, key: u64) -> bool {
     with(|state| {
@@ -48,7 +48,7 @@ pub fn holds(kind: Kind, key: u64) -> bool {
     })
 }
 
-/// Whether something was held and given back.
+/// Returns the description of a resource that the driver held and released.
 #[must_use]
 pub fn held_once(kind: Kind, key: u64) -> Option<String> {
     with(|state| {
@@ -61,18 +61,18 @@ pub fn held_once(kind: Kind, key: u64) -> Option<String> {
     })
 }
 
-/// What a pointer reads as in memory that nobody set.
+/// The value of a pointer in uninitialized memory.
 const UNSET: u64 = u64::from_ne_bytes([FILL; 8]);
 
-/// Ends the scenario: a handle or object is not what the function takes.
+/// Ends the scenario because a handle or an object has the wrong type.
 pub fn bad_handle(expected: &str, given: u64) -> ! {
     let freed = memory::block_at(given).filter(|block| block.freed);
     let description = match (given, memory::handle_name(given), freed) {
         (0, _, _) => "NULL".to_owned(),
-        (UNSET, _, _) => "a value from memory that was never set".to_owned(),
+        (UNSET, _, _) => "a value from uninitialized memory".to_owned(),
         (_, Some(name), _) => name,
         (_, None, Some(block)) => format!("{}, which was freed before", block.what),
-        (_, None, None) => format!("an address that is no {expected}"),
+        (_, None, None) => format!("an address that is not a valid {expected}"),
     };
     misuse(Misuse::Handle {
         expected: expected.to_owned(),
@@ -82,7 +82,7 @@ pub fn bad_handle(expected: &str, given: u64) -> ! {
     })
 }
 
-/// Releases something, or ends the scenario with the reason why it cannot be released.
+/// Releases a resource. If it cannot be released, ends the scenario with the reason.
 pub fn must_release(kind: Kind, key: u64) {
     if release(kind, key) {
         return;

@@ -1,9 +1,9 @@
-//! The address space of a scenario: the image, blocks that end at a guard page, opaque handles.
+//! The address space of a scenario: the image, blocks that end at a guard page, and opaque handles.
 //!
-//! - Every block is on pages of its own and ends where an inaccessible page begins; freed blocks stay inaccessible and
-//!   their addresses are never given out again. So a use after free and an overrun stop the driver at the instruction.
-//! - A handle that the filter manager documents as opaque is an address in memory that nobody may touch. So a
-//!   dereference is caught and can be named.
+//! - Each block has separate pages and ends at an inaccessible page. Freed blocks remain inaccessible, and their
+//!   addresses are not reused. A use after free or an overrun therefore faults at the instruction.
+//! - A handle that the filter manager documents as opaque is an address in inaccessible memory. A dereference faults
+//!   and can be attributed to the handle.
 
 use std::io;
 
@@ -13,23 +13,23 @@ use crate::image::{Image, Import};
 use crate::os::{self, Access, PAGE, raw};
 use crate::trace::{Place, Target};
 
-/// What fresh memory and the room beside a block are filled with.
+/// The byte that fills new memory and the space around a block.
 pub const FILL: u8 = 0xF5;
 
 fn with<T>(action: impl FnOnce(&mut Memory) -> T) -> T {
     action(&mut machine().memory.borrow_mut())
 }
 
-/// What is known of a block that begins at an address.
+/// The description of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its size.
     pub size: usize,
-    /// What it is.
+    /// The description for a report.
     pub what: String,
-    /// It was freed before.
+    /// The block was freed.
     pub freed: bool,
-    /// What it is for.
+    /// The purpose.
     pub purpose: Purpose,
 }
 
@@ -37,7 +37,7 @@ pub struct Found {
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn set_up() -> io::Result<()> {
     let arena = os::reserve(ARENA)?;
     let handle_base = os::reserve(HANDLES)?;
@@ -52,22 +52,22 @@ pub fn set_up() -> io::Result<()> {
     Ok(())
 }
 
-/// Allocates a block; it is filled with [`FILL`].
+/// Allocates a block and fills it with [`FILL`].
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn allocate(size: usize, purpose: Purpose, what: String) -> io::Result<u64> {
     let page_count = size.max(1).div_ceil(PAGE);
     let is_pool = matches!(purpose, Purpose::Pool | Purpose::PagedPool);
     let pages = with(|memory| {
         if is_pool && memory.pool + page_count * PAGE > POOL {
-            return Err(io::Error::other("the pool is used up"));
+            return Err(io::Error::other("the pool is exhausted"));
         }
         let pages = memory.next;
         memory.next += (page_count + 1) * PAGE;
         if memory.next > memory.arena + ARENA {
-            return Err(io::Error::other("the bench's memory is used up"));
+            return Err(io::Error::other("the memory of the bench is exhausted"));
         }
         if is_pool {
             memory.pool += page_count * PAGE;
@@ -76,7 +76,7 @@ pub fn allocate(size: usize, purpose: Purpose, what: String) -> io::Result<u64> 
     })?;
     os::protect(pages, page_count * PAGE, Access::ReadWrite)?;
     raw::fill(pages as u64, FILL, page_count * PAGE);
-    // Pool is aligned to 16 bytes on x64, and to a page from a page on.
+    // On x64, pool is aligned to 16 bytes. Blocks of at least a page are aligned to a page.
     let address = if size >= PAGE {
         pages
     } else {
@@ -114,7 +114,7 @@ pub fn block_at(address: u64) -> Option<Found> {
     })
 }
 
-/// The side on which bytes beside a block were overwritten, if any were.
+/// Returns the side on which bytes next to a block were overwritten, if any.
 #[must_use]
 pub fn overrun(address: u64) -> Option<&'static str> {
     let (pages, page_count, size) = with(|memory| {
@@ -131,7 +131,7 @@ pub fn overrun(address: u64) -> Option<&'static str> {
             .any(|address| raw::read::<u8>(address) != FILL)
     };
     if spoilt(pages as u64..address) {
-        Some("before its beginning")
+        Some("before its start")
     } else if spoilt(address + size as u64..end) {
         Some("after its end")
     } else {
@@ -139,14 +139,14 @@ pub fn overrun(address: u64) -> Option<&'static str> {
     }
 }
 
-/// Blocks of at least this size are given back to the system when they are freed.
+/// The size from which the memory of a freed block is returned to the operating system.
 const RELEASED: usize = 64 << 10;
 
-/// Makes a block inaccessible for ever.
+/// Frees a block. It becomes inaccessible permanently.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn free(address: u64, in_teardown: bool) -> io::Result<()> {
     let pages = with(|memory| {
         let block = memory
@@ -171,17 +171,17 @@ pub fn free(address: u64, in_teardown: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes an opaque handle.
+/// Creates an opaque handle.
 #[must_use]
 pub fn handle(what: String) -> u64 {
     with(|memory| {
         memory.handles.push(what);
-        // Not the page's first byte, so that a handle never looks like a round address.
+        // An offset in the page, so that the handle is not a page-aligned address.
         (memory.handle_base + memory.handles.len() * PAGE + 0x40) as u64
     })
 }
 
-/// What a handle stands for.
+/// Returns the description of a handle.
 #[must_use]
 pub fn handle_name(handle: u64) -> Option<String> {
     with(|memory| memory.handle_in(handle).map(str::to_owned))
@@ -191,7 +191,7 @@ pub fn handle_name(handle: u64) -> Option<String> {
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn load(image: Image, bind: impl FnMut(&Import) -> u64) -> io::Result<u64> {
     let base = image.map(bind)?;
     with(|memory| {
@@ -204,11 +204,11 @@ pub fn load(image: Image, bind: impl FnMut(&Import) -> u64) -> io::Result<u64> {
     Ok(base as u64)
 }
 
-/// Makes what Windows discards after a successful `DriverEntry` inaccessible.
+/// Makes the sections inaccessible that Windows discards after a successful `DriverEntry`.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn discard_init() -> io::Result<()> {
     let ranges = with(|memory| {
         let Some(mapped) = &mut memory.image else {
@@ -230,11 +230,11 @@ pub fn discard_init() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the image inaccessible: it was unloaded.
+/// Makes the image inaccessible after an unload.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn unload() -> io::Result<()> {
     let range = with(|memory| {
         memory.image.as_mut().map(|mapped| {
@@ -248,7 +248,7 @@ pub fn unload() -> io::Result<()> {
     }
 }
 
-/// Whether the image is still there.
+/// Returns whether the image is loaded.
 #[must_use]
 pub fn is_loaded() -> bool {
     with(|memory| {
@@ -259,11 +259,11 @@ pub fn is_loaded() -> bool {
     })
 }
 
-/// Says whether pageable memory may be touched: not at `DISPATCH_LEVEL`.
+/// Sets whether the IRQL is `DISPATCH_LEVEL`, at which pageable memory is inaccessible.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn set_dispatch(dispatch: bool) -> io::Result<()> {
     let ranges = with(|memory| {
         if memory.dispatch == dispatch {
@@ -297,7 +297,7 @@ pub fn set_dispatch(dispatch: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// An address relative to the image, if it lies there.
+/// Returns the RVA of an address in the image.
 #[must_use]
 pub fn rva(address: u64) -> Option<u32> {
     with(|memory| {
@@ -307,7 +307,7 @@ pub fn rva(address: u64) -> Option<u32> {
     })
 }
 
-/// An address as a place in the driver.
+/// Converts an address to a place in the driver.
 #[must_use]
 pub fn place(address: u64, function: Option<&str>) -> Place {
     let rva = rva(address);
@@ -325,7 +325,7 @@ pub fn place(address: u64, function: Option<&str>) -> Place {
     }
 }
 
-/// Whether there is an exception handler for the code at an address.
+/// Returns whether the code at an address has an exception handler.
 #[must_use]
 pub fn has_handler(address: u64) -> bool {
     rva(address).is_some_and(|rva| {
@@ -338,7 +338,7 @@ pub fn has_handler(address: u64) -> bool {
     })
 }
 
-/// Whether an address is code of the driver's that may run.
+/// Returns whether an address is executable code of the driver.
 #[must_use]
 pub fn is_code(address: u64) -> bool {
     rva(address).is_some_and(|rva| {
@@ -352,7 +352,7 @@ pub fn is_code(address: u64) -> bool {
     })
 }
 
-/// Whether an address lies in the image or in a live block, so that the model may look there.
+/// Returns whether a range is in the image or in an allocated block, so that the model can read it.
 #[must_use]
 pub fn is_known(address: u64, size: usize) -> bool {
     let range = |begin: usize, length: usize| {
@@ -371,7 +371,7 @@ pub fn is_known(address: u64, size: usize) -> bool {
     })
 }
 
-/// The messages of the driver's message table.
+/// Returns a message of the driver's message table.
 #[must_use]
 pub fn message(id: u32) -> Option<String> {
     with(|memory| {
@@ -381,7 +381,7 @@ pub fn message(id: u32) -> Option<String> {
     })
 }
 
-/// What is at an address that cannot be used.
+/// Returns the description of an inaccessible address.
 #[must_use]
 pub fn target(address: u64) -> Target {
     with(|memory| memory.target(address))

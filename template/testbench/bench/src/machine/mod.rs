@@ -1,7 +1,7 @@
-//! The machine that the driver runs on: memory, threads, calls, what is recorded.
+//! The machine that runs the driver: memory, threads, calls and the event record.
 //!
-//! One [`Machine`](state::Machine) owns all state of the model. What a trap handler and the code that switches between
-//! stacks must reach is the pointer to it and the block [`switch::SWITCH`].
+//! One [`Machine`](state::Machine) contains the state of the model. Trap handlers and the code that switches stacks
+//! access it through a global pointer and through [`switch::SWITCH`].
 
 pub mod call;
 pub mod declare;

@@ -1,13 +1,12 @@
-//! The events that are not written yet: to write each by itself takes longer than everything else.
+//! A buffer for events. Writing each event separately would dominate the run time.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many bytes are written at once.
+/// The number of buffered bytes at which the buffer is written.
 const ENOUGH: usize = 1 << 14;
 
-/// What is recorded of a scenario. Its clones share the events: one belongs to the thread that writes them when time is
-/// up.
+/// The record of a scenario. Clones share the buffer. The thread that writes the events at a timeout has a clone.
 #[derive(Debug, Clone, Default)]
 pub struct Record(Arc<Mutex<Vec<u8>>>);
 
@@ -22,7 +21,7 @@ impl Record {
         }
     }
 
-    /// Writes what is not written yet.
+    /// Writes the buffered events.
     pub fn flush(&self) {
         write_out(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -30,7 +29,7 @@ impl Record {
 
 fn write_out(waiting: &mut Vec<u8>) {
     let mut out = std::io::stdout();
-    // A parent that is gone needs no events.
+    // Errors are ignored: the parent process has ended.
     let _ = out.write_all(waiting).and_then(|()| out.flush());
     waiting.clear();
 }

@@ -1,7 +1,7 @@
-//! Which thread runs: a thread runs until it waits; then another one goes on.
+//! The scheduler. A thread runs until it waits. Then another thread runs.
 //!
-//! Every wait is one [`block_until`]. While a thread waits, the threads that waited before go on if what they wait for has
-//! happened, and work that is queued is started. If nothing can go on, what the threads wait for is a deadlock.
+//! Each wait is a call of [`block_until`]. While a thread waits, other threads continue when their wait is satisfied,
+//! and queued work starts. If no thread can run, the threads are in a deadlock.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,14 +13,14 @@ use super::threads::{self, new_thread};
 use crate::objects::work::Item;
 use crate::trace::{Ending, Routine, Wait, Waiting};
 
-/// The queued work that may run while a thread waits.
+/// The queued work that can run while a thread waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queued {
-    /// None.
+    /// No work.
     Nothing,
-    /// What the unload waits for, and while no unload is under way everything.
+    /// Work for which the unload waits. While no unload is in progress, all work.
     Kept,
-    /// Everything: work that nothing waits for as well.
+    /// All work, including work for which the unload does not wait.
     Everything,
 }
 
@@ -50,7 +50,7 @@ pub fn block_until(queued: Queued, wait: impl Fn() -> Wait, mut ready: impl FnMu
     }
 }
 
-/// Lets others run until a condition holds. False if it does not hold and nothing can run any more.
+/// Runs other threads until a condition holds. Returns `false` if it does not hold and no other thread can run.
 #[must_use]
 pub fn try_until(queued: Queued, mut ready: impl FnMut() -> bool) -> bool {
     loop {
@@ -63,7 +63,7 @@ pub fn try_until(queued: Queued, mut ready: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Lets a thread go on that waited, or starts queued work. False if there is neither.
+/// Resumes a waiting thread, or starts queued work. Returns `false` if there is neither.
 fn run_another(queued: Queued) -> bool {
     let waiting = threads::to_try();
     let unloading = is_unloading();
@@ -86,7 +86,7 @@ fn run_another(queued: Queued) -> bool {
     true
 }
 
-/// The next choice of the scenario's schedule: which of so many threads runs.
+/// Returns the index of the thread to run, according to the schedule of the scenario.
 fn choose(count: usize) -> usize {
     if count == 1 {
         return 0;
@@ -111,12 +111,12 @@ fn start(item: &Item) {
     });
 }
 
-/// Runs what is queued: everything that [`Queued`] includes.
+/// Runs the queued work that [`Queued`] includes.
 pub fn run_queued(queued: Queued) {
     let _ = try_until(queued, || false);
 }
 
-/// Ends the scenario if a thread waits that nothing lets go on any more.
+/// Ends the scenario if a thread is still waiting.
 pub fn must_be_idle() {
     let waits = threads::waiting();
     if !waits.is_empty() {
@@ -124,7 +124,7 @@ pub fn must_be_idle() {
     }
 }
 
-/// Calls one of the driver's routines at an IRQL, in a thread, and waits until it returns.
+/// Calls a driver routine at an IRQL, in a thread, and waits until it returns.
 #[must_use]
 pub fn enter(routine: Routine, irql: u8, thread: u32, address: u64, arguments: &[u64]) -> u64 {
     if thread == threads::current() {

@@ -1,32 +1,32 @@
-//! The address space of a scenario: what is where.
+//! The layout of the address space of a scenario.
 
 use crate::image::Image;
 use crate::os::PAGE;
 use crate::trace::Target;
 
-/// The lowest address that memory of a process can have: both systems keep the first 64 KiB free.
+/// The lowest address that can be mapped. Both operating systems reserve the first 64 KiB.
 pub const LOWEST: u64 = 0x1_0000;
-/// The end of the user half of the address space. Above it are addresses that are not canonical, then the kernel's.
+/// The end of the user address range. It is followed by non-canonical addresses and the kernel address range.
 pub const USER_END: u64 = 0x8000_0000_0000;
-/// The end of what a program can have, `MmUserProbeAddress`.
+/// The end of the addresses that a program can use, `MmUserProbeAddress`.
 pub const USER_PROBE_ADDRESS: u64 = 0x7FFF_FFFF_0000;
-/// The beginning of the kernel's half.
+/// The start of the kernel address range.
 pub const KERNEL: u64 = 0xFFFF_8000_0000_0000;
-/// Room for every block of a scenario; it costs nothing until used.
+/// The address space that is reserved for blocks. It is committed on use.
 pub const ARENA: usize = 4 << 30;
-/// The pool that the driver can have at one time.
+/// The maximum amount of pool that the driver can have allocated.
 pub const POOL: usize = 256 << 20;
-/// Room for handles, a page each.
+/// The address space that is reserved for handles, one page each.
 pub const HANDLES: usize = 1 << 28;
 
-/// What a block is for.
+/// The purpose of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Pool that the driver allocated.
     Pool,
-    /// Pool that may be paged out.
+    /// Paged pool that the driver allocated.
     PagedPool,
-    /// The registry path of `DriverEntry`.
+    /// The registry path argument of `DriverEntry`.
     RegistryPath,
     /// The callback data of an operation.
     CallbackData,
@@ -36,30 +36,30 @@ pub enum Purpose {
     Irp,
     /// An error log entry.
     ErrorLogEntry,
-    /// Another structure of the system's that the driver may look into.
+    /// Another structure of the system that the driver can access.
     System,
 }
 
-/// A block: its pages, and the bytes in them that are the driver's or shared with it.
+/// A block: its pages, and the bytes in them that the driver can access.
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// The address of its first page.
+    /// The address of the first page.
     pub pages: usize,
-    /// The number of its pages.
+    /// The number of pages.
     pub page_count: usize,
-    /// The address of its first byte.
+    /// The address of the first byte.
     pub address: usize,
-    /// Its size.
+    /// The size.
     pub size: usize,
-    /// What it is for.
+    /// The purpose.
     pub purpose: Purpose,
-    /// What it is, for a report.
+    /// The description for a report.
     pub what: String,
-    /// It was freed; with `true`, while the driver took itself down.
+    /// The block was freed. `true` if it was freed while the driver was being unloaded or undoing a failed start.
     pub freed: Option<bool>,
 }
 
-/// What has become of the image.
+/// The state of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
     /// `DriverEntry` has not returned yet.
@@ -70,14 +70,14 @@ pub enum Loaded {
     Gone,
 }
 
-/// The image in memory.
+/// The mapped image.
 #[derive(Debug)]
 pub struct Mapped {
-    /// The file.
+    /// The parsed file.
     pub image: Image,
-    /// Where it is.
+    /// The base address.
     pub base: usize,
-    /// What has become of it.
+    /// The state.
     pub state: Loaded,
 }
 
@@ -86,26 +86,26 @@ pub struct Mapped {
 pub struct Memory {
     /// The driver's image.
     pub image: Option<Mapped>,
-    /// Where blocks are.
+    /// The base address of the blocks.
     pub arena: usize,
-    /// Where the next block is.
+    /// The address of the next block.
     pub next: usize,
-    /// The blocks, by address.
+    /// The blocks, sorted by address.
     pub blocks: Vec<Block>,
-    /// Where handles are.
+    /// The base address of the handles.
     pub handle_base: usize,
-    /// What each handle stands for.
+    /// The description of each handle.
     pub handles: Vec<String>,
-    /// Pageable memory is inaccessible.
+    /// The IRQL is `DISPATCH_LEVEL`, at which pageable memory is inaccessible.
     pub dispatch: bool,
-    /// How many bytes of pool the driver has, in whole pages.
+    /// The number of bytes of pool that are allocated, in whole pages.
     pub pool: usize,
-    /// The driver's stacks: the lowest address of the guard, that of the stack, and its end.
+    /// The stacks of the driver: the lowest address of the guard area, that of the stack, and the end of the stack.
     pub stacks: Vec<(usize, usize, usize)>,
 }
 
 impl Memory {
-    /// What a handle stands for.
+    /// Returns the description of a handle.
     #[must_use]
     pub fn handle_in(&self, address: u64) -> Option<&str> {
         let offset = (address as usize).checked_sub(self.handle_base)?;
@@ -116,7 +116,7 @@ impl Memory {
         self.handles.get(index).map(String::as_str)
     }
 
-    /// What is at an address that cannot be used.
+    /// Returns the description of an inaccessible address.
     #[must_use]
     pub fn target(&self, address: u64) -> Target {
         if address < LOWEST {

@@ -1,4 +1,4 @@
-//! The machine: one value that owns all state of the model.
+//! The machine, which contains the state of the model.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -17,25 +17,25 @@ use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::trace::{Ending, Kind, Routine};
 
-/// Something that the driver holds or held.
+/// A resource that the driver holds or held.
 #[derive(Debug)]
 pub struct Held {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// What finds it again: an address, a handle.
+    /// The identification: an address or a handle.
     pub key: u64,
-    /// Its name, size or the like.
+    /// The description, such as a name or a size.
     pub what: String,
-    /// It is held now.
+    /// The driver holds the resource.
     pub live: bool,
 }
 
 /// The state of the simulated system.
 #[derive(Debug)]
 pub struct State {
-    /// What is to happen.
+    /// The scenario.
     pub scenario: Scenario,
-    /// The service's name, which is the file's.
+    /// The name of the service, which is that of the file.
     pub service: String,
     /// The filter manager.
     pub filter: Manager,
@@ -59,39 +59,39 @@ pub struct State {
     pub work: Work,
     /// The clock, in units of 100 ns.
     pub clock: i64,
-    /// What the driver holds or held, in the order of acquiring.
+    /// The resources that the driver holds or held, in order of acquisition.
     pub held: Vec<Held>,
-    /// How many events were recorded.
+    /// The number of recorded events.
     pub events: u32,
-    /// How many calls were made that can fail.
+    /// The number of calls that could fail.
     pub points: u32,
-    /// A call was made to fail.
+    /// A failure was injected.
     pub failed: bool,
-    /// How often the system had a choice which thread runs next.
+    /// The number of scheduling decisions with more than one runnable thread.
     pub choices: usize,
 }
 
-/// The code through which the driver's imports lead.
+/// The code to which the imports of the driver are bound.
 #[derive(Debug, Default)]
 pub struct Thunks {
-    /// Where it begins.
+    /// The base address.
     pub base: u64,
-    /// Where the next thunk is written.
+    /// The address of the next thunk.
     pub next: u64,
-    /// Module, function and address of each thunk.
+    /// The title and the address of each thunk.
     pub made: Vec<(String, u64)>,
 }
 
-/// An instruction that is carried out on another page than the driver asked for.
+/// The state of an instruction that is single-stepped with another page than the driver specified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A register points to the stand-in of the shared page: its number, and its value before.
+    /// A register points to the replacement of the shared page: its number and its original value.
     Register(usize, u64),
     /// The current thread is visible through GS.
     Gs,
 }
 
-/// Raises an exception for an access to an address, or ends the scenario.
+/// A function that raises an exception for an access to an address, or ends the scenario.
 pub type Raise = fn(u64, Use, Ending) -> !;
 
 /// The machine.
@@ -102,28 +102,28 @@ pub struct Machine {
     pub memory: RefCell<Memory>,
     /// The threads.
     pub threads: RefCell<Threads>,
-    /// The code through which the driver's imports lead.
+    /// The code to which the imports of the driver are bound.
     pub thunks: RefCell<Thunks>,
-    /// What is made once and found again by its name.
+    /// Objects that are created once, by name.
     pub once: RefCell<Vec<(String, u64)>>,
-    /// What is recorded.
+    /// The event record.
     pub record: Record,
     /// The functions of the model.
     pub functions: Vec<&'static Function>,
-    /// What calls return that the model does not have.
+    /// The results of calls that the bench does not model.
     pub assumed: Assumptions,
-    /// What an access to an address does in which there can be no memory.
+    /// The function that handles an access to an address that cannot be mapped.
     pub raise: Cell<Raise>,
-    /// The page that stands in for `KUSER_SHARED_DATA`; 0 before it is made.
+    /// The address of the page that replaces `KUSER_SHARED_DATA`, or 0 before it is created.
     pub shared_page: Cell<u64>,
-    /// The page that stands in for the processor control region.
+    /// The address of the page that replaces the processor control region.
     pub control_region: Cell<u64>,
-    /// The instruction that is under way.
+    /// The instruction that is being single-stepped.
     pub step: Cell<Option<Step>>,
 }
 
 impl Machine {
-    /// A machine for a scenario, on which nothing has happened yet.
+    /// Creates the machine for a scenario.
     #[must_use]
     pub fn new(
         scenario: Scenario,
@@ -178,45 +178,46 @@ impl Machine {
     }
 }
 
-/// The machine of this process. A trap handler must reach it, and the functions that the driver calls.
+/// The machine of this process. Trap handlers and the functions that the driver calls access it.
 static MACHINE: AtomicPtr<Machine> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Makes a machine that of this process, for the rest of its life.
+/// Installs the machine of this process, for the lifetime of the process.
 pub fn install(machine: Machine) {
     MACHINE.store(Box::into_raw(Box::new(machine)), Ordering::Release);
 }
 
-/// The machine of this process, if there is one.
+/// Returns the machine of this process, if there is one.
 #[must_use]
 pub fn installed() -> Option<&'static Machine> {
-    // SAFETY: the pointer is null or that of a machine that `install` leaked, and only the thread that installed it runs
-    // the model.
+    // SAFETY: the pointer is null or comes from `install`, which leaked the machine. Only the thread that called
+    // `install` runs the model.
     unsafe { MACHINE.load(Ordering::Acquire).as_ref() }
 }
 
-/// The machine of this process.
+/// Returns the machine of this process.
 ///
 /// # Panics
 ///
-/// If there is none: the model runs only after [`install`].
+/// Panics if [`install`] was not called.
 #[must_use]
 pub fn machine() -> &'static Machine {
     installed().expect("the model runs on a machine")
 }
 
-/// Looks at the state of the system or changes it. Not to be held while the driver runs.
+/// Accesses the state of the system. The driver must not run during `action`.
 pub fn with<T>(action: impl FnOnce(&mut State) -> T) -> T {
     action(&mut machine().state.borrow_mut())
 }
 
-/// Looks at the thread that is running or changes it. Not to be held while the driver runs.
+/// Accesses the current thread. The driver must not run during `action`.
 pub fn with_thread<T>(action: impl FnOnce(&mut Thread) -> T) -> T {
     let mut threads = machine().threads.borrow_mut();
     let current = threads.current;
     action(&mut threads.all[current])
 }
 
-/// Whether the scenario leaves out a routine of the driver's: the system behaves as if the driver did not have it.
+/// Returns whether the scenario omits a driver routine. The system then behaves as if the driver did not have the
+/// routine.
 #[must_use]
 pub fn left_out(routine: &Routine) -> bool {
     with(|state| {

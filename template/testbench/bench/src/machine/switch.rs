@@ -1,41 +1,41 @@
 //! Switching between the stack of the driver and that of the model.
 //!
-//! The driver runs on the kernel stack of its thread, the model's functions on the stack of the host. [`call_driver`]
-//! leads from the host's stack to the driver's, [`enter_model`] back for the time of one call of the system. Both nest:
-//! a callback that the system calls meanwhile continues on the stack of the driver where the call left it.
+//! The driver runs on the kernel stack of its thread. The functions of the model run on the host stack. [`call_driver`]
+//! switches from the host stack to the driver stack. [`enter_model`] switches back for the duration of a call of the
+//! system. The calls nest: a callback that the system calls continues on the driver stack, below the frame of the call.
 
 use std::arch::naked_asm;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// What the code that switches reads and writes, for the thread that is running.
+/// The state that the switching code accesses, for the current thread.
 #[repr(C)]
 pub struct Switch {
-    /// Where the driver's last call came from.
+    /// The return address of the last call of the driver.
     pub site: AtomicU64,
     /// The top of the driver's stack.
     pub driver_stack: AtomicU64,
     /// The top of the host's stack.
     pub host_stack: AtomicU64,
-    /// The limits of the driver's stack, as Windows wants them in the thread's block.
+    /// The highest address of the driver's stack, as in the thread information block of Windows.
     pub driver_base: AtomicU64,
     /// The lowest address of the driver's stack.
     pub driver_limit: AtomicU64,
-    /// The limits of the host's stack.
+    /// The highest address of the host's stack.
     pub host_base: AtomicU64,
     /// The lowest address of the host's stack.
     pub host_limit: AtomicU64,
-    /// What [`raise`] calls.
+    /// The function that [`raise`] calls.
     pub raise: AtomicU64,
-    /// The function that is running: its place among the machine's functions, plus one. With [`UNMODELLED`], that of an
-    /// import which the model does not have.
+    /// The function that is running: its index in the functions of the machine, plus one. With [`UNMODELLED`], the
+    /// index of an import that is not modelled.
     pub running: AtomicU32,
 }
 
-/// The bit of [`Switch::running`] for imports that the model does not have.
+/// The bit of [`Switch::running`] for imports that are not modelled.
 pub const UNMODELLED: u32 = 0x8000_0000;
 
-/// The one that is in use.
+/// The state of the current thread.
 pub static SWITCH: Switch = Switch {
     site: AtomicU64::new(0),
     driver_stack: AtomicU64::new(0),
@@ -48,12 +48,12 @@ pub static SWITCH: Switch = Switch {
     running: AtomicU32::new(0),
 };
 
-/// As many arguments as a function of the system is passed on the stack.
+/// The number of arguments that are passed to a system function on the stack.
 pub const STACK_ARGUMENTS: usize = 12;
-/// As many arguments as a routine of the driver's is passed.
+/// The number of arguments that are passed to a driver routine.
 pub const MOST_ARGUMENTS: usize = 6;
 
-/// The instructions that exchange the limits of the stack in the thread's block, where Windows looks them up.
+/// The instructions that set the stack limits in the thread information block, which Windows checks.
 #[cfg(windows)]
 macro_rules! limits {
     (save) => {
@@ -88,11 +88,11 @@ macro_rules! limits {
     };
 }
 
-/// Calls a routine of the driver's on the driver's stack, whose top is `stack`.
+/// Calls a driver routine on the driver stack, whose top is `stack`.
 ///
 /// # Safety
 ///
-/// `arguments` has [`MOST_ARGUMENTS`] values, `stack` is aligned to 16 bytes, and there is room below it.
+/// `arguments` has [`MOST_ARGUMENTS`] values, `stack` is aligned to 16 bytes, and the memory below it is writable.
 #[unsafe(naked)]
 #[must_use]
 pub unsafe extern "win64" fn call_driver(address: u64, arguments: *const u64, stack: u64) -> u64 {
@@ -131,29 +131,29 @@ pub unsafe extern "win64" fn call_driver(address: u64, arguments: *const u64, st
     )
 }
 
-/// What [`enter_model`] leaves at the top of the driver's stack: the registers that a call preserves, and the way back.
+/// The frame that [`enter_model`] pushes on the driver stack: the nonvolatile registers and the return address.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct CallFrame {
     reserved: u64,
     /// R15, R14, R13, R12, RSI, RDI, RBX, RBP.
     pub registers: [u64; 8],
-    /// Where the driver goes on.
+    /// The return address in the driver.
     pub site: u64,
 }
 
-/// Runs a function of the model on the host's stack. A thunk jumps here with the address of the function in R10; the
+/// Runs a function of the model on the host stack. A thunk jumps here with the address of the function in R10. The
 /// arguments are those of the driver's call.
 ///
 /// # Safety
 ///
-/// Only a thunk jumps here, from code that [`call_driver`] runs.
+/// Only thunks jump here, from code that [`call_driver`] runs.
 #[unsafe(naked)]
 pub unsafe extern "win64" fn enter_model() {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        // What an exception handler of the driver's finds: see `CallFrame`.
+        // Exception handling reads these registers: see `CallFrame`.
         "push rbx",
         "push rdi",
         "push rsi",
@@ -166,7 +166,7 @@ pub unsafe extern "win64" fn enter_model() {
         "mov [r11 + {driver_stack}], rsp",
         limits!(host),
         "mov rsp, [r11 + {host_stack}]",
-        // The registers' room and the arguments on the stack.
+        // The register parameter area and the stack arguments.
         "sub rsp, 0x80",
         "mov rax, [rbp + 0x30]",
         "mov [rsp + 0x20], rax",
@@ -210,7 +210,7 @@ pub unsafe extern "win64" fn enter_model() {
     )
 }
 
-/// Goes to the host's stack and to [`Switch::raise`]. The trap handler lets the driver go on here.
+/// Switches to the host stack and calls [`Switch::raise`]. The trap handler resumes the driver here.
 ///
 /// # Safety
 ///
@@ -232,12 +232,12 @@ pub unsafe extern "win64" fn raise() {
     )
 }
 
-/// Lets the driver go on with these registers, in the order of [`Cpu::gpr`](crate::os::Cpu::gpr), at an address. The
-/// frames of the model's functions that were running are abandoned.
+/// Resumes the driver at an address with these registers, in the order of `Cpu::gpr`. The frames of the model functions
+/// that were running are discarded.
 ///
 /// # Safety
 ///
-/// The registers are those of a routine of the driver's which [`call_driver`] runs.
+/// The registers belong to a driver routine that [`call_driver`] runs.
 #[unsafe(naked)]
 pub unsafe extern "win64" fn resume_driver(registers: *const [u64; 16], address: u64) -> ! {
     naked_asm!(

@@ -1,4 +1,4 @@
-//! Structures of the system's that the driver may look into.
+//! Structures of the system that the driver can access.
 
 use super::events::must;
 use super::guest;
@@ -6,13 +6,13 @@ use super::memory;
 use super::space::Purpose;
 use super::state::machine;
 
-/// A structure of the system's that the driver may look into, zeroed.
+/// Allocates a zeroed structure of the system that the driver can access.
 #[must_use]
 pub fn system_block(size: usize, what: &str) -> u64 {
     object_block(size, Purpose::System, what)
 }
 
-/// An object of the system's that functions recognize by its purpose, zeroed.
+/// Allocates a zeroed object of the system that functions identify by its purpose.
 #[must_use]
 pub fn object_block(size: usize, purpose: Purpose, what: &str) -> u64 {
     let address = must(memory::allocate(size, purpose, what.to_owned()));
@@ -20,8 +20,8 @@ pub fn object_block(size: usize, purpose: Purpose, what: &str) -> u64 {
     address
 }
 
-/// A UTF-16 string with its `UNICODE_STRING`, in one block. Behind it stands a NUL, as behind Windows' own, which drivers
-/// take for granted.
+/// Allocates a UTF-16 string with its `UNICODE_STRING`, in one block. A NUL follows the string, as on Windows, because
+/// drivers rely on it.
 #[must_use]
 pub fn system_string(text: &str, purpose: Purpose, what: &str) -> u64 {
     let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
@@ -32,7 +32,7 @@ pub fn system_string(text: &str, purpose: Purpose, what: &str) -> u64 {
     address
 }
 
-/// Something made once and found again by its name.
+/// Returns an object that is created once, by name.
 pub fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
     let known = || {
         let all = machine().once.borrow();
@@ -47,7 +47,7 @@ pub fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
     })
 }
 
-/// Where an opaque pointer of a structure points.
+/// Returns the address for an opaque pointer of a structure.
 #[must_use]
 pub fn opaque(what: &str) -> u64 {
     once(&format!("opaque {what}"), || {
@@ -55,17 +55,17 @@ pub fn opaque(what: &str) -> u64 {
     })
 }
 
-/// A text that the driver may read.
+/// Returns the address of a text that the driver can read.
 #[must_use]
 pub fn text(text: &str) -> u64 {
     once(&format!("text {text}"), || {
-        let block = system_block(text.len() + 1, "a text of the system's");
+        let block = system_block(text.len() + 1, "a text of the system");
         guest::put(block, text.as_bytes());
         block
     })
 }
 
-/// The process that everything happens in.
+/// Returns the process object, which is the same for all operations.
 #[must_use]
 pub fn current_process() -> u64 {
     once("process", || memory::handle("a process object".to_owned()))

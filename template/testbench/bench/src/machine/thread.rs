@@ -1,4 +1,4 @@
-//! A thread of the system in which the driver runs: its stacks, its IRQL, what it is in.
+//! A system thread that runs driver code: its stacks, its IRQL and its frames.
 
 use std::io;
 
@@ -14,11 +14,11 @@ use crate::vocabulary::status::Status;
 ///
 /// Document: "Using the Kernel Stack".
 pub const KERNEL_STACK: usize = 24 << 10;
-/// The room above the first frame, which the code that switches stacks reads.
+/// The space above the first frame, which the code that switches stacks reads.
 const HEADROOM: usize = 256;
-/// The inaccessible memory below a stack. A routine whose locals are larger than the stack touches it, and nothing else.
+/// The inaccessible memory below a stack. A routine whose locals are larger than the stack faults in it.
 const GUARD: usize = 1 << 20;
-/// The stack on which the model's functions run.
+/// The size of a host stack, on which the functions of the model run.
 const HOST_STACK: usize = 512 << 10;
 
 /// A kernel stack, which ends at inaccessible memory.
@@ -28,11 +28,11 @@ pub struct KernelStack {
 }
 
 impl KernelStack {
-    /// A new stack.
+    /// Allocates a stack.
     ///
     /// # Errors
     ///
-    /// The operating system's own.
+    /// Returns the error of the operating system.
     pub fn new() -> io::Result<Self> {
         let guard = os::reserve(GUARD + KERNEL_STACK + PAGE)?;
         let stack = Self { guard };
@@ -41,61 +41,61 @@ impl KernelStack {
         Ok(stack)
     }
 
-    /// The lowest address of the guard.
+    /// Returns the lowest address of the guard area.
     #[must_use]
     pub fn guard(self) -> usize {
         self.guard
     }
 
-    /// The lowest address of the stack.
+    /// Returns the lowest address of the stack.
     #[must_use]
     pub fn low(self) -> usize {
         self.guard + GUARD
     }
 
-    /// The end of the stack.
+    /// Returns the end of the stack.
     #[must_use]
     pub fn high(self) -> usize {
         self.low() + KERNEL_STACK
     }
 
-    /// Where the first frame begins.
+    /// Returns the address of the first frame.
     #[must_use]
     pub fn top(self) -> u64 {
         (self.high() - HEADROOM) as u64
     }
 }
 
-/// What a thread is in: the driver's routine or the system's function.
+/// A frame of a thread: a driver routine or a system function.
 #[derive(Debug, Clone)]
 pub enum Frame {
-    /// One of the driver's routines.
+    /// A driver routine.
     Driver {
-        /// Which.
+        /// The routine.
         routine: Routine,
-        /// The IRQL that it interrupted.
+        /// The IRQL of the interrupted code.
         irql: u8,
     },
-    /// One of the system's functions.
+    /// A system function.
     System(&'static Function),
 }
 
-/// More arguments than any function has.
+/// The maximum number of arguments of a function.
 pub const MOST_ARGUMENTS: usize = 16;
 
-/// A call that is being answered: the function, and its arguments.
+/// A call in progress: the function and its arguments.
 #[derive(Debug, Clone, Copy)]
 pub struct Answering {
     /// The function.
     pub function: &'static Function,
-    /// The arguments, as the registers and the stack have them.
+    /// The arguments in the registers and on the stack.
     pub arguments: [u64; MOST_ARGUMENTS],
 }
 
-/// What [`super::switch::SWITCH`] has for a thread.
+/// The content of [`super::switch::SWITCH`] for a thread.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Saved {
-    /// Where the last call came from.
+    /// The return address of the last call.
     pub site: u64,
     /// The function that is running.
     pub running: u32,
@@ -109,78 +109,78 @@ pub struct Saved {
     pub host_limits: (u64, u64),
 }
 
-/// An exception: its code, its parameters, and the ending if nothing handles it.
+/// An exception: its code, its parameters, and the ending if it is not handled.
 #[derive(Debug, Clone)]
 pub struct Raised {
     /// The code.
     pub code: Status,
     /// `ExceptionInformation`.
     pub parameters: Vec<u64>,
-    /// The ending if no routine handles it.
+    /// The ending if no routine handles the exception.
     pub otherwise: Ending,
 }
 
-/// The work of a thread, on a stack of its own.
+/// The coroutine of a thread.
 pub type Work = Coroutine<(), (), (), DefaultStack>;
 
 /// A thread.
 #[derive(Default)]
 pub struct Thread {
-    /// Its IRQL.
+    /// The IRQL.
     pub irql: u8,
-    /// The routines and functions that it is in, outermost first.
+    /// The frames, outermost first.
     pub frames: Vec<Frame>,
-    /// The call of the driver's that it answers.
+    /// The call of the driver that is in progress.
     pub answering: Option<Answering>,
-    /// The structure and the member whose pointer it follows.
+    /// The structure and the member whose pointer is being followed.
     pub followed: Option<(u64, &'static str)>,
-    /// The exception of a trap, with the registers of the driver, until the search for a handler begins.
+    /// The exception of a trap and the registers of the driver, until the search for a handler begins.
     pub pending: Option<(Raised, Cpu)>,
-    /// Where a frame goes on whose handler takes the exception.
+    /// The address at which the frame continues whose handler handles the exception.
     pub unwind_target: u64,
-    /// Its kernel stack.
+    /// The kernel stack.
     pub stack: Option<KernelStack>,
-    /// What the switch has for it while another thread runs.
+    /// The content of the switch while another thread runs.
     pub saved: Saved,
-    /// Its work, unless it is running or done.
+    /// The coroutine, unless it is running or has completed.
     pub work: Option<Work>,
-    /// How it lets another thread run.
+    /// The handle with which the coroutine suspends itself.
     pub yielder: Option<*const Yielder<(), ()>>,
-    /// What it waits for, if it was suspended.
+    /// The object that the suspended thread waits for.
     pub waiting: Option<Waiting>,
-    /// How much had happened when it last found that it must go on waiting.
+    /// The progress counter at the last time that the wait was not satisfied.
     pub tried: u64,
-    /// It is running, or waits for a thread that it started or let go on.
+    /// The thread is running, or waits for a thread that it started or resumed.
     pub is_running: bool,
 }
 
 /// The threads.
 #[derive(Default)]
 pub struct Threads {
-    /// All of them. The first is the system's own, in which drivers are loaded and unloaded.
+    /// All threads. The first is the system thread, in which drivers are loaded and unloaded.
     pub all: Vec<Thread>,
-    /// The place of the one that is running.
+    /// The index of the current thread.
     pub current: usize,
-    /// How much has happened.
+    /// The progress counter.
     pub progress: u64,
-    /// Kernel stacks that are not in use.
+    /// Unused kernel stacks.
     pub kernel_stacks: Vec<KernelStack>,
-    /// Host stacks that are not in use.
+    /// Unused host stacks.
     pub host_stacks: Vec<DefaultStack>,
 }
 
 impl Threads {
-    /// The number of the thread that is running, counted from 1.
+    /// Returns the number of the current thread, counted from 1.
     #[must_use]
     pub fn current_number(&self) -> u32 {
         self.current as u32 + 1
     }
 
-    /// A stack for the model's functions.
+    /// Returns a stack for the functions of the model.
     ///
     /// # Errors
     ///
-    /// The operating system's own.
+    /// Returns the error of the operating system.
     pub fn host_stack(&mut self) -> io::Result<DefaultStack> {
         match self.host_stacks.pop() {
             Some(stack) => Ok(stack),

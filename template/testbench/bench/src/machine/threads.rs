@@ -1,4 +1,4 @@
-//! Runs threads: starts one, suspends it, lets it go on, and calls the driver in it.
+//! Starts, suspends and resumes threads, and calls the driver in them.
 
 use std::sync::atomic::Ordering;
 
@@ -17,13 +17,13 @@ fn with<T>(action: impl FnOnce(&mut Threads) -> T) -> T {
     action(&mut machine().threads.borrow_mut())
 }
 
-/// The number of the thread that is running.
+/// Returns the number of the current thread.
 #[must_use]
 pub fn current() -> u32 {
     with(|threads| threads.current_number())
 }
 
-/// A thread that nothing runs in yet.
+/// Creates a thread without work.
 #[must_use]
 pub fn new_thread() -> u32 {
     with(|threads| {
@@ -32,30 +32,30 @@ pub fn new_thread() -> u32 {
     })
 }
 
-/// The IRQL.
+/// Returns the IRQL.
 #[must_use]
 pub fn irql() -> u8 {
     with_thread(|thread| thread.irql)
 }
 
-/// Changes the IRQL.
+/// Sets the IRQL.
 pub fn set_irql(irql: u8) {
     with_thread(|thread| thread.irql = irql);
     must(memory::set_dispatch(irql >= DISPATCH));
 }
 
-/// Something happened that a thread may wait for.
+/// Records progress: a wait of another thread can be satisfied.
 pub fn note_progress() {
     with(|threads| threads.progress += 1);
 }
 
-/// The driver's routine that the running thread is in, the innermost one.
+/// Returns the innermost driver routine of the current thread.
 #[must_use]
 pub fn routine() -> Option<Routine> {
     with_thread(|thread| innermost(&thread.frames).cloned())
 }
 
-/// The driver's routine that a thread is in, the innermost one.
+/// Returns the innermost driver routine of a thread.
 #[must_use]
 pub fn routine_of(number: u32) -> Option<Routine> {
     with(|threads| {
@@ -71,7 +71,7 @@ fn innermost(frames: &[Frame]) -> Option<&Routine> {
     })
 }
 
-/// Whether any thread is in a routine for which the condition holds.
+/// Returns whether any thread is in a routine that meets the condition.
 pub fn any_is_in(condition: impl Fn(&Routine) -> bool) -> bool {
     with(|threads| {
         let mut frames = threads.all.iter().flat_map(|thread| &thread.frames);
@@ -79,11 +79,11 @@ pub fn any_is_in(condition: impl Fn(&Routine) -> bool) -> bool {
     })
 }
 
-/// Gives the first thread its stack.
+/// Allocates the stack of the first thread.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn set_up() -> std::io::Result<()> {
     let stack = kernel_stack()?;
     with_thread(|thread| thread.stack = Some(stack));
@@ -91,7 +91,7 @@ pub fn set_up() -> std::io::Result<()> {
     Ok(())
 }
 
-/// A kernel stack.
+/// Returns an unused kernel stack.
 fn kernel_stack() -> std::io::Result<KernelStack> {
     if let Some(stack) = with(|threads| threads.kernel_stacks.pop()) {
         return Ok(stack);
@@ -140,21 +140,21 @@ fn load(saved: Saved) {
     }
 }
 
-/// Calls the driver's code at an address, with as many arguments as any callback takes, in the running thread.
+/// Calls driver code at an address in the current thread. Passes the maximum number of arguments of a callback.
 #[must_use]
 pub fn call(address: u64, arguments: &[u64]) -> u64 {
     let mut all = [0; switch::MOST_ARGUMENTS];
     all[..arguments.len()].copy_from_slice(arguments);
     let before = save();
-    // SAFETY: the top of the stack is where the driver's last call left it, or that of an unused stack: both are aligned.
-    // The driver's routines have this calling convention, in which the caller passes what it likes and the callee takes
-    // what it needs. What the driver does wrong is what the bench is there to see: it happens in a process of its own.
+    // SAFETY: the top of the stack is that of the driver's last call or of an unused stack. Both are aligned. Driver
+    // routines have this calling convention, in which a callee can ignore arguments. Invalid accesses of the driver are
+    // what the bench detects. They occur in a separate process.
     let answer = unsafe { switch::call_driver(address, all.as_ptr(), before.driver_stack) };
     load(before);
     answer
 }
 
-/// Starts work in a thread, and runs it until it is done or waits.
+/// Starts work in a thread and runs it until it completes or waits.
 pub fn start(number: u32, work: impl FnOnce() + 'static) {
     let index = number as usize - 1;
     let kernel_stack = must(kernel_stack());
@@ -166,7 +166,7 @@ pub fn start(number: u32, work: impl FnOnce() + 'static) {
     with(|threads| {
         let thread = &mut threads.all[index];
         if thread.work.is_some() || thread.is_running {
-            internal("a thread is started that is not done");
+            internal("a thread with unfinished work is started");
         }
         thread.stack = Some(kernel_stack);
         thread.saved = saved_for(kernel_stack);
@@ -175,7 +175,7 @@ pub fn start(number: u32, work: impl FnOnce() + 'static) {
     resume(index);
 }
 
-/// Lets a thread go on until it is done or waits again.
+/// Resumes a thread until it completes or waits again.
 pub fn resume(index: usize) {
     let (before, work, waited, irql) = with(|threads| {
         let before = threads.current;
@@ -197,7 +197,7 @@ pub fn resume(index: usize) {
     }
     must(memory::set_dispatch(irql >= DISPATCH));
     let Some(mut work) = work else {
-        internal("a thread goes on that has no work")
+        internal("a thread without work is resumed")
     };
     let result = work.resume(());
     let irql = with(|threads| {
@@ -220,7 +220,8 @@ pub fn resume(index: usize) {
     must(memory::set_dispatch(irql >= DISPATCH));
 }
 
-/// Lets the thread go on that started this one or let it go on. False for the first thread, which nothing started.
+/// Suspends the current thread. The thread that started or resumed it continues. Returns `false` for the first thread,
+/// which no thread started.
 #[must_use]
 pub fn suspend(waiting: Waiting) -> bool {
     let (yielder, thread) = with(|threads| {
@@ -235,12 +236,13 @@ pub fn suspend(waiting: Waiting) -> bool {
     });
     let Some(yielder) = yielder else { return false };
     emit(&Event::Suspend { thread });
-    // SAFETY: the pointer is that of the coroutine which is running, whose yielder lives as long as its work.
+    // SAFETY: the pointer is that of the running coroutine, whose yielder lives as long as its work.
     unsafe { &*yielder }.suspend(());
     true
 }
 
-/// The threads that wait and for which something has happened since they looked, in the order in which they began to wait.
+/// Returns the waiting threads for which there was progress since their last check, in the order in which they began to
+/// wait.
 #[must_use]
 pub fn to_try() -> Vec<usize> {
     with(|threads| {
@@ -256,7 +258,7 @@ pub fn to_try() -> Vec<usize> {
     })
 }
 
-/// What each thread waits for, the one that waits since the shortest time first.
+/// Returns the waits of all threads, the most recent first.
 #[must_use]
 pub fn waiting() -> Vec<Waiting> {
     with(|threads| {

@@ -1,4 +1,4 @@
-//! Thunks: a few bytes of code for each import, which note where the call came from.
+//! Thunks: short code sequences for imports, which record the return address of the call.
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,7 @@ use crate::trace::{Ending, Event};
 
 const THUNK_ROOM: usize = 64 * PAGE;
 
-/// A bare `ret`, for helpers of the compiler that probe the stack and must keep every register.
+/// Returns the address of a single `ret`, for stack probe helpers, which must preserve all registers.
 #[must_use]
 pub fn stack_probe() -> u64 {
     const RET: u8 = 0xC3;
@@ -24,7 +24,7 @@ pub fn stack_probe() -> u64 {
     page as u64
 }
 
-/// The address under which the driver sees a function of the system.
+/// Returns the address to which an import is bound.
 #[must_use]
 pub fn thunk(dll: &str, name: &str) -> u64 {
     let machine = machine();
@@ -59,7 +59,8 @@ pub fn thunk(dll: &str, name: &str) -> u64 {
     address
 }
 
-/// Notes the call and goes to the host's stack. `rax`, `r10` and `r11` are free at a call in this calling convention.
+/// Emits a thunk. It records the call and switches to the host stack. The calling convention allows it to change `rax`,
+/// `r10` and `r11`.
 fn code(target: u64, running: u32) -> Vec<u8> {
     let mut code = vec![0x4C, 0x8B, 0x1C, 0x24]; // mov r11, [rsp]
     code.extend([0x49, 0xBA]); // mov r10, &SWITCH.site
@@ -77,7 +78,7 @@ fn code(target: u64, running: u32) -> Vec<u8> {
     code
 }
 
-/// Where every import leads that the model does not have: a result that was assumed for it, or the end of the scenario.
+/// Returns the assumed result of an import that is not modelled, or ends the scenario.
 extern "win64" fn unmodelled() -> u64 {
     let machine = machine();
     let index = SWITCH.running.load(Ordering::Relaxed) & !UNMODELLED;
@@ -108,8 +109,8 @@ extern "win64" fn unmodelled() -> u64 {
     result
 }
 
-/// The address of a function that the driver asks for by its name; 0 if the system does not have it. One that the model
-/// does not have is answered in the same way, and recorded.
+/// Returns the address of a function that the driver looks up by name, or 0 if it does not exist. For a function that
+/// is not modelled, records an event and returns 0.
 #[must_use]
 pub fn by_name(dll: &str, name: &str) -> u64 {
     let machine = machine();

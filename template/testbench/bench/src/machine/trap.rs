@@ -1,8 +1,8 @@
-//! Processor exceptions: what the driver did, and the few things that are carried out for it.
+//! Processor exceptions: their causes, and the emulation of some instructions.
 //!
-//! A driver built with the WDK's headers has some of the kernel inlined: the IRQL is read from CR8, the tick count from the
-//! page that kernel and user mode share, the current thread from the processor control region. These are carried out here;
-//! everything else ends the scenario with a name.
+//! The WDK headers inline some kernel functions: they read the IRQL from CR8, the tick count from the page that kernel
+//! and user mode share, and the current thread from the processor control region. These instructions are emulated. All
+//! other exceptions are raised to the driver or end the scenario.
 
 use std::io;
 
@@ -18,11 +18,11 @@ use crate::os::{self, Access, CURRENT_THREAD, Cpu, Exception, PAGE, TRAP_FLAG, U
 use crate::trace::{Ending, Target, Trap};
 use crate::vocabulary::status::{self, Status};
 
-/// Makes the pages that stand in for the kernel's, and takes the exceptions.
+/// Creates the pages that replace those of the kernel, and installs the trap handler.
 ///
 /// # Errors
 ///
-/// The operating system's own.
+/// Returns the error of the operating system.
 pub fn set_up() -> io::Result<()> {
     let page = memory::allocate(PAGE, Purpose::System, "KUSER_SHARED_DATA".to_owned())?;
     raw::fill(page, 0, PAGE);
@@ -45,7 +45,7 @@ pub fn set_up() -> io::Result<()> {
     os::catch_traps(on_exception)
 }
 
-/// The thread object of the running thread.
+/// Returns the thread object of the current thread.
 #[must_use]
 pub fn current_thread() -> u64 {
     let number = threads::current();
@@ -54,7 +54,7 @@ pub fn current_thread() -> u64 {
     })
 }
 
-/// Decides on an exception: changes the registers and returns, or ends the scenario.
+/// Handles an exception: changes the registers and returns, or ends the scenario.
 fn on_exception(exception: Exception, cpu: &mut Cpu) {
     match exception {
         Exception::Step if finish_step(cpu) => return,
@@ -68,8 +68,8 @@ fn on_exception(exception: Exception, cpu: &mut Cpu) {
     end_or_raise(exception, cpu);
 }
 
-/// Reads of the shared page: the register that points there is moved to the stand-in for one
-/// instruction.
+/// Starts the emulation of a read from the shared page: for one instruction, the register points to the replacement
+/// page.
 fn begin_step(address: u64, cpu: &mut Cpu) -> bool {
     if !(SHARED_DATA..SHARED_DATA + PAGE as u64).contains(&address)
         || machine().step.get().is_some()
@@ -100,7 +100,7 @@ fn begin_step(address: u64, cpu: &mut Cpu) -> bool {
     true
 }
 
-/// After the one instruction: the register is put right, unless the instruction wrote to it.
+/// Restores the register after the instruction, unless the instruction changed it.
 fn finish_step(cpu: &mut Cpu) -> bool {
     let Some(step) = machine().step.take() else {
         return false;
@@ -123,7 +123,7 @@ struct AbsoluteLoad {
     length: u64,
 }
 
-/// `mov eax, [imm64]` and `mov rax, [imm64]`, the loads that need no register for the address.
+/// Decodes `mov eax, [imm64]` and `mov rax, [imm64]`, which load from an address without a register.
 fn absolute_load(rip: u64) -> Option<AbsoluteLoad> {
     match [raw::read::<u8>(rip), raw::read(rip + 1)] {
         [0xA1, _] => Some(AbsoluteLoad {
@@ -138,7 +138,7 @@ fn absolute_load(rip: u64) -> Option<AbsoluteLoad> {
     }
 }
 
-/// Reads of `gs:[188h]`, the current thread, which is shown there for one instruction.
+/// Emulates a read of `gs:[188h]`, the current thread: for one instruction, the value is visible there.
 fn read_control_region(address: u64, cpu: &mut Cpu) -> bool {
     if address != CURRENT_THREAD || !has_gs_prefix(cpu.rip) || machine().step.get().is_some() {
         return false;
@@ -157,7 +157,7 @@ fn has_gs_prefix(rip: u64) -> bool {
     memory_is_code(rip) && os::code(rip, 3).contains(&0x65)
 }
 
-/// `mov reg, cr8` and `mov cr8, reg`: the IRQL.
+/// Emulates `mov reg, cr8` and `mov cr8, reg`, which access the IRQL.
 fn move_cr8(cpu: &mut Cpu) -> bool {
     if !memory_is_code(cpu.rip) {
         return false;
@@ -183,7 +183,7 @@ fn memory_is_code(address: u64) -> bool {
     memory::is_loaded() && memory::is_code(address) && memory::is_code(address + 15)
 }
 
-/// Raises an exception, if a routine of the driver's may handle it, or ends the scenario with the name of what happened.
+/// Raises an exception if a driver routine can handle it. Otherwise ends the scenario with a description.
 fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
     let rsp = cpu.gpr[4];
     let in_driver = memory::rva(cpu.rip).is_some();
@@ -202,7 +202,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
         },
         Exception::Protection => protection(cpu),
         Exception::Illegal => Trap::Other {
-            what: "runs an instruction that does not exist (ud2, as compilers place where code must not arrive)".to_owned(),
+            what: "runs an instruction that does not exist (ud2, which compilers emit for unreachable code)".to_owned(),
         },
         Exception::Breakpoint => Trap::Breakpoint {
             what: "runs int3".to_owned(),
@@ -214,7 +214,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
             instruction: "syscall".to_owned(),
         },
         Exception::Step | Exception::Other => Trap::Other {
-            what: "raises a processor exception".to_owned(),
+            what: "causes a processor exception".to_owned(),
         },
     };
     let code = code_of(&trap);
@@ -232,7 +232,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
     let (otherwise, driver) = if in_driver {
         (ending(memory::place(cpu.rip, None)), *cpu)
     } else if jumped {
-        // The caller of that address left the way back on the stack.
+        // The return address of the call to that address is at the top of the stack.
         events::end(ending(memory::place(raw::read(rsp), None)))
     } else {
         let what = || format!("{exception:?} at 0x{:x}, rsp 0x{rsp:x}", cpu.rip);
@@ -251,7 +251,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
     }
 }
 
-/// The code of the exception that a trap is, if a driver can handle it. A bad address of the kernel is a bug check.
+/// Returns the exception code for a trap that a driver can handle. An invalid kernel-mode address causes a bug check.
 fn code_of(trap: &Trap) -> Option<Status> {
     match trap {
         Trap::Memory {
@@ -266,7 +266,7 @@ fn code_of(trap: &Trap) -> Option<Status> {
     }
 }
 
-/// Raises the exception of an access to an address in which there can be no memory, by a function that the driver called.
+/// Raises the exception for an access of a system function to an address that cannot be mapped.
 pub fn raise_access(address: u64, how: Use, otherwise: Ending) -> ! {
     let code = match &otherwise {
         Ending::Trap { trap, .. } => code_of(trap),
@@ -284,7 +284,7 @@ pub fn raise_access(address: u64, how: Use, otherwise: Ending) -> ! {
     }
 }
 
-/// What a division does that cannot be carried out.
+/// The description of a failed division.
 const DIVIDES: &str = "divides by zero or overflows in a division";
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
@@ -295,7 +295,7 @@ fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
     }
 }
 
-/// A protection fault in code that can be read: which instruction?
+/// Identifies the instruction that caused a protection fault.
 fn protection(cpu: &Cpu) -> Trap {
     let other = Trap::Memory {
         how: Use::Read,
@@ -344,7 +344,7 @@ fn protection(cpu: &Cpu) -> Trap {
     }
 }
 
-/// The codes of `__fastfail` that drivers meet.
+/// Returns the description of a `__fastfail` code.
 fn fast_fail(code: u32) -> String {
     let name = match code {
         0 => "FAST_FAIL_LEGACY_GS_VIOLATION",

@@ -1,37 +1,37 @@
-//! Unwinding: from the registers in a routine to those in its caller.
+//! Unwinding from the registers of a routine to those of its caller.
 //!
-//! Document: "x64 exception handling", for `UNWIND_INFO` and `UNWIND_CODE`. XMM registers are not restored.
+//! Document: "x64 exception handling" for `UNWIND_INFO` and `UNWIND_CODE`. XMM registers are not restored.
 
 use super::state::{machine, with_thread};
 use crate::image::RoutineEntry;
 use crate::os::{Cpu, raw};
 
-/// RSP, by its number.
+/// The register number of RSP.
 const RSP: usize = 4;
 const HANDLER_FLAGS: u8 = UNW_FLAG_EHANDLER | UNW_FLAG_UHANDLER;
-/// The handler is called when an exception is searched for a handler.
+/// The handler is called during the search for an exception handler.
 pub const UNW_FLAG_EHANDLER: u8 = 1;
-/// The handler is called when the frame is unwound.
+/// The handler is called during unwinding.
 pub const UNW_FLAG_UHANDLER: u8 = 2;
-/// The information goes on in another entry.
+/// The unwind information continues in another entry.
 const UNW_FLAG_CHAININFO: u8 = 4;
 
-/// A frame of the driver's.
+/// A stack frame of the driver.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
-    /// Where the image is.
+    /// The image base.
     pub base: u64,
-    /// Its entry of the exception directory; 0 for a routine that has none.
+    /// The address of its entry in the exception directory, or 0 if it has none.
     pub entry: u64,
-    /// The address of the frame, which handlers are passed.
+    /// The establisher frame, which is passed to handlers.
     pub establisher: u64,
-    /// Its handler, the flags that say when it is called, and the address of the handler's data.
+    /// The address of the handler, the flags that specify when it is called, and the address of its data.
     pub handler: Option<(u64, u8, u64)>,
-    /// The registers in the caller.
+    /// The registers of the caller.
     pub caller: Cpu,
 }
 
-/// The frame of the routine at `cpu.rip`; none where that is not in the driver.
+/// Returns the frame of the routine at `cpu.rip`, or `None` if the address is not in the driver.
 #[must_use]
 pub fn frame(cpu: &Cpu) -> Option<Frame> {
     let (base, rva, entry) = {
@@ -48,14 +48,14 @@ pub fn frame(cpu: &Cpu) -> Option<Frame> {
         )
     };
     let mut caller = *cpu;
-    // What the driver has done to its stack is its own affair: nothing else is read.
+    // The driver can have corrupted its stack pointer, so reads are limited to the stack.
     let stack = with_thread(|thread| thread.stack)?;
     let is_stack = |address: u64| (stack.low() as u64..stack.high() as u64 - 8).contains(&address);
     if !is_stack(cpu.gpr[RSP]) {
         return None;
     }
     let Some(entry) = entry else {
-        // A leaf: the way back is at the top of the stack.
+        // In a leaf routine, the return address is at the top of the stack.
         pop_return(&mut caller);
         return Some(Frame {
             base,
@@ -84,13 +84,13 @@ fn pop_return(cpu: &mut Cpu) {
     cpu.gpr[RSP] += 8;
 }
 
-/// A handler: its address, its flags, the address of its data.
+/// The address of a handler, its flags, and the address of its data.
 type Handler = Option<(u64, u8, u64)>;
 
-/// Undoes what the prolog of a routine did. The address of the frame, and its handler.
+/// Undoes the prolog of a routine. Returns the establisher frame and the handler.
 fn undo(base: u64, entry: RoutineEntry, rva: u32, cpu: &mut Cpu) -> (u64, Handler) {
     let mut info = base + u64::from(entry.unwind);
-    // What of the prolog was carried out.
+    // The offset up to which the prolog was executed.
     let mut done = rva - entry.begin;
     let mut establisher = cpu.gpr[RSP];
     let mut first = true;
@@ -115,14 +115,14 @@ fn undo(base: u64, entry: RoutineEntry, rva: u32, cpu: &mut Cpu) -> (u64, Handle
         if flags & UNW_FLAG_CHAININFO == 0 {
             return (establisher, handler);
         }
-        // The prolog of the entry that it is chained to was carried out as a whole.
+        // The prolog of the chained entry was executed completely.
         info = base + u64::from(raw::read::<u32>(behind + 8));
         done = u32::MAX;
         first = false;
     }
 }
 
-/// How many slots an unwind code takes.
+/// Returns the number of slots of an unwind code.
 fn slots(operation: u8, operand: u8) -> u64 {
     match (operation, operand) {
         (1, 0) | (4 | 8, _) => 2,
@@ -131,7 +131,7 @@ fn slots(operation: u8, operand: u8) -> u64 {
     }
 }
 
-/// The codes that were carried out: the operation, its operand, and the address of what follows it.
+/// Returns the unwind codes that were executed: the operation, its operand, and the address of the following slot.
 fn carried_out(codes: u64, count: u64, done: u32) -> impl Iterator<Item = (u8, u8, u64)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -148,7 +148,7 @@ fn carried_out(codes: u64, count: u64, done: u32) -> impl Iterator<Item = (u8, u
     })
 }
 
-/// Whether the prolog has set the frame register.
+/// Returns whether the prolog has set the frame register.
 fn sets_frame_register(codes: u64, count: u64, done: u32) -> bool {
     carried_out(codes, count, done).any(|(operation, ..)| operation == 3)
 }

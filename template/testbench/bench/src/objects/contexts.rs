@@ -2,12 +2,12 @@
 
 use crate::trace::ContextKind;
 
-/// What the filter registered, and the contexts that live.
+/// The registered context types and the allocated contexts.
 #[derive(Debug, Clone, Default)]
 pub struct Contexts {
-    /// The registration.
+    /// The registered context types.
     pub registered: Vec<Registered>,
-    /// The contexts that exist.
+    /// The allocated contexts.
     pub live: Vec<Context>,
 }
 
@@ -33,8 +33,8 @@ pub struct Context {
     pub kind: ContextKind,
     /// `ContextCleanupCallback`.
     pub cleanup: u64,
-    /// How many references there are.
+    /// The reference count.
     pub references: u32,
-    /// Instance (or volume) and file object (or 0) that it is set on.
+    /// The instance (or volume) and the file object (or 0) on which it is set.
     pub on: Option<(u64, u64)>,
 }

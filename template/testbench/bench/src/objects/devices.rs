@@ -1,4 +1,4 @@
-//! The devices of the driver, and its reinitialization routines.
+//! The devices and the reinitialization routines of the driver.
 
 use std::collections::VecDeque;
 
@@ -9,10 +9,10 @@ pub struct Devices {
     pub made: Vec<u64>,
     /// The symbolic links: name and key.
     pub links: Vec<(String, u64)>,
-    /// Routines that are queued, each with its context.
+    /// The queued reinitialization routines, each with its context.
     pub reinitialize: VecDeque<(u64, u64)>,
-    /// How many routines were called.
+    /// The number of calls of reinitialization routines.
     pub rounds: u32,
-    /// How many links were made.
+    /// The number of created links.
     pub count: u32,
 }

@@ -1,21 +1,21 @@
-//! What the filter manager knows of the driver.
+//! The state of the filter manager for the driver.
 
 use super::operations::{InFlight, OperationCallbacks};
 use super::volumes::Instance;
 use crate::trace::Registration;
 
-/// What the filter manager knows of the driver.
+/// The state of the filter manager for the driver.
 #[derive(Debug, Clone, Default)]
 pub struct Manager {
     /// The driver object.
     pub driver: u64,
-    /// The `DriverUnload` that the driver object had when the filter was registered; 0 where it had none.
+    /// The `DriverUnload` that the driver object had when the filter was registered, or 0 if it had none.
     pub driver_unload: u64,
-    /// The handle; 0 where nothing is registered.
+    /// The filter handle, or 0 if the filter is not registered.
     pub handle: u64,
-    /// `FltStartFiltering` was called and did not fail.
+    /// `FltStartFiltering` has succeeded.
     pub started: bool,
-    /// The registration's digest.
+    /// A summary of the registration.
     pub registration: Registration,
     /// The registration's callbacks.
     pub callbacks: Callbacks,
@@ -23,13 +23,13 @@ pub struct Manager {
     pub operations: Vec<OperationCallbacks>,
     /// The instances.
     pub instances: Vec<Instance>,
-    /// References by `FltObjectReference` and its like: the object, and what it is.
+    /// References by `FltObjectReference` and similar functions: the object and its description.
     pub references: Vec<(u64, String)>,
-    /// Operations that were begun and are not completed.
+    /// Operations that have begun and are not completed.
     pub in_flight: Vec<InFlight>,
 }
 
-/// The callbacks of an `FLT_REGISTRATION`; 0 where there is none.
+/// The callbacks of an `FLT_REGISTRATION`, or 0 for each that is not registered.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Callbacks {
     /// `FilterUnloadCallback`.

@@ -5,7 +5,7 @@
 pub struct Locks {
     /// The locks that are held.
     pub held: Vec<Lock>,
-    /// The ERESOURCEs that exist.
+    /// The ERESOURCEs that are initialized.
     pub resources: Vec<u64>,
 }
 
@@ -16,8 +16,8 @@ pub struct Lock {
     pub address: u64,
     /// The thread that holds it.
     pub thread: u32,
-    /// For writing.
+    /// The lock is held exclusively.
     pub exclusive: bool,
-    /// The IRQL to go back to.
+    /// The IRQL before the lock was acquired.
     pub irql: u8,
 }

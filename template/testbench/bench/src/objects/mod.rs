@@ -1,4 +1,4 @@
-//! The objects of the simulated system, as plain data: nothing here knows what happens to them.
+//! The objects of the simulated system, as plain data without behavior.
 
 pub mod contexts;
 pub mod devices;

@@ -1,8 +1,8 @@
 //! File name information.
 
-/// The name information that the driver holds: address and references.
+/// The allocated file name information.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    /// What exists: address and references.
+    /// The address and the reference count of each.
     pub live: Vec<(u64, u32)>,
 }

@@ -4,26 +4,26 @@ use super::volumes::Instance;
 use crate::trace::Via;
 use crate::vocabulary::status::Status;
 
-/// An operation of the catalogue.
+/// An operation that the bench can deliver.
 #[derive(Debug, Clone, Copy)]
 pub struct Spec {
     /// The major function.
     pub major: u8,
     /// The minor function.
     pub minor: u8,
-    /// What is special about it.
+    /// The variant.
     pub variant: &'static str,
-    /// How it arrives.
+    /// The delivery mechanism.
     pub via: Via,
     /// `IrpFlags`.
     pub irp_flags: u32,
     /// The IRQL at which Windows may call the post-operation callback.
     pub post: u8,
-    /// What the file system answers.
+    /// The result of the file system.
     pub result: Status,
-    /// For reads and writes: paging I/O, cached, on the volume.
+    /// For reads and writes: paging I/O.
     pub paging: bool,
-    /// For reads and writes: through the cache.
+    /// For reads and writes: cached I/O.
     pub cached: bool,
 }
 
@@ -36,28 +36,28 @@ pub struct File {
     pub instance: Instance,
 }
 
-/// An operation between its pre- and its post-operation callback.
+/// An operation between its pre-operation and its post-operation callback.
 #[derive(Debug, Clone)]
 pub struct InFlight {
     /// The operation.
     pub spec: Spec,
-    /// Its file.
+    /// The file.
     pub file: File,
-    /// Its callback data.
+    /// The callback data.
     pub data: u64,
-    /// The driver's callbacks for it.
+    /// The callbacks for the operation.
     pub callbacks: OperationCallbacks,
     /// The completion context.
     pub context: u64,
     /// The IRQL of the post-operation callback.
     pub post_irql: u8,
-    /// The thread that it was begun in.
+    /// The thread in which the operation began.
     pub thread: u32,
-    /// The file belongs to this operation alone and goes with it.
+    /// The file object belongs to this operation and is closed with it.
     pub own_file: bool,
-    /// Pended by the pre-operation callback and not completed yet.
+    /// The pre-operation callback pended the operation, and it is not completed.
     pub pended: bool,
-    /// The memory descriptor list that the filter put in the parameters: the filter manager frees it.
+    /// The memory descriptor list that the filter stored in the parameters. The filter manager frees it.
     pub swapped: u64,
 }
 

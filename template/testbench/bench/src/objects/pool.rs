@@ -1,8 +1,8 @@
 //! Lookaside lists.
 
-/// The lookaside lists: address and whether the entries are paged.
+/// The initialized lookaside lists.
 #[derive(Debug, Clone, Default)]
 pub struct Lookasides {
-    /// The addresses of those that exist.
+    /// The addresses.
     pub live: Vec<u64>,
 }

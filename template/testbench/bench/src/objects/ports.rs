@@ -1,11 +1,11 @@
 //! Communication ports and their client.
 
-/// The ports and their clients.
+/// The server ports and their clients.
 #[derive(Debug, Clone, Default)]
 pub struct Ports {
     /// The server ports.
     pub servers: Vec<Server>,
-    /// The client that is connected.
+    /// The connected client.
     pub client: Option<Client>,
 }
 
@@ -14,7 +14,7 @@ pub struct Ports {
 pub struct Server {
     /// The handle.
     pub handle: u64,
-    /// `ServerPortCookie`, or that of the connection.
+    /// `ServerPortCookie`, or the cookie of the connection.
     pub cookie: u64,
     /// `ConnectNotifyCallback`.
     pub connect: u64,
@@ -22,7 +22,7 @@ pub struct Server {
     pub disconnect: u64,
     /// `MessageNotifyCallback`.
     pub message: u64,
-    /// It is not closed.
+    /// The port is not closed.
     pub open: bool,
 }
 
@@ -31,6 +31,6 @@ pub struct Server {
 pub struct Client {
     /// The port.
     pub server: Server,
-    /// `ServerPortCookie`, or that of the connection.
+    /// `ServerPortCookie`, or the cookie of the connection.
     pub cookie: u64,
 }

@@ -1,19 +1,19 @@
-//! The registry: the service's key as an INF leaves it.
+//! The registry: the keys of the service, as an INF creates them.
 //!
 //! Documents: "Accessing Registry Keys Safely", "Creating an INF File for a Minifilter Driver".
 
 use crate::settings::{DWORD, STRING, Settings};
 
-/// The keys that exist, and the handles to them.
+/// The keys and the open handles.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     /// The keys.
     pub keys: Vec<Key>,
-    /// The handles, each with the path of its key.
+    /// The open handles, each with the path of its key.
     pub open: Vec<(u64, String)>,
-    /// The handle that was given last.
+    /// The most recent handle.
     pub next: u64,
-    /// How many odd values were given.
+    /// The number of invalid values that were returned.
     pub odd: u32,
 }
 
@@ -26,11 +26,11 @@ pub struct Key {
     pub values: Vec<Value>,
 }
 
-/// Name, type and data.
+/// The name, the type and the data of a value.
 pub type Value = (String, u32, Vec<u8>);
 
 impl Registry {
-    /// The keys of a service, with the values that were given.
+    /// Creates the keys of a service with the given values.
     #[must_use]
     pub fn new(service: &str, settings: &Settings) -> Self {
         let root = path_of(service);
@@ -99,7 +99,7 @@ impl Registry {
             .find(|key| key.path.eq_ignore_ascii_case(path))
     }
 
-    /// Makes a key, unless it is there. Its path as it was first written.
+    /// Creates a key if it does not exist. Returns its path in the original case.
     pub fn make(&mut self, path: &str) -> String {
         if let Some(key) = self.find(path) {
             return key.path.clone();
@@ -134,21 +134,21 @@ impl Registry {
     }
 }
 
-/// Whether two names are one to the registry.
+/// Returns whether two names are equal without regard to case.
 fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// The control set that the system runs with.
+/// The current control set.
 pub const CONTROL_SET: &str = "\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001";
 
-/// The path of a service's key, as `DriverEntry` gets it.
+/// Returns the path of a service key, as `DriverEntry` receives it.
 #[must_use]
 pub fn path_of(service: &str) -> String {
     format!("{CONTROL_SET}\\Services\\{service}")
 }
 
-/// A path as the model has it: `CurrentControlSet` is a link to a control set.
+/// Normalizes a path: `CurrentControlSet` is a link to a control set.
 pub fn normal(path: &str) -> String {
     const LINK: &str = "\\REGISTRY\\MACHINE\\SYSTEM\\CurrentControlSet\\";
     let path = path.trim_end_matches('\\');

@@ -3,21 +3,21 @@
 /// A simulated volume.
 #[derive(Debug, Clone)]
 pub struct Volume {
-    /// What the report calls it.
+    /// The name in the report.
     pub name: &'static str,
     /// The handle.
     pub handle: u64,
     /// `FsContext2` of its file objects.
     pub file_context: u64,
-    /// The volume's device name.
+    /// The device name of the volume.
     pub device: &'static str,
-    /// `DEVICE_TYPE` of the file system's volume.
+    /// The `DEVICE_TYPE` of the volume of the file system.
     pub device_type: u32,
     /// `FLT_FILESYSTEM_TYPE`.
     pub file_system: u32,
-    /// There is a disk beneath.
+    /// There is an underlying disk.
     pub disk: bool,
-    /// The medium can be removed.
+    /// The medium is removable.
     pub removable: bool,
     /// The name of the file system's driver object.
     pub driver: &'static str,
@@ -35,26 +35,26 @@ pub struct Instance {
 /// A kind of volume.
 #[derive(Debug)]
 pub struct Kind {
-    /// What the report calls it.
+    /// The name in the report.
     pub name: &'static str,
-    /// The volume's device name.
+    /// The device name of the volume.
     pub device: &'static str,
-    /// `DEVICE_TYPE` of the file system's volume.
+    /// The `DEVICE_TYPE` of the volume of the file system.
     pub device_type: u32,
     /// `FLT_FILESYSTEM_TYPE`.
     pub file_system: u32,
-    /// There is a disk beneath.
+    /// There is an underlying disk.
     pub disk: bool,
-    /// It is for filters that ask for pipes and mailslots.
+    /// The volume is only for filters that support named pipes and mailslots.
     pub pipes: bool,
-    /// The medium can be removed.
+    /// The medium is removable.
     pub removable: bool,
     /// The name of the file system's driver object.
     pub driver: &'static str,
 }
 
-/// A fixed disk, a removable one, a network redirector; and pipes and mailslots for filters that
-/// ask for them.
+/// The kinds of volumes: a fixed disk, a removable disk, a network redirector, and, for filters that support them,
+/// named pipes and mailslots.
 pub const KINDS: [Kind; 5] = [
     Kind {
         name: "a fixed NTFS disk",
@@ -123,6 +123,6 @@ pub const FILTER_UNLOAD: u32 = 2;
 /// The volumes.
 #[derive(Debug, Clone, Default)]
 pub struct Volumes {
-    /// All of them, once one was asked for.
+    /// All volumes. They are created on first use.
     pub known: Vec<Volume>,
 }

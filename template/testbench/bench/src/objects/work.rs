@@ -1,19 +1,19 @@
-//! Work that is queued: work items, timers, operations in callback data queues.
+//! Queued work: work items, timers and callback data queues.
 
 use crate::trace::Callback;
 
-/// What is queued.
+/// The queued work.
 #[derive(Debug, Clone, Default)]
 pub struct Work {
-    /// What is queued, in its order.
+    /// The queued items, in order.
     pub queue: Vec<Item>,
-    /// Operations whose post-operation callback was completed later.
+    /// Operations whose post-operation processing was completed later.
     pub completed: Vec<u64>,
     /// The callback data queues.
     pub queues: Vec<Queue>,
 }
 
-/// A callback data queue: its address and the driver's routines for it.
+/// A callback data queue: its address and the queue routines of the driver.
 #[derive(Debug, Clone, Copy)]
 pub struct Queue {
     /// Its address.
@@ -28,23 +28,23 @@ pub struct Queue {
     pub acquire: u64,
     /// `CbdqRelease`.
     pub release: u64,
-    /// Operations can be inserted.
+    /// Insertion of operations is enabled.
     pub enabled: bool,
 }
 
 /// A routine that is called later.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// What the routine is.
+    /// The kind of routine.
     pub callback: Callback,
-    /// The driver's routine.
+    /// The address of the routine.
     pub routine: u64,
-    /// Its arguments.
+    /// The arguments.
     pub arguments: [u64; 4],
-    /// Its IRQL.
+    /// The IRQL.
     pub irql: u8,
-    /// The filter or a device is kept until this ran.
+    /// The item holds a reference to the filter or a device until its routine has run.
     pub holds_back: bool,
-    /// The structure, to find it again.
+    /// The address that identifies the item.
     pub key: u64,
 }

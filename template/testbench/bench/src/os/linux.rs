@@ -1,4 +1,4 @@
-//! Pages by `mmap` and `mprotect`, processor exceptions by signals.
+//! Pages with `mmap` and `mprotect`, processor exceptions with signals.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,13 +12,13 @@ use seccompiler::{
 
 use super::{Access, Cpu, Exception, Handler, Use, raw};
 
-/// Reserves `size` bytes of address space that may not be used yet.
+/// Reserves `size` bytes of address space. The pages are inaccessible.
 ///
 /// # Errors
 ///
-/// The system's own, where it has no such room.
+/// Returns the error of the system if the address space is exhausted.
 pub fn reserve(size: usize) -> io::Result<usize> {
-    // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing that exists.
+    // SAFETY: an anonymous mapping at an address that the kernel selects does not affect existing mappings.
     let base = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
@@ -35,11 +35,11 @@ pub fn reserve(size: usize) -> io::Result<usize> {
     Ok(base as usize)
 }
 
-/// Says what may be done with whole pages that [`reserve`] gave.
+/// Sets the protection of whole pages from [`reserve`].
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     let flags = match access {
         Access::None => libc::PROT_NONE,
@@ -48,7 +48,7 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
         Access::ReadExecute => libc::PROT_READ | libc::PROT_EXEC,
         Access::All => libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
     };
-    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them.
+    // SAFETY: the callers pass pages of their own reservation. They contain no Rust objects.
     let result = unsafe { libc::mprotect(base as *mut libc::c_void, size, flags) };
     if result != 0 {
         return Err(io::Error::last_os_error());
@@ -56,31 +56,31 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     Ok(())
 }
 
-/// Every instruction that is the kernel's faults here by itself.
-pub fn plant(_image: &mut [u8], _base: u64, _code: &[Range<usize>]) {}
+/// Does nothing. On Linux, all instructions that must be emulated raise exceptions.
+pub fn patch(_image: &mut [u8], _base: u64, _code: &[Range<usize>]) {}
 
-/// The driver's code at an address.
+/// Returns the code of the driver at an address.
 #[must_use]
 pub fn code(address: u64, length: usize) -> Vec<u8> {
     (address..).take(length).map(raw::read).collect()
 }
 
-/// Lets the next instruction read the current thread through GS, until [`hide_thread`].
+/// Makes the current thread readable through GS for the next instruction, until [`hide_thread`].
 #[must_use]
 pub fn show_thread(_cpu: &Cpu, region: u64) -> bool {
     set_gs(region)
 }
 
-/// Puts right what [`show_thread`] changed.
+/// Undoes the change of [`show_thread`].
 #[must_use]
 pub fn hide_thread() -> bool {
     set_gs(0)
 }
 
-/// Sets where the GS segment begins, which no program on Linux uses. False where that cannot be done.
+/// Sets the base of the GS segment, which Linux programs do not use. Returns `false` on failure.
 fn set_gs(base: u64) -> bool {
     const ARCH_SET_GS: libc::c_ulong = 0x1001;
-    // SAFETY: nothing in this process but the driver reads through GS.
+    // SAFETY: only the driver reads through GS in this process.
     unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) == 0 }
 }
 
@@ -93,7 +93,7 @@ const SIGNALS: [libc::c_int; 6] = [
     libc::SIGFPE,
 ];
 
-/// The place of each register of [`Cpu::gpr`] in the signal's context.
+/// The index of each register of [`Cpu::gpr`] in the signal context.
 const GPR: [libc::c_int; 16] = [
     libc::REG_RAX,
     libc::REG_RCX,
@@ -113,42 +113,43 @@ const GPR: [libc::c_int; 16] = [
     libc::REG_R15,
 ];
 
-/// Gives whole pages that [`reserve`] gave back to the system; their addresses stay reserved.
+/// Returns the memory of whole pages from [`reserve`] to the system. Their addresses remain reserved.
 pub fn release(base: usize, size: usize) {
-    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them. If it fails, the pages stay.
+    // SAFETY: the callers pass pages of their own reservation. They contain no Rust objects. If the call fails, the
+    // pages remain.
     unsafe { libc::madvise(base as *mut libc::c_void, size, libc::MADV_DONTNEED) };
 }
 
-/// Prepares the guard below a stack, which begins at `low`. Inaccessible memory is enough: the handler of exceptions has a
-/// stack of its own.
+/// Prepares the guard area below a stack that begins at `low`. Inaccessible memory is sufficient, because the exception
+/// handler has a separate stack.
 ///
 /// # Errors
 ///
-/// None here.
+/// This implementation does not fail.
 #[expect(clippy::unnecessary_wraps, reason = "it can fail on Windows")]
 pub fn guard_stack(_guard: usize, _low: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The lowest address of a stack whose driver's part begins at `low`.
+/// Returns the lowest address of a stack whose usable part begins at `low`.
 #[must_use]
 pub fn stack_limit(low: usize) -> usize {
     low
 }
 
-/// The memory that the process may have of its own.
+/// The maximum private memory of the process.
 const MOST_MEMORY: libc::rlim_t = 2 << 30;
-/// The address space that the process may have: most of it is reserved and not used.
+/// The maximum address space of the process. Most of it is reserved and unused.
 const MOST_ADDRESSES: libc::rlim_t = 16 << 30;
-/// The processor time that the process may take, in seconds.
+/// The maximum processor time of the process, in seconds.
 const MOST_TIME: libc::rlim_t = 120;
 
-/// Confines this process for the rest of its life: it may use memory, write what happened, and end. Other system calls
-/// raise [`Exception::SystemCall`].
+/// Confines this process permanently. It can use memory, write events and exit. Other system calls raise
+/// [`Exception::SystemCall`].
 ///
 /// # Errors
 ///
-/// The system's own: it has no filters for system calls.
+/// Returns the error of the system if it does not support system call filters.
 pub fn confine() -> io::Result<()> {
     for (resource, most) in [
         (libc::RLIMIT_DATA, MOST_MEMORY),
@@ -170,12 +171,12 @@ pub fn confine() -> io::Result<()> {
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
-    /// Standard input, which the thread reads that waits for the end of the parent.
+    /// Standard input. A thread reads it to detect the end of the parent process.
     const INPUT: u64 = 0;
-    /// Standard output, where events go.
+    /// Standard output, to which events are written.
     const OUTPUT: u64 = 1;
     const ARCH_SET_GS: u64 = 0x1001;
-    /// The descriptor of a mapping of no file.
+    /// The file descriptor of an anonymous mapping.
     const NO_FILE: u64 = u32::MAX as u64;
     let only = |argument, value| {
         let condition =
@@ -217,14 +218,14 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
 
 static HANDLER: OnceLock<Handler> = OnceLock::new();
 
-/// Sends this thread's processor exceptions to a handler.
+/// Installs a handler for the processor exceptions of this thread.
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn catch_traps(handler: Handler) -> io::Result<()> {
     let _ = HANDLER.set(handler);
-    // A stack of its own: the driver may have used up the other one.
+    // The handler has a separate stack, because the driver can exhaust the current one.
     let size = 1 << 20;
     let base = reserve(size)?;
     protect(base, size, Access::ReadWrite)?;
@@ -233,7 +234,7 @@ pub fn catch_traps(handler: Handler) -> io::Result<()> {
         ss_flags: 0,
         ss_size: size,
     };
-    // SAFETY: the pages were reserved for nothing else and are never given back.
+    // SAFETY: the pages were reserved for this purpose and are never released.
     if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -250,11 +251,11 @@ pub fn catch_traps(handler: Handler) -> io::Result<()> {
     Ok(())
 }
 
-/// The length of `syscall`.
+/// The length of the `syscall` instruction.
 const SYSCALL: u64 = 2;
-/// Page fault, the number the processor gives it.
+/// The exception vector of a page fault.
 const PAGE_FAULT: i64 = 14;
-/// General protection.
+/// The exception vector of a general protection fault.
 const GENERAL_PROTECTION: i64 = 13;
 
 extern "C" fn on_signal(
@@ -262,7 +263,7 @@ extern "C" fn on_signal(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    // SAFETY: the kernel passes a `ucontext_t` that nobody else uses until this function returns.
+    // SAFETY: the kernel passes a `ucontext_t` that is not accessed elsewhere until this function returns.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     // SAFETY: likewise.
     let info = unsafe { &*info };
@@ -275,7 +276,7 @@ extern "C" fn on_signal(
     let error = registers[libc::REG_ERR as usize];
     let trap = match (signal, registers[libc::REG_TRAPNO as usize]) {
         (libc::SIGSEGV | libc::SIGBUS, PAGE_FAULT) => Exception::Access {
-            // SAFETY: for a page fault the kernel fills in the address.
+            // SAFETY: the kernel sets the address for a page fault.
             address: unsafe { info.si_addr() } as u64,
             how: match error {
                 error if error & 0x10 != 0 => Use::Execute,
@@ -292,7 +293,7 @@ extern "C" fn on_signal(
         _ => Exception::Other,
     };
     match trap {
-        // The processor is past it already; on Windows the context is at it.
+        // RIP points after the instruction. On Windows, it points to the instruction.
         Exception::Breakpoint => cpu.rip -= 1,
         Exception::SystemCall => cpu.rip -= SYSCALL,
         _ => {}

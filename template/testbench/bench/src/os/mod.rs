@@ -1,7 +1,8 @@
-//! What the bench needs of the operating system it runs on: pages and processor exceptions.
+//! The operating system interface of the bench: pages and processor exceptions.
 //!
-//! Both systems give the same things: [`reserve`] address space, [`protect`] it, call a [`Handler`] for a processor
-//! exception, and see to it that what only the kernel may do is one: [`plant`].
+//! Both systems provide the same functions: [`reserve`] reserves address space, [`protect`] sets its protection, and
+//! [`catch_traps`] installs a [`Handler`] for processor exceptions. [`patch`] ensures that instructions which must be
+//! emulated raise exceptions.
 
 pub mod raw;
 
@@ -13,72 +14,72 @@ mod system;
 mod system;
 
 pub use system::{
-    catch_traps, code, confine, guard_stack, hide_thread, plant, protect, release, reserve,
+    catch_traps, code, confine, guard_stack, hide_thread, patch, protect, release, reserve,
     show_thread, stack_limit,
 };
 
-/// Decides on a processor exception: changes the registers and returns, or ends the process.
+/// Handles a processor exception: changes the registers and returns, or ends the process.
 pub type Handler = fn(Exception, &mut Cpu);
 
 /// The size of a page on x64.
 pub const PAGE: usize = 4096;
 
-/// Where the processor control region, which GS points to, has the current thread.
+/// The offset of the current thread in the processor control region, to which GS points.
 pub const CURRENT_THREAD: u64 = 0x188;
 
-/// What may be done with a page.
+/// The protection of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing.
+    /// No access.
     None,
-    /// Reading.
+    /// Read access.
     Read,
-    /// Reading and writing.
+    /// Read and write access.
     ReadWrite,
-    /// Reading and running.
+    /// Read and execute access.
     ReadExecute,
-    /// Everything, as a driver's section that asks for it.
+    /// All access, for a section of a driver that specifies it.
     All,
 }
 
-/// The registers a trap handler may look at and change.
+/// The registers that a trap handler can read and change.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cpu {
-    /// The address of the instruction.
+    /// The instruction pointer.
     pub rip: u64,
-    /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15: the order in which instructions number them.
+    /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15: the order of the register numbers in instructions.
     pub gpr: [u64; 16],
     /// The flags.
     pub flags: u64,
 }
 
-/// The trap flag: one instruction, then [`Exception::Step`].
+/// The trap flag. It raises [`Exception::Step`] after one instruction.
 pub const TRAP_FLAG: u64 = 0x100;
 
 /// A processor exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exception {
-    /// A page that may not be used so.
+    /// An access that the page protection does not allow.
     Access {
         /// The address.
         address: u64,
-        /// How it was used.
+        /// The kind of access.
         how: Use,
     },
-    /// A privileged instruction, a software interrupt or an address that is not canonical.
+    /// A privileged instruction, a software interrupt or an access to a non-canonical address.
     Protection,
-    /// An instruction that does not exist, `ud2` included.
+    /// An invalid instruction, including `ud2`.
     Illegal,
     /// `int3`.
     Breakpoint,
-    /// One instruction was run under [`TRAP_FLAG`].
+    /// One instruction was executed with [`TRAP_FLAG`].
     Step,
-    /// A division by zero, or one that overflows.
+    /// A division by zero, or a division whose result overflows.
     Divide,
-    /// A system call that [`confine`] does not let through.
+    /// A system call that [`confine`] does not allow.
     #[cfg_attr(windows, expect(dead_code, reason = "system calls are not filtered"))]
     SystemCall,
-    /// Anything else.
+    /// Any other exception.
     #[cfg_attr(
         windows,
         expect(dead_code, reason = "the vectored handler passes on the rest")
@@ -86,7 +87,7 @@ pub enum Exception {
     Other,
 }
 
-/// How an address was used.
+/// The kind of access to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Use {
@@ -94,7 +95,7 @@ pub enum Use {
     Read,
     /// Written.
     Write,
-    /// Run.
+    /// Execute.
     Execute,
 }
 

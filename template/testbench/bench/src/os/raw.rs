@@ -1,11 +1,11 @@
-//! Access to memory by its address.
+//! Access to memory by address.
 //!
-//! Driver and model share one address space, as driver and kernel do: the model reads and writes what the driver points
-//! to directly. A bad address faults, and the trap handler ends the process. None of these accesses refers to memory that
-//! Rust owns: what the model keeps for itself is elsewhere, and what it shares with the driver (structures, strings,
-//! buffers) is only accessed through this file.
+//! The driver and the model share one address space, as a driver and the kernel do. The model directly accesses the
+//! memory to which the driver points. An invalid address faults, and the trap handler ends the process. These accesses
+//! never refer to memory that Rust owns: private data of the model is elsewhere, and data that the model shares with
+//! the driver (structures, strings, buffers) is accessed only through this module.
 
-/// A value that any bit pattern is valid for.
+/// A type for which every bit pattern is valid.
 pub trait Plain: Copy {}
 impl Plain for u8 {}
 impl Plain for u16 {}
@@ -18,21 +18,21 @@ impl Plain for [u16; 8] {}
 /// Reads a value.
 #[must_use]
 pub fn read<T: Plain>(address: u64) -> T {
-    // SAFETY: `T` is valid for every bit pattern, an unmapped address ends the process, and what is read is the driver's
-    // or shared with it (see the documentation of this module).
+    // SAFETY: every bit pattern is valid for `T`, an unmapped address ends the process, and the memory belongs to the
+    // driver or is shared with it (see the documentation of this module).
     unsafe { std::ptr::read_unaligned(address as *const T) }
 }
 
 /// Writes a value.
 pub fn write<T: Plain>(address: u64, value: T) {
-    // SAFETY: an unmapped address ends the process, and what is written is the driver's or shared with it (see the
+    // SAFETY: an unmapped address ends the process, and the memory belongs to the driver or is shared with it (see the
     // documentation of this module).
     unsafe { std::ptr::write_unaligned(address as *mut T, value) }
 }
 
 /// Copies bytes as `memmove` does.
 pub fn copy(to: u64, from: u64, length: usize) {
-    // SAFETY: as for `read` and `write`; `copy` allows the two to overlap.
+    // SAFETY: as for `read` and `write`. `copy` allows overlapping ranges.
     unsafe { std::ptr::copy(from as *const u8, to as *mut u8, length) }
 }
 

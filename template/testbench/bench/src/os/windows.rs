@@ -1,6 +1,6 @@
-//! Pages by `VirtualAlloc` and `VirtualProtect`, processor exceptions by a vectored handler.
+//! Pages with `VirtualAlloc` and `VirtualProtect`, processor exceptions with a vectored handler.
 //!
-//! Some instructions that fault on Linux do something else in a process of Windows: see [`plant`].
+//! Some instructions that fault on Linux behave differently in a Windows process. [`patch`] replaces them.
 
 use std::io;
 use std::ops::Range;
@@ -30,13 +30,13 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, SetThreadStackGua
 
 use super::{Access, CURRENT_THREAD, Cpu, Exception, Handler, PAGE, Use, raw};
 
-/// Reserves `size` bytes of address space that may not be used yet.
+/// Reserves `size` bytes of address space. The pages are inaccessible.
 ///
 /// # Errors
 ///
-/// The system's own, where it has no such room.
+/// Returns the error of the system if the address space is exhausted.
 pub fn reserve(size: usize) -> io::Result<usize> {
-    // SAFETY: a reservation at an address of the system's choice touches nothing that exists.
+    // SAFETY: a reservation at an address that the system selects does not affect existing memory.
     let base = unsafe { VirtualAlloc(std::ptr::null(), size, MEM_RESERVE, PAGE_NOACCESS) };
     if base.is_null() {
         return Err(io::Error::last_os_error());
@@ -44,11 +44,11 @@ pub fn reserve(size: usize) -> io::Result<usize> {
     Ok(base as usize)
 }
 
-/// Says what may be done with whole pages that [`reserve`] gave.
+/// Sets the protection of whole pages from [`reserve`].
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     let flags = match access {
         Access::None => PAGE_NOACCESS,
@@ -59,59 +59,59 @@ pub fn protect(base: usize, size: usize, access: Access) -> io::Result<()> {
     };
     let base = base as *mut core::ffi::c_void;
     if access != Access::None {
-        // SAFETY: committing pages of the callers' own reservation again leaves their content alone.
+        // SAFETY: the pages belong to the reservation of the caller. If they are already committed, their content is
+        // preserved.
         if unsafe { VirtualAlloc(base, size, MEM_COMMIT, flags) }.is_null() {
             return Err(io::Error::last_os_error());
         }
     }
     let mut before = 0;
-    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them.
+    // SAFETY: the callers pass pages of their own reservation. They contain no Rust objects.
     let done = unsafe { VirtualProtect(base, size, flags, &raw mut before) };
-    // Pages that were never committed are inaccessible already.
+    // Pages that were never committed are already inaccessible.
     if done == 0 && access != Access::None {
         return Err(io::Error::last_os_error());
     }
     Ok(())
 }
 
-/// An instruction of the driver's that [`plant`] replaced.
+/// An instruction of the driver that [`patch`] replaced.
 #[derive(Clone, Copy)]
-struct Planted {
+struct Patch {
     address: u64,
     original: [u8; 2],
 }
 
-/// By address.
-static PLANTED: Mutex<Vec<Planted>> = Mutex::new(Vec::new());
-/// The instruction that is under way, and what stood in the thread's block before.
-static LENT: Mutex<Option<(u64, u64)>> = Mutex::new(None);
+/// The replaced instructions, sorted by address.
+static PATCHES: Mutex<Vec<Patch>> = Mutex::new(Vec::new());
+/// The instruction that is being single-stepped, and the original content of the thread environment block.
+static STEPPING: Mutex<Option<(u64, u64)>> = Mutex::new(None);
 
-/// `ud2`, no longer than anything that it stands in for.
+/// `ud2`. It is not longer than any replaced instruction.
 const UD2: [u8; 2] = [0x0F, 0x0B];
 
-/// The longest instruction.
+/// The maximum length of an instruction.
 const LONGEST: usize = 15;
 
-/// Replaces what a process of Windows would carry out where the kernel does something else, so that
-/// it arrives at the handler as everything else does:
+/// Replaces instructions that behave differently in a Windows process than in the kernel by `ud2`, so that they raise
+/// an exception:
 ///
-/// - software interrupts that Windows answers itself; `int 29h` even ends the process before any
-///   handler runs;
-/// - what reads or writes through GS, where the thread's own block lies.
+/// - Software interrupts that Windows handles. `int 29h` ends the process without calling a handler.
+/// - Accesses through GS, which points to the thread environment block.
 ///
-/// `code` is where instructions begin that follow each other to its end. What stands behind
-/// something that is no instruction is left alone.
-pub fn plant(image: &mut [u8], base: u64, code: &[Range<usize>]) {
-    let planted = find(image, base, code);
-    for planted in &planted {
-        let at = (planted.address - base) as usize;
+/// Each range of `code` begins with an instruction and contains consecutive instructions. In each range, bytes after an
+/// invalid instruction are not changed.
+pub fn patch(image: &mut [u8], base: u64, code: &[Range<usize>]) {
+    let patches = find(image, base, code);
+    for patch in &patches {
+        let at = (patch.address - base) as usize;
         image[at..at + UD2.len()].copy_from_slice(&UD2);
     }
-    *PLANTED.lock().unwrap_or_else(PoisonError::into_inner) = planted;
+    *PATCHES.lock().unwrap_or_else(PoisonError::into_inner) = patches;
 }
 
-/// What is to be replaced, by address.
-fn find(image: &[u8], base: u64, code: &[Range<usize>]) -> Vec<Planted> {
+/// Returns the instructions to replace, sorted by address.
+fn find(image: &[u8], base: u64, code: &[Range<usize>]) -> Vec<Patch> {
     let mut found = Vec::new();
     for range in code {
         let Some(bytes) = image.get(range.clone()) else {
@@ -121,20 +121,20 @@ fn find(image: &[u8], base: u64, code: &[Range<usize>]) -> Vec<Planted> {
         let instructions = Decoder::with_ip(64, bytes, begin, DecoderOptions::NONE)
             .into_iter()
             .take_while(|instruction| !instruction.is_invalid())
-            .filter(is_planted);
+            .filter(must_be_patched);
         found.extend(instructions.map(|instruction| {
             let at = (instruction.ip() - base) as usize;
-            Planted {
+            Patch {
                 address: instruction.ip(),
                 original: [image[at], image[at + 1]],
             }
         }));
     }
-    found.sort_by_key(|planted| planted.address);
+    found.sort_by_key(|patch| patch.address);
     found
 }
 
-fn is_planted(instruction: &Instruction) -> bool {
+fn must_be_patched(instruction: &Instruction) -> bool {
     match instruction.code() {
         Code::Int_imm8 => (0x29..=0x2E).contains(&instruction.immediate8()),
         _ => uses_gs(instruction),
@@ -146,24 +146,24 @@ fn uses_gs(instruction: &Instruction) -> bool {
         && (0..instruction.op_count()).any(|at| instruction.op_kind(at) == OpKind::Memory)
 }
 
-fn planted_at(address: u64) -> Option<Planted> {
-    let planted = PLANTED.lock().unwrap_or_else(PoisonError::into_inner);
-    let at = planted
-        .binary_search_by_key(&address, |planted| planted.address)
+fn patched_at(address: u64) -> Option<Patch> {
+    let patches = PATCHES.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = patches
+        .binary_search_by_key(&address, |patch| patch.address)
         .ok()?;
-    planted.get(at).copied()
+    patches.get(at).copied()
 }
 
-/// The driver's code at an address, as its file has it.
+/// Returns the code of the driver at an address, as it is in the file.
 #[must_use]
 pub fn code(address: u64, length: usize) -> Vec<u8> {
     let mut code: Vec<u8> = (address..).take(length).map(raw::read).collect();
-    // One that began before the address is in the way as well.
+    // A patch that begins before the address can overlap the range.
     for begin in (1 - UD2.len() as i64)..length as i64 {
-        let Some(planted) = planted_at(address.wrapping_add_signed(begin)) else {
+        let Some(patch) = patched_at(address.wrapping_add_signed(begin)) else {
             continue;
         };
-        for (at, byte) in (begin..).zip(planted.original) {
+        for (at, byte) in (begin..).zip(patch.original) {
             if let Some(place) = usize::try_from(at).ok().and_then(|at| code.get_mut(at)) {
                 *place = byte;
             }
@@ -172,13 +172,13 @@ pub fn code(address: u64, length: usize) -> Vec<u8> {
     code
 }
 
-/// What a planted instruction was to do.
-fn meant(cpu: &Cpu) -> Option<Exception> {
-    planted_at(cpu.rip)?;
+/// Returns the exception that the original instruction is to raise.
+fn original_exception(cpu: &Cpu) -> Option<Exception> {
+    patched_at(cpu.rip)?;
     Some(trap(&code(cpu.rip, LONGEST), cpu))
 }
 
-/// The exception that such an instruction is on Linux.
+/// Returns the exception that the instruction raises on Linux.
 fn trap(code: &[u8], cpu: &Cpu) -> Exception {
     let instruction = Decoder::with_ip(64, code, cpu.rip, DecoderOptions::NONE).decode();
     if !uses_gs(&instruction) {
@@ -204,7 +204,7 @@ fn trap(code: &[u8], cpu: &Cpu) -> Exception {
     }
 }
 
-/// Writes over an instruction of the driver's.
+/// Overwrites an instruction of the driver.
 fn overwrite(address: u64, bytes: [u8; 2]) -> bool {
     let page = address as usize & !(PAGE - 1);
     let end = (address as usize + bytes.len()).next_multiple_of(PAGE);
@@ -217,85 +217,88 @@ fn overwrite(address: u64, bytes: [u8; 2]) -> bool {
     done && protect(page, end - page, Access::ReadExecute).is_ok()
 }
 
-/// Lets the instruction at `cpu` read the current thread through GS, until [`hide_thread`].
+/// Makes the current thread readable through GS for the instruction at `cpu`, until [`hide_thread`].
 ///
-/// GS is Windows' own, but the thread's block has room where the kernel's has the current thread:
-/// it is kept for debuggers that watch a program from inside.
+/// GS belongs to Windows. At the offset of the current thread in the kernel's structure, the thread environment block
+/// has an unused field, which is reserved for in-process debuggers.
 #[must_use]
 pub fn show_thread(cpu: &Cpu, region: u64) -> bool {
-    let Some(planted) = planted_at(cpu.rip) else {
+    let Some(patch) = patched_at(cpu.rip) else {
         return false;
     };
     let before = swap_current_thread(raw::read(region + CURRENT_THREAD));
-    *LENT.lock().unwrap_or_else(PoisonError::into_inner) = Some((planted.address, before));
-    overwrite(planted.address, planted.original)
+    *STEPPING.lock().unwrap_or_else(PoisonError::into_inner) = Some((patch.address, before));
+    overwrite(patch.address, patch.original)
 }
 
-/// Puts right what [`show_thread`] changed.
+/// Undoes the change of [`show_thread`].
 #[must_use]
 pub fn hide_thread() -> bool {
-    let lent = LENT.lock().unwrap_or_else(PoisonError::into_inner).take();
-    lent.is_some_and(|(address, before)| {
+    let stepping = STEPPING
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    stepping.is_some_and(|(address, before)| {
         swap_current_thread(before);
         overwrite(address, UD2)
     })
 }
 
-/// Exchanges eight bytes of the thread's block.
+/// Exchanges eight bytes of the thread environment block.
 fn swap_current_thread(mut value: u64) -> u64 {
-    // SAFETY: the thread's block is at least 0x1000 bytes, and nothing of this process or of
-    // Windows keeps anything at that place.
+    // SAFETY: the thread environment block has at least 0x1000 bytes. Neither this process nor Windows uses the field.
     unsafe {
         std::arch::asm!("xchg gs:[{at}], {value}", at = const CURRENT_THREAD, value = inout(reg) value);
     }
     value
 }
 
-/// Gives whole pages that [`reserve`] gave back to the system; their addresses stay reserved.
+/// Returns the memory of whole pages from [`reserve`] to the system. Their addresses remain reserved.
 pub fn release(base: usize, size: usize) {
-    // SAFETY: the callers pass pages of their own reservation; no Rust object lives on them. If it fails, the pages stay.
+    // SAFETY: the callers pass pages of their own reservation. They contain no Rust objects. If the call fails, the
+    // pages remain.
     unsafe { VirtualFree(base as *mut core::ffi::c_void, size, MEM_DECOMMIT) };
 }
 
-/// The room below the guard page of a stack: Windows calls the handler of exceptions on the stack of the driver.
+/// The space below the guard page of a stack. Windows calls the exception handler on the stack of the driver.
 const HANDLER_STACK: usize = 256 * 1024;
 
-/// Prepares the guard below a stack, which begins at `low`: a page whose first use is an exception, and below it the stack
-/// on which that exception is handled.
+/// Prepares the guard area below a stack that begins at `low`: a guard page, which raises an exception at the first
+/// access, and below it the space in which the exception is handled.
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn guard_stack(_guard: usize, low: usize) -> io::Result<()> {
     protect(stack_limit(low), low - stack_limit(low), Access::ReadWrite)?;
     let mut before = 0;
     let page = (low - PAGE) as *mut core::ffi::c_void;
-    // SAFETY: the page is one of the caller's own reservation; no Rust object lives on it.
+    // SAFETY: the page belongs to the reservation of the caller. It contains no Rust objects.
     if unsafe { VirtualProtect(page, PAGE, PAGE_READWRITE | PAGE_GUARD, &raw mut before) } == 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
 }
 
-/// The lowest address of a stack whose driver's part begins at `low`.
+/// Returns the lowest address of a stack whose usable part begins at `low`.
 #[must_use]
 pub fn stack_limit(low: usize) -> usize {
     low - PAGE - HANDLER_STACK
 }
 
-/// The memory that the process may have.
+/// The maximum memory of the process.
 const MOST_MEMORY: usize = 2 << 30;
-/// The processor time that the process may take, in units of 100 ns.
+/// The maximum processor time of the process, in units of 100 ns.
 const MOST_TIME: i64 = 120 * 10_000_000;
 
-/// Confines this process for the rest of its life by a job: limits on memory and time, no further process. Unlike on Linux,
-/// a driver that calls Windows itself reaches what its user can.
+/// Confines this process permanently with a job object that limits memory and time and prevents child processes. Unlike
+/// on Linux, a driver that calls Windows directly can access everything that the user can access.
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn confine() -> io::Result<()> {
-    // SAFETY: a job without a name and with the security of its creator.
+    // SAFETY: the job has no name and the default security descriptor.
     let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
     if job.is_null() {
         return Err(io::Error::last_os_error());
@@ -308,7 +311,7 @@ pub fn confine() -> io::Result<()> {
     limits.BasicLimitInformation.ActiveProcessLimit = 1;
     limits.BasicLimitInformation.PerProcessUserTimeLimit = MOST_TIME;
     limits.ProcessMemoryLimit = MOST_MEMORY;
-    // SAFETY: the information is of the class and the size that the call is told.
+    // SAFETY: the information class and the size match the structure.
     let done = unsafe {
         SetInformationJobObject(
             job,
@@ -319,7 +322,7 @@ pub fn confine() -> io::Result<()> {
     };
     // SAFETY: the call has no preconditions.
     let process = unsafe { GetCurrentProcess() };
-    // SAFETY: the job was created above; its handle is never closed.
+    // SAFETY: the job was created above. Its handle is never closed.
     if done == 0 || unsafe { AssignProcessToJobObject(job, process) } == 0 {
         return Err(io::Error::last_os_error());
     }
@@ -328,17 +331,17 @@ pub fn confine() -> io::Result<()> {
 
 static HANDLER: OnceLock<Handler> = OnceLock::new();
 
-/// What is left of the stack for the handler when the bench itself has used it up.
+/// The stack space that is reserved for the handler if the bench itself exhausts the stack.
 const LAST_STACK: u32 = 128 * 1024;
 
-/// Sends this process's processor exceptions to a handler.
+/// Installs a handler for the processor exceptions of this process.
 ///
 /// # Errors
 ///
-/// The system's own.
+/// Returns the error of the system.
 pub fn catch_traps(handler: Handler) -> io::Result<()> {
     let _ = HANDLER.set(handler);
-    // SAFETY: `on_exception` has the signature that the system asks for and is never removed.
+    // SAFETY: `on_exception` has the required signature and is never removed.
     let handle = unsafe { AddVectoredExceptionHandler(1, Some(on_exception)) };
     if handle.is_null() {
         return Err(io::Error::last_os_error());
@@ -352,7 +355,7 @@ pub fn catch_traps(handler: Handler) -> io::Result<()> {
 }
 
 unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32 {
-    // SAFETY: the system passes valid pointers that nobody else uses until this function returns.
+    // SAFETY: the system passes valid pointers that are not accessed elsewhere until this function returns.
     let pointers = unsafe { &mut *pointers };
     // SAFETY: as above.
     let record = unsafe { &*pointers.ExceptionRecord };
@@ -401,11 +404,11 @@ unsafe extern "system" fn on_exception(pointers: *mut EXCEPTION_POINTERS) -> i32
             how: Use::Write,
         },
         EXCEPTION_PRIV_INSTRUCTION => Exception::Protection,
-        EXCEPTION_ILLEGAL_INSTRUCTION => meant(&cpu).unwrap_or(Exception::Illegal),
+        EXCEPTION_ILLEGAL_INSTRUCTION => original_exception(&cpu).unwrap_or(Exception::Illegal),
         EXCEPTION_BREAKPOINT => Exception::Breakpoint,
         EXCEPTION_SINGLE_STEP => Exception::Step,
         EXCEPTION_INT_DIVIDE_BY_ZERO | EXCEPTION_INT_OVERFLOW => Exception::Divide,
-        // Language exceptions, thread names and the like are nobody's fault.
+        // Other exceptions, such as language exceptions and thread names, are not handled.
         _ => return EXCEPTION_CONTINUE_SEARCH,
     };
     if let Some(handler) = HANDLER.get() {
@@ -447,11 +450,11 @@ mod tests {
         0x65, 0x89, 0x04, 0x8D, 0x08, 0, 0, 0, 0xC3,
     ];
 
-    /// What is replaced in code that consists of routines with these edges.
+    /// Returns the addresses that are replaced in code that consists of routines with these boundaries.
     fn places(code: &[u8], edges: &[usize]) -> Vec<u64> {
         let routines: Vec<_> = edges.windows(2).map(|edge| edge[0]..edge[1]).collect();
         let found = find(code, 0x1000, &routines);
-        found.iter().map(|planted| planted.address).collect()
+        found.iter().map(|patch| patch.address).collect()
     }
 
     #[test]
@@ -460,15 +463,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_no_instruction_is_left_alone() {
+    fn code_after_an_invalid_instruction_is_not_replaced() {
         let mut code = CODE;
-        code[5] = 0x06; // push es, which x64 has not
+        code[5] = 0x06; // push es, which is invalid on x64
         assert_eq!(places(&code, &[0, 25]), [0_u64; 0]);
         assert_eq!(places(&code, &[0, 7, 25]), [0x1007, 0x1010]);
     }
 
     #[test]
-    fn what_was_replaced_is_told_apart() {
+    fn replaced_instructions_are_distinguished() {
         let mut cpu = Cpu::default();
         cpu.gpr[1] = 6;
         assert_eq!(trap(&CODE[5..], &cpu), Exception::Protection);

@@ -1,4 +1,4 @@
-//! What a rule is, what it reads, and what it says.
+//! The definition of a rule, its input and its output.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,81 +7,81 @@ use crate::expect::Expectations;
 use crate::scenario::{Injected, Scenario};
 use crate::trace::{Place, Trace};
 
-/// How much a rule weighs.
+/// The level of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// The documentation demands it: a breach is a finding.
+    /// The documentation requires it. A violation is a finding.
     Must,
-    /// The documentation recommends it, or the emitted projects promise it: a breach is advice,
-    /// and a finding where expectations are given.
+    /// The documentation recommends it, or it is a property of emitted projects. A violation is advice, or a finding if
+    /// expectations are set.
     Should,
 }
 
 /// A rule.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// Its stable name.
+    /// The stable name.
     pub name: &'static str,
-    /// What the documentation asks, in one sentence.
+    /// The requirement of the documentation, in one sentence.
     pub asks: &'static str,
     /// The titles of the documents.
     pub documents: &'static [&'static str],
-    /// How much it weighs.
+    /// The level.
     pub level: Level,
-    /// What it sees.
+    /// The function that detects violations.
     pub judge: fn(&Case) -> Vec<Seen>,
-    /// The rules whose breach follows from a breach of this one.
+    /// The rules whose violations follow from a violation of this rule.
     pub hides: &'static [Hides],
 }
 
-/// Rules whose breach follows from that of another rule, and is left out.
+/// Rules whose violations follow from a violation of another rule and are omitted.
 #[derive(Debug, Clone, Copy)]
 pub struct Hides {
-    /// Where it does.
+    /// The scope.
     pub within: Within,
-    /// Their names; none for all others.
+    /// The names of the rules. Empty for all other rules.
     pub rules: &'static [&'static str],
 }
 
 impl Hides {
-    /// Whether a rule is one of them.
+    /// Returns whether a rule is one of them.
     #[must_use]
     pub fn includes(&self, by: &Rule, rule: &Rule) -> bool {
         by.name != rule.name && (self.rules.is_empty() || self.rules.contains(&rule.name))
     }
 }
 
-/// Where the breach of a rule follows from that of another.
+/// The scope in which a violation follows from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
     /// In the same scenario.
     Scenario,
-    /// At the same place of the driver.
+    /// At the same place in the driver.
     Place,
     /// In the same driver.
     Driver,
 }
 
-/// One scenario and what happened in it.
+/// A scenario and its trace.
 #[derive(Debug)]
 pub struct Case<'a> {
     /// The scenario.
     pub scenario: &'a Scenario,
-    /// What happened.
+    /// The trace.
     pub trace: &'a Trace,
-    /// The same with its nesting.
+    /// The trace with its nesting.
     pub view: View<'a>,
-    /// The same script with the volumes attached only after `DriverEntry`.
+    /// The trace of the same script with volumes attached only after `DriverEntry`.
     pub quiet: Option<&'a Trace>,
-    /// What is expected of the driver.
+    /// The expectations for the driver.
     pub expectations: Option<&'a Expectations>,
-    /// The keys of what was seen in the same scenario without its last failure.
+    /// The keys of the judgements in the same scenario without its last fault.
     pub base: &'a [String],
 }
 
 impl<'a> Case<'a> {
-    /// A case with nothing to compare it with.
+    /// Creates a case without data for comparison.
     #[must_use]
     pub fn new(scenario: &'a Scenario, trace: &'a Trace) -> Self {
         Case {
@@ -94,13 +94,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether nothing fails and nothing is informational.
+    /// Returns whether the scenario has no faults.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.scenario.faults.is_empty()
     }
 
-    /// Whether a call returned an informational status.
+    /// Returns whether a call returns an informational status.
     #[must_use]
     pub fn is_informational(&self) -> bool {
         self.scenario
@@ -109,7 +109,7 @@ impl<'a> Case<'a> {
             .any(|fault| !fault.result.is_failure())
     }
 
-    /// Whether the last failure is that of the error log, after another.
+    /// Returns whether the last fault is in the error log, after another fault.
     #[must_use]
     pub fn is_log_failure(&self) -> bool {
         self.scenario.faults.len() > 1
@@ -118,7 +118,7 @@ impl<'a> Case<'a> {
             })
     }
 
-    /// Whether the expectations make advice count.
+    /// Returns whether the expectations turn advice into findings.
     #[must_use]
     pub fn is_strict(&self) -> bool {
         self.expectations
@@ -126,21 +126,21 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What a rule saw.
+/// A violation that a rule detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// What was seen.
+    /// The description.
     pub seen: String,
-    /// The same defect has the same key in every scenario.
+    /// The key of the defect, which is the same in every scenario.
     pub key: String,
-    /// Where in the driver.
+    /// The place in the driver.
     pub place: Option<Place>,
-    /// It weighs less than the rule does.
+    /// The violation is advice, regardless of the level of the rule.
     pub advice: bool,
 }
 
 impl Seen {
-    /// Something, with what tells it from other things that the same rule sees.
+    /// Creates a violation. `key` distinguishes it from other violations of the same rule.
     #[must_use]
     pub fn new(key: impl Into<String>, seen: impl Into<String>) -> Self {
         Seen {
@@ -151,14 +151,14 @@ impl Seen {
         }
     }
 
-    /// Where in the driver.
+    /// Sets the place in the driver.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
         self
     }
 
-    /// At a call.
+    /// Sets the place to a call.
     #[must_use]
     pub fn called(mut self, function: &str, site: u32) -> Self {
         self.place = Some(Place {
@@ -169,7 +169,7 @@ impl Seen {
         self
     }
 
-    /// No more than advice, whatever the rule.
+    /// Makes the violation advice, regardless of the level of the rule.
     #[must_use]
     pub fn as_advice(mut self) -> Self {
         self.advice = true;
@@ -177,17 +177,17 @@ impl Seen {
     }
 }
 
-/// What a rule saw, with the rule.
+/// A violation with its rule.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     /// The rule.
     pub rule: &'static Rule,
-    /// What it saw.
+    /// The violation.
     pub seen: Seen,
 }
 
 impl Judgement {
-    /// The key of the defect among those of all rules.
+    /// Returns a key that is unique among all rules.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}: {}", self.rule.name, self.seen.key)

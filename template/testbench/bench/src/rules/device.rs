@@ -52,7 +52,7 @@ pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
                 return None;
             }
             let seen = format!(
-                "{resource} is made by {function} and keeps the security that its type has by default"
+                "{resource} is created by {function} with the default security of its device type"
             );
             Some(Seen::new(resource.what, seen).called(function, *site))
         })
@@ -82,7 +82,7 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
     }
 }
 
-/// The reinitialization routine is called when the image is gone.
+/// Returns whether the reinitialization routine is called after the image was unloaded.
 pub(super) fn is_reinitialized_late(case: &Case) -> bool {
     let Some(Ending::Trap {
         trap: Trap::Memory {
@@ -105,7 +105,7 @@ pub(super) fn reinitialization_holds_unload(case: &Case) -> Vec<Seen> {
     if is_reinitialized_late(case) {
         vec![Seen::new(
             "late",
-            "the driver agrees to an unload while its reinitialization routine is queued, and the routine is called when the image is gone",
+            "the driver accepts an unload while its reinitialization routine is queued, and the routine is called after the image was unloaded",
         )]
     } else {
         Vec::new()
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_without_security_of_its_own_is_seen() {
+    fn a_device_with_default_security_is_detected() {
         let made = || {
             testing::Recording::new()
                 .enter(Routine::DriverEntry)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reinitialization_after_the_unload_is_told_from_other_late_calls() {
+    fn a_reinitialization_after_the_unload_is_distinguished_from_other_late_calls() {
         let scenario = Scenario::clean(Script::EarlyUnload);
         let trace = called_late(Routine::Other {
             callback: Callback::Reinitialize,

@@ -1,15 +1,15 @@
-//! Rules about what ended a scenario before its recording was told.
+//! Rules about traps and other errors that end a scenario.
 
 use super::case::{Case, Seen};
 use crate::trace::{Ending, Misuse, Place, Target, Trap};
 
-/// Where the scenario ended, for a sentence.
+/// Returns the routine in which the scenario ended, for a sentence.
 fn during(case: &Case) -> String {
     let last = case.trace.events.len().saturating_sub(1);
     case.view.routine_label(last, "the driver")
 }
 
-/// Who touched memory, for a sentence: the driver itself, or a function that it called.
+/// Returns the code that accessed memory, for a sentence: the driver, or a function that it called.
 fn who(case: &Case, at: &Place) -> String {
     let routine = during(case);
     let Some(function) = &at.function else {
@@ -24,7 +24,7 @@ fn who(case: &Case, at: &Place) -> String {
     }
 }
 
-/// The trap that ended the scenario.
+/// Returns the trap that ended the scenario.
 fn trap<'a>(case: &Case<'a>) -> Option<(&'a Place, &'a Trap)> {
     match case.trace.ending() {
         Some(Ending::Trap { at, trap, .. }) => Some((at, trap)),
@@ -80,7 +80,7 @@ pub(super) fn released_once(case: &Case) -> Vec<Seen> {
         Some((at, Misuse::ReleasedTwice { what })) => vec![
             Seen::new(
                 what.clone(),
-                format!("{} gives {what} back a second time", during(case)),
+                format!("{} releases {what} a second time", during(case)),
             )
             .at(at),
         ],
@@ -101,7 +101,7 @@ pub(super) fn use_after_free(case: &Case) -> Vec<Seen> {
             Seen::new(
                 "registry path",
                 format!(
-                    "{} {how} the registry path that DriverEntry was given, after it was freed",
+                    "{} {how} the registry path argument of DriverEntry after it was freed",
                     who(case, at)
                 ),
             )
@@ -166,7 +166,10 @@ pub(super) fn bad_handle(case: &Case) -> Vec<Seen> {
         return vec![
             Seen::new(
                 format!("{function} {:?}", at.rva),
-                format!("{} gives {function} {given} as {expected}", during(case)),
+                format!(
+                    "{} passes {given} to {function} as {expected}",
+                    during(case)
+                ),
             )
             .at(at),
         ];
@@ -241,7 +244,7 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
     ]
 }
 
-/// Whether the code has an exception handler, for the end of a sentence.
+/// Returns a note if the code has an exception handler, for the end of a sentence.
 fn handler(case: &Case) -> &'static str {
     match case.trace.ending() {
         Some(Ending::Trap { guarded: true, .. }) => {
@@ -329,10 +332,7 @@ pub(super) fn hang(case: &Case) -> Vec<Seen> {
         Some(Ending::Endless { at, calls }) => vec![
             Seen::new(
                 "endless",
-                format!(
-                    "{} made {calls} calls without coming to an end",
-                    during(case)
-                ),
+                format!("{} made {calls} calls and did not end", during(case)),
             )
             .at(at),
         ],

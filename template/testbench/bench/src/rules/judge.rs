@@ -1,21 +1,21 @@
-//! Judges a case by all rules.
+//! Applies all rules to a case.
 
 use super::case::{Case, Judgement, Level, Rule, Within};
 use super::table::RULES;
 
-/// Every rule.
+/// Returns all rules.
 #[must_use]
 pub fn all() -> &'static [Rule] {
     RULES
 }
 
-/// A rule by its name.
+/// Looks up a rule by name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
 }
 
-/// Judges a case by every rule.
+/// Applies every rule to a case.
 #[must_use]
 pub fn judge(case: &Case) -> Vec<Judgement> {
     let mut judgements: Vec<Judgement> = RULES
@@ -30,12 +30,14 @@ pub fn judge(case: &Case) -> Vec<Judgement> {
     if case.is_log_failure()
         && let Some(rule) = by_name("error-log-failure-tolerated")
     {
-        // Whatever is wrong only when the log fails is wrong about the log.
+        // A defect that occurs only if the error log fails is a defect of the logging code.
         judgements.retain(|judgement| judgement.rule.name != "error-logged");
         for judgement in &mut judgements {
             if !case.base.contains(&judgement.key()) {
-                judgement.seen.seen =
-                    format!("when the error log gives no entry, {}", judgement.seen.seen);
+                judgement.seen.seen = format!(
+                    "if no error log entry can be allocated, {}",
+                    judgement.seen.seen
+                );
                 judgement.seen.advice |= judgement.rule.level == Level::Should;
                 judgement.rule = rule;
             }
@@ -44,8 +46,8 @@ pub fn judge(case: &Case) -> Vec<Judgement> {
     judgements
 }
 
-/// Leaves out what follows from something else in the same scenario. The rules come in their order: what is left out hides
-/// nothing.
+/// Removes violations that follow from another violation in the same scenario. The rules are processed in order. A
+/// removed violation does not remove others.
 fn hide(judgements: &mut Vec<Judgement>) {
     for rule in RULES {
         let hides = rule.hides.iter();

@@ -6,25 +6,25 @@ use crate::scenario::{Injected, Script};
 use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};
 use crate::vocabulary::status::{self, Status};
 
-/// `DriverEntry` fails: the event of its return, and the status.
+/// Returns the event of the return of a `DriverEntry` that failed, and the status.
 pub(super) fn failed(case: &Case) -> Option<(usize, Status)> {
     case.view
         .driver_entry()
         .filter(|(_, status)| !status.is_success())
 }
 
-/// What made `DriverEntry` fail, for a sentence.
+/// Returns the fault that made `DriverEntry` fail, for a sentence.
 fn cause(case: &Case) -> String {
     let failures = case.view.load_failures();
     match failures.first() {
         Some((call, injected)) => format!("after {} returned {injected}", call.function),
-        None => "with nothing failing".to_owned(),
+        None => "without an injected failure".to_owned(),
     }
 }
 
 pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     match failed(case) {
-        // What the registry has is judged by a rule of its own.
+        // Missing registry values are covered by a separate rule.
         Some((_, status)) if case.is_clean() && case.scenario.script != Script::OddSettings => {
             let refused = case
                 .view
@@ -54,8 +54,8 @@ pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     }
 }
 
-/// The keys and values that `DriverEntry` asked for and the registry does not have, and how to give them, for the end of
-/// a sentence.
+/// Returns the keys and values that `DriverEntry` queried and that do not exist in the registry, with the settings that
+/// define them, for the end of a sentence.
 fn not_in_registry(case: &Case) -> String {
     let events = case.trace.events.iter().enumerate();
     let mut asked: Vec<String> = events
@@ -145,7 +145,7 @@ pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
-    // How an informational status is taken is another rule's business.
+    // Informational statuses are covered by a separate rule.
     let Some((_, status)) = case.view.driver_entry() else {
         return Vec::new();
     };
@@ -185,8 +185,8 @@ fn place(ending: Option<&Ending>) -> Option<&Place> {
     }
 }
 
-/// A callback failed before `FltStartFiltering` returned, and does not fail at that place once it has. A stack that is used
-/// up does not count: the instruction that reaches its end varies from run to run.
+/// Returns whether a callback failed before `FltStartFiltering` returned and does not fail at that place after it has
+/// returned. Stack exhaustion is excluded, because the faulting instruction differs between runs.
 pub(super) fn is_not_ready(case: &Case) -> bool {
     let last = case.trace.events.len().saturating_sub(1);
     let failed = match case.trace.ending() {
@@ -221,7 +221,7 @@ pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
         }) => (
             match target {
                 Target::Null => format!("{how} memory through a pointer that is still NULL"),
-                _ => format!("{how} memory that is not there yet"),
+                _ => format!("{how} memory that is not valid yet"),
             },
             Some(at),
         ),
@@ -231,11 +231,16 @@ pub(super) fn ready_before_start(case: &Case) -> Vec<Seen> {
                 expected, given, ..
             },
         }) => (format!("uses {given} as {expected}"), Some(at)),
-        _ => ("uses what is not set up yet".to_owned(), None),
+        _ => (
+            "uses an object that is not initialized yet".to_owned(),
+            None,
+        ),
     };
     let seen = Seen::new(
         "not ready",
-        format!("{routine}, called while FltStartFiltering runs, {what}; called later it does not"),
+        format!(
+            "{routine}, called while FltStartFiltering runs, {what}; when it is called later, it does not"
+        ),
     );
     vec![match place {
         Some(place) => seen.at(place),
@@ -248,7 +253,7 @@ pub(super) fn failed_load_undone(case: &Case) -> Vec<Seen> {
         return Vec::new();
     };
     if case.is_clean() {
-        // Why it failed is the question then.
+        // The rule clean-load reports the failure.
         return Vec::new();
     }
     case.view
@@ -281,7 +286,7 @@ pub(super) fn undo_in_reverse(case: &Case) -> Vec<Seen> {
     if !case.trace.completed() {
         return Vec::new();
     }
-    // Where the teardown begins: at the failing call, or at the unload.
+    // The teardown begins at the failing call or at the unload.
     let begin = match failed(case) {
         Some(_) => case.view.load_failures().first().map(|(call, _)| call.at),
         None => case.view.events.iter().rposition(|event| {
@@ -328,7 +333,7 @@ pub(super) fn undo_in_reverse(case: &Case) -> Vec<Seen> {
             let (first, second) = (pair[0].1, pair[1].1);
             Seen::new(
                 format!("{} {}", first.kind, second.kind),
-                format!("{first} is given back before {second}, which was acquired after it"),
+                format!("{first} is released before {second}, which was acquired after it"),
             )
         })
         .collect()
@@ -343,7 +348,7 @@ pub(super) fn original_status(case: &Case) -> Vec<Seen> {
         .iter()
         .filter_map(|(_, injected)| injected.status())
         .collect();
-    // NULL has no status of its own.
+    // NULL does not include a status.
     let Some((call, Injected::Status(original))) = failures.first() else {
         return Vec::new();
     };
@@ -384,7 +389,8 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
     let started = case.view.load_calls().any(|call| {
         call.function == "FltStartFiltering" && call.status().is_some_and(Status::is_success)
     });
-    // One that never starts, and says STATUS_SUCCESS all the same, does so whatever it is told.
+    // A DriverEntry that never starts filtering and returns STATUS_SUCCESS behaves the same without the injected
+    // status.
     let filters = registered && (started || status == status::SUCCESS);
     let seen = if !status.is_success() {
         Seen::new(
@@ -399,7 +405,7 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
         Seen::new(
             "undone",
             format!(
-                "{} returned {given}, a success; DriverEntry gives up and returns {status}, also a success, so the driver stays loaded and filters nothing",
+                "{} returned {given}, a success; DriverEntry undoes its steps and returns {status}, also a success, so the driver stays loaded and does not filter",
                 call.function
             ),
         )
@@ -407,7 +413,7 @@ pub(super) fn success_is_exact(case: &Case) -> Vec<Seen> {
         Seen::new(
             "passed on",
             format!(
-                "{} returned {given}, and DriverEntry passes it on instead of STATUS_SUCCESS",
+                "{} returned {given}, and DriverEntry returns it instead of STATUS_SUCCESS",
                 call.function
             ),
         )
@@ -470,7 +476,7 @@ pub(super) fn reinitialize_last(case: &Case) -> Vec<Seen> {
         Seen::new(
             "failed",
             format!(
-                "{} is called, and DriverEntry returns {status}: the routine is called in an image that is gone",
+                "{} is called, and DriverEntry returns {status}: the routine is called after the image was unloaded",
                 asked.function
             ),
         )
@@ -510,14 +516,14 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_loads_is_nobodys_business() {
+    fn a_driver_that_loads_has_no_finding() {
         let scenario = clean();
         let trace = started().leave(status::SUCCESS).done();
         assert!(names(&Case::new(&scenario, &trace)).is_empty());
     }
 
     #[test]
-    fn a_missing_registry_value_is_named_with_what_gives_it() {
+    fn a_missing_registry_value_is_named_with_its_setting() {
         let scenario = clean();
         let absent = |value: Option<&str>, setting: Option<&str>| Event::NotInRegistry {
             key: "\\REGISTRY\\K".to_owned(),
@@ -545,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_start_that_is_undone_needs_only_the_log() {
+    fn a_failed_start_that_is_undone_must_be_logged() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let trace = Recording::new()
             .enter(Routine::DriverEntry)
@@ -558,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_load_still_holds_is_named() {
+    fn resources_that_a_failed_load_holds_are_named() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let trace = Recording::new()
             .enter(Routine::DriverEntry)
@@ -574,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn a_substitute_for_the_status_is_seen_and_null_has_none() {
+    fn another_status_is_detected_except_after_null() {
         let trace = |function: &str, result: u32| {
             Recording::new()
                 .enter(Routine::DriverEntry)
@@ -614,7 +620,7 @@ mod tests {
         assert_eq!(names(&Case::new(&scenario, &bad)), ["success-is-exact"]);
         let passed_on = told(false, status::OBJECT_NAME_EXISTS);
         let seen = success_is_exact(&Case::new(&scenario, &passed_on));
-        assert!(seen[0].advice, "no document forbids it");
+        assert!(seen[0].advice, "no document prohibits it");
     }
 
     #[test]
@@ -629,7 +635,7 @@ mod tests {
     }
 
     #[test]
-    fn reverse_order_is_judged_by_what_was_held() {
+    fn reverse_order_is_judged_by_the_held_resources() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let told = |first, second| {
             Recording::new()
@@ -649,7 +655,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reinitialization_and_a_failure_do_not_go_together() {
+    fn a_reinitialization_in_a_failed_load_is_detected() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let trace = Recording::new()
             .enter(Routine::DriverEntry)
@@ -664,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn dispatch_entries_that_stay_are_seen() {
+    fn dispatch_entries_that_remain_are_detected() {
         let scenario = scenario("FltStartFiltering", FAILS);
         let trace = Recording::new()
             .enter(Routine::DriverEntry)
@@ -680,7 +686,7 @@ mod tests {
         assert!(seen[0].seen.ends_with("MajorFunction[IRP_MJ_SHUTDOWN]"));
     }
 
-    fn stumbling() -> Trace {
+    fn failing_before_the_start() -> Trace {
         Recording::new()
             .enter(Routine::DriverEntry)
             .acquires("FltRegisterFilter", Kind::Filter)
@@ -706,9 +712,9 @@ mod tests {
     }
 
     #[test]
-    fn a_stumble_during_the_start_is_told_from_one_that_always_happens() {
+    fn a_failure_only_during_the_start_is_distinguished() {
         let scenario = clean();
-        let trace = stumbling();
+        let trace = failing_before_the_start();
         let fine = started().leave(status::SUCCESS).done();
         let mut case = Case::new(&scenario, &trace);
         case.quiet = Some(&fine);
@@ -718,7 +724,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_acquired_after_the_start_is_late() {
+    fn resources_that_are_acquired_after_the_start_are_late() {
         let scenario = clean();
         let trace = started()
             .acquires("FltCreateCommunicationPort", Kind::ServerPort)

@@ -60,7 +60,7 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
     if let Some((_, status)) = load::failed(case) {
         return vec![Seen::new(
             "failed",
-            format!("DriverEntry returns {status} where a value in the registry is invalid"),
+            format!("DriverEntry returns {status} because a registry value is invalid"),
         )];
     }
     let queried = case
@@ -100,11 +100,11 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         if entry.sentence.is_some() {
             continue;
         }
-        // The file has no other messages; where else the system looks stands in the registry.
+        // The file has no other messages. The registry specifies the other files in which the system searches.
         let known = if is_in_iologmsg(entry.code) {
-            "it is one of IoLogMsg.dll's"
+            "it is a message of IoLogMsg.dll"
         } else {
-            "neither is it one of IoLogMsg.dll's: Event Viewer has a sentence for it only if EventMessageFile of the event source names a file that has one"
+            "it is not in IoLogMsg.dll either: Event Viewer shows a message only if EventMessageFile of the event source names a file that contains it"
         };
         let foreign = Seen::new(
             format!("foreign code {:X}", entry.code),
@@ -120,7 +120,7 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
         }
     }
     let failures = case.view.load_failures();
-    // A driver that loads all the same logs something else.
+    // If the driver loads despite the failure, the entry reports something else.
     let Some((call, Injected::Status(original))) =
         failures.first().filter(|_| load::failed(case).is_some())
     else {
@@ -148,7 +148,7 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
     seen
 }
 
-/// `IO_ERR_` and its kin: the facility of `IoLogMsg.dll`, without the bit of codes that are not Microsoft's.
+/// Returns whether a code has the facility of `IoLogMsg.dll` (`IO_ERR_` and similar codes), without the customer bit.
 fn is_in_iologmsg(code: u32) -> bool {
     code & 0x3FFF_0000 == 0x0004_0000 && matches!(code & 0xFFFF, 1..=0x100)
 }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_entry_is_fine() {
+    fn a_valid_entry_has_no_finding() {
         let (scenario, trace) = (failing(), logging(entry()));
         assert!(names(&Case::new(&scenario, &trace)).is_empty());
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_the_file_has_no_message_for_is_advice_unless_the_file_is_all_there_is() {
+    fn a_code_without_a_message_is_advice_unless_expectations_are_set() {
         let scenario = failing();
         let seen = |code, expectations: Option<&Expectations>| {
             let trace = logging(LogEntry { code, ..entry() });
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(seen(0xC004_0004, None), None);
         let (advice, says) = seen(0xC004_0004, Some(&strict)).unwrap();
         assert!(
-            !advice && says.ends_with("it is one of IoLogMsg.dll's"),
+            !advice && says.ends_with("it is a message of IoLogMsg.dll"),
             "{says}"
         );
     }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_debugger_is_enough_where_it_is_expected() {
+    fn debugger_output_is_sufficient_if_it_is_expected() {
         let scenario = failing();
         let trace = Recording::new()
             .enter(Routine::DriverEntry)
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_only_without_the_log_is_the_logs() {
+    fn a_defect_only_without_the_log_is_a_defect_of_the_logging() {
         let scenario = failing().with(Fault {
             point: 1,
             function: "IoAllocateErrorLogEntry".to_owned(),

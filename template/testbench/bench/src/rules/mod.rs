@@ -1,8 +1,7 @@
-//! The rules: what the documentation asks, as functions from what happened to what is wrong.
+//! The rules: requirements of the documentation, as functions from a trace to violations.
 //!
-//! A rule is pure: it reads a [`Case`], nothing else, and says what it saw. One defect is meant to be seen by one rule: what
-//! follows from it (a leak after a crash, a late call after a teardown that did not happen) is left out, as the rule that
-//! sees the cause declares.
+//! A rule is a pure function of a [`Case`]. Each defect is to be reported by one rule. Consequences of a defect (a leak
+//! after a crash, a late call after a missing teardown) are omitted, as declared by the rule that reports the cause.
 
 mod case;
 mod device;
@@ -21,13 +20,13 @@ pub use judge::{all, by_name, judge};
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Hand-made traces for the rules' own tests.
+    //! Traces for the unit tests of the rules.
 
     use super::*;
     use crate::trace::{Ending, Event, Kind, Routine, Stage, Trace};
     use crate::vocabulary::status::Status;
 
-    /// A trace that is written down event by event.
+    /// A trace that a test builds event by event.
     #[derive(Default)]
     pub struct Recording {
         trace: Trace,
@@ -120,7 +119,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The names of the rules that see something, each once.
+    /// Returns the names of the rules with violations, each once.
     pub fn names(case: &Case) -> Vec<&'static str> {
         let mut names: Vec<_> = judge(case)
             .iter()

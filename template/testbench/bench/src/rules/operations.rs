@@ -1,4 +1,4 @@
-//! Rules about callbacks and what they use.
+//! Rules about callbacks and the functions that they call.
 
 use super::case::{Case, Seen};
 use crate::imports;
@@ -34,7 +34,7 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 Some(Seen::new(
                     format!("pre {} {answer}", operation.major),
                     format!(
-                        "the pre-operation callback of {operation} answers {answer} ({name}): {wrong}"
+                        "the pre-operation callback of {operation} returns {answer} ({name}): {wrong}"
                     ),
                 ))
             }
@@ -53,7 +53,7 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 Some(Seen::new(
                     format!("post {} {answer}", operation.major),
                     format!(
-                        "the post-operation callback of {operation} answers {answer}: {wrong}"
+                        "the post-operation callback of {operation} returns {answer}: {wrong}"
                     ),
                 ))
             }
@@ -62,7 +62,7 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
         .collect()
 }
 
-/// What gives something back, waits for nothing and asks for nothing.
+/// Returns whether a function only releases resources: it does not wait and does not query anything.
 fn only_frees(function: &str) -> bool {
     const WORDS: [&str; 9] = [
         "Free",
@@ -122,7 +122,7 @@ pub(super) fn draining_only_frees(case: &Case) -> Vec<Seen> {
         if *answer != 0 {
             seen.push(Seen::new(
                 format!("answer {answer}"),
-                format!("the post-operation callback of {operation} answers {answer} although it is called for draining"),
+                format!("the post-operation callback of {operation} returns {answer} although it is called for draining"),
             ));
         }
         if before != after {
@@ -220,7 +220,8 @@ pub(super) fn irql(case: &Case) -> Vec<Seen> {
     seen
 }
 
-/// What of a kind is still held when the filter is gone, or when the recording ends with it in place.
+/// Returns the resources of a kind that are held after the filter was unregistered, or at the end of the trace if it is
+/// still registered.
 fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
     if !case.trace.completed() || case.trace.driver_entry_status().is_none() {
         return Vec::new();
@@ -229,8 +230,8 @@ fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
         .trace
         .driver_entry_status()
         .is_some_and(status::Status::is_success);
-    // A teardown that did not happen is another rule's business.
-    let botched = case.trace.events.iter().any(|event| {
+    // A missing teardown is covered by separate rules.
+    let missing_teardown = case.trace.events.iter().any(|event| {
         matches!(
             event,
             Event::Unload {
@@ -239,7 +240,7 @@ fn still_held(case: &Case, kind: Kind, what: &str) -> Vec<Seen> {
             } if *mandatory || status.is_success()
         )
     });
-    if !loaded || botched {
+    if !loaded || missing_teardown {
         return Vec::new();
     }
     let end = case.trace.events.len();
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_do_not_exist_for_an_operation_are_seen() {
+    fn return_values_that_are_invalid_for_an_operation_are_detected() {
         let ok = status::SUCCESS;
         assert!(answered(0, Via::Irp, 1, ok).is_empty());
         assert_eq!(answered(0, Via::Irp, 7, ok), ["callback-status"]);
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_above_its_level_is_seen() {
+    fn a_call_above_its_maximum_irql_is_detected() {
         let scenario = Scenario::clean(scenario::Script::Life);
         let told = |irql| {
             Recording::new()
@@ -382,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn name_information_that_stays_is_seen_once_a_place() {
+    fn unreleased_name_information_is_reported_once_per_place() {
         let scenario = Scenario::clean(scenario::Script::Life);
         let trace = Recording::new()
             .enter(Routine::DriverEntry)

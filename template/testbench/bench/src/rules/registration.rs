@@ -58,7 +58,7 @@ mod tests {
     use crate::trace::Registration;
 
     #[test]
-    fn missing_and_extra_operations_are_told_apart() {
+    fn missing_and_extra_operations_are_distinguished() {
         let scenario = Scenario::clean(scenario::Script::Life);
         let trace = Recording::new()
             .event(Event::Registered {

@@ -1,4 +1,4 @@
-//! The rules.
+//! The table of rules.
 
 use super::case::{Case, Hides, Level, Rule, Seen, Within};
 use super::{device, endings, load, log, operations, registration, unload};
@@ -20,7 +20,7 @@ const UNLOAD_CALLED: &str = "When the FilterUnloadCallback Routine Is Called";
 const UNLOAD_STATUS: &str = "Returning Status from a FilterUnloadCallback Routine";
 const CLEANUP: &str = "Performing Global Cleanup";
 
-/// Rules about what ended a scenario.
+/// The rules about the ending of a scenario.
 const ENDINGS: &[&str] = &[
     "with-callback-needs-post",
     "late-call",
@@ -39,7 +39,7 @@ const ENDINGS: &[&str] = &[
 macro_rules! rules {
     ($($name:literal $level:ident [$($document:expr),*] $asks:literal $judge:path
        $(, hides $($within:ident $hidden:expr),+)?;)*) => {
-        /// The rules, in the order in which a report shows them.
+        /// The rules, in the order of the report.
         pub static RULES: &[Rule] = &[$(Rule {
             name: $name,
             asks: $asks,
@@ -67,11 +67,11 @@ rules! {
     "failed-load-undone" Must [RETURNING, RETURN_VALUES]
         "A DriverEntry that fails frees everything it acquired, since no unload routine is called." load::failed_load_undone;
     "undo-in-reverse" Should [CLEANUP, UNLOAD]
-        "What was acquired in order is given back in reverse." load::undo_in_reverse;
+        "Resources are released in the reverse order of acquisition." load::undo_in_reverse;
     "original-status" Must [RETURNING, RETURN_VALUES]
         "DriverEntry returns the status of the call that failed." load::original_status;
     "success-is-exact" Must [RETURNING, "Use NTSTATUS Values"]
-        "A status that is not negative is a success: DriverEntry goes on, keeps everything and returns STATUS_SUCCESS." load::success_is_exact,
+        "A status that is not negative is a success: DriverEntry continues, keeps its resources and returns STATUS_SUCCESS." load::success_is_exact,
         hides Scenario &[];
     "dispatch-reset" Must [RETURN_VALUES]
         "A DriverEntry that fails resets the dispatch entries for IRP_MJ_FLUSH_BUFFERS and IRP_MJ_SHUTDOWN that it had set." load::dispatch_reset;
@@ -80,15 +80,15 @@ rules! {
     "error-logged" Should [RETURN_VALUES, LOGGING]
         "A DriverEntry that fails logs an error before it returns." log::error_logged;
     "error-packet" Must [LOGGING, PACKET]
-        "An error log packet is whole: its size, strings and dump data fit, and its code has a message." log::error_packet;
+        "An error log packet is valid: its size, strings and dump data are consistent, and its code has a message." log::error_packet;
     "error-log-failure-tolerated" Must ["IoAllocateErrorLogEntry function (wdm.h)"]
-        "IoAllocateErrorLogEntry may return NULL, and nothing else changes then." NO_JUDGE;
+        "IoAllocateErrorLogEntry may return NULL; the driver otherwise behaves the same." NO_JUDGE;
     "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
         "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
     "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
-        "An object that programs can open has a DACL that says who may: a NULL DACL grants all access to every user." device::null_dacl;
+        "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." device::null_dacl;
     "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
-        "A device with a name is given its security when it is made, as IoCreateDeviceSecure does." device::device_secured;
+        "A named device is created with its security descriptor, as IoCreateDeviceSecure does." device::device_secured;
     // Registration
     "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
         "The registration has its version and size, terminated lists, and only what can be registered." registration::registration_valid,
@@ -97,76 +97,76 @@ rules! {
         "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
     // Operations
     "with-callback-needs-post" Must [PRE, "Bug Check 0xF5 FLTMGR_FILE_SYSTEM"]
-        "FLT_PREOP_SUCCESS_WITH_CALLBACK and FLT_PREOP_SYNCHRONIZE are answered only where a post-operation callback is registered (bug check 0xF5, 0x66)." endings::with_callback_needs_post;
+        "FLT_PREOP_SUCCESS_WITH_CALLBACK and FLT_PREOP_SYNCHRONIZE are returned only if a post-operation callback is registered (bug check 0xF5, 0x66)." endings::with_callback_needs_post;
     "callback-status" Must [PRE, "Writing Preoperation and Postoperation Callback Routines", POST]
-        "A callback answers with a status that exists for this kind of operation." operations::callback_status,
+        "A callback returns a status that is valid for the operation." operations::callback_status,
         hides Scenario &["name-information-released", "context-released", "unload-leak"];
     "draining-only-frees" Must [POST]
-        "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback left, and answers FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
+        "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback allocated, and returns FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
     "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE"]
         "IRP_MJ_CLEANUP and IRP_MJ_CLOSE do not fail." operations::never_fail_cleanup_close;
     "irql" Must ["Managing Hardware Priorities"]
-        "A function is called at an IRQL that its document allows; pageable code and data are not touched at DISPATCH_LEVEL." operations::irql;
+        "A function is called at an IRQL that its document allows; pageable code and data are not accessed at DISPATCH_LEVEL." operations::irql;
     "name-information-released" Must ["FltReleaseFileNameInformation function (fltkernel.h)"]
         "Every file name information is released." operations::name_information_released;
     "context-released" Must ["Releasing Contexts"]
         "Every reference to a context is released, once." operations::context_released;
     "reference-balance" Must ["FltObjectDereference function (fltkernel.h)", "FltUnregisterFilter function (fltkernel.h)"]
-        "References to filter, instances and volumes are taken back; FltUnregisterFilter waits for them." unload::reference_balance,
+        "References to filter, instances and volumes are released; FltUnregisterFilter waits for them." unload::reference_balance,
         hides Scenario &["hang"];
     // Unloading
     "port-closed-before-unregister" Must ["Closing the Communication Server Port"]
-        "The server port is closed before FltUnregisterFilter is called, or the system may hang." unload::port_closed_before_unregister,
+        "The server port is closed before FltUnregisterFilter is called; otherwise, the system may hang." unload::port_closed_before_unregister,
         hides Driver &["undo-in-reverse"];
     "notification-before-device" Must ["IoUnregisterShutdownNotification function (wdm.h)"]
         "A shutdown notification is unregistered before its device is deleted." unload::notification_before_device,
         hides Driver &["undo-in-reverse"];
     "filter-outlives-globals" Must [CLEANUP, "Unregistering the Minifilter"]
-        "What callbacks use is freed after FltUnregisterFilter returned, since they run until then." unload::filter_outlives_globals,
+        "Data that callbacks use is freed after FltUnregisterFilter returned, because callbacks run until then." unload::filter_outlives_globals,
         hides Scenario ENDINGS, Driver &["undo-in-reverse"];
     "mandatory-unload-tears-down" Must [UNLOAD_CALLED, UNLOAD_STATUS]
-        "A mandatory unload cannot be refused: the callback unregisters the filter, or its code is gone while it is still called." unload::mandatory_unload_tears_down;
+        "A mandatory unload cannot be refused: the callback unregisters the filter, because Windows unloads the image in any case." unload::mandatory_unload_tears_down;
     "unload-tears-down" Must [UNLOAD, UNLOAD_STATUS]
-        "A FilterUnloadCallback that agrees to the unload has unregistered the filter." unload::unload_tears_down;
+        "A FilterUnloadCallback that accepts the unload unregisters the filter." unload::unload_tears_down;
     "refusal-keeps-filtering" Must [UNLOAD_STATUS]
-        "A FilterUnloadCallback that refuses leaves everything as it was, and the filter goes on." unload::refusal_keeps_filtering;
+        "A FilterUnloadCallback that refuses the unload releases nothing, and the filter continues to work." unload::refusal_keeps_filtering;
     "unload-leak" Must [CLEANUP]
-        "An unloaded driver holds nothing any more." unload::unload_leak,
+        "An unloaded driver holds no resources." unload::unload_leak,
         hides Place &["failed-load-undone"];
     "device-in-use" Should ["Unload Routine Environment", UNLOAD_STATUS]
         "While a handle to the driver's device is open, an unload that may be refused is refused." device::device_in_use;
     "reinitialization-holds-unload" Should ["IoRegisterDriverReinitialization function (ntddk.h)", "DRIVER_REINITIALIZE callback function (ntddk.h)"]
-        "No call takes a reinitialization routine off its queue, so an unload waits until it has had its turn." device::reinitialization_holds_unload,
+        "No function removes a queued reinitialization routine, so an unload waits until the routine has run." device::reinitialization_holds_unload,
         hides Scenario &["late-call"];
     "unload-policy" Must [UNLOAD_CALLED, REGISTRATION]
-        "Requests to unload are answered as the driver's expectations say." unload::unload_policy;
-    // What ends a scenario
+        "Unload requests have the result that the driver's expectations specify." unload::unload_policy;
+    // Endings
     "late-call" Must ["Making Drivers Pageable", CLEANUP]
-        "Code that Windows has discarded is not run: the INIT section after DriverEntry, the image after the unload." endings::late_call;
+        "Code that Windows has discarded is not executed: the INIT section after DriverEntry, the image after the unload." endings::late_call;
     "released-once" Must ["Bug Check 0xC2 BAD_POOL_CALLER"]
-        "What was given back is not given back again." endings::released_once;
+        "Each resource is released only once." endings::released_once;
     "use-after-free" Must ["Bug Check 0xCC PAGE_FAULT_IN_FREED_SPECIAL_POOL", "DRIVER_INITIALIZE callback function (wdm.h)"]
-        "Memory that was freed is not touched; the registry path is freed when DriverEntry returns." endings::use_after_free;
+        "Memory that was freed is not accessed; the registry path is freed when DriverEntry returns." endings::use_after_free;
     "pool-overrun" Must ["Bug Check 0x19 BAD_POOL_HEADER"]
-        "Only the bytes of a block are touched." endings::pool_overrun;
+        "Accesses to a block are within its bounds." endings::pool_overrun;
     "bad-handle" Must ["Windows Kernel Opaque Structures"]
-        "A function gets the kind of object it takes, set up and not yet given back; what is opaque is not looked into." endings::bad_handle;
+        "A function receives an object of the required type, initialized and not yet released; opaque objects are not accessed." endings::bad_handle;
     "lock-balance" Must ["Introduction to Spin Locks", "ERESOURCE Structure and Routines"]
-        "Locks are released by who holds them, requests completed, and the IRQL is as it was when a routine returns." endings::lock_balance;
+        "Locks are released by the thread that holds them, requests are completed, and a routine returns at the IRQL at which it was called." endings::lock_balance;
     "crash" Must ["Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
-        "The driver raises no processor exception: it touches memory that is there, runs valid instructions and divides by no zero." endings::crash;
+        "The driver causes no processor exception: it accesses valid memory, executes valid instructions and does not divide by zero." endings::crash;
     "assertion" Must ["ASSERTMSG macro (wdm.h)", "Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
         "The driver's own assertions hold." endings::assertion;
     "breakpoint" Must ["DbgBreakPoint function (wdm.h)"]
-        "The driver stops at no breakpoint: where no kernel debugger is attached, that is a bug check." endings::breakpoint;
+        "The driver executes no breakpoint: without a kernel debugger, it causes a bug check." endings::breakpoint;
     "bugcheck" Must ["KeBugCheckEx function (wdm.h)"]
-        "The driver does not stop the system." endings::bugcheck;
+        "The driver does not stop the system with a bug check." endings::bugcheck;
     "fail-fast" Must ["Bug Check 0x139 KERNEL_SECURITY_CHECK_FAILURE"]
         "The driver's own security checks pass." endings::fail_fast;
     "hang" Must ["FltUnregisterFilter function (fltkernel.h)"]
-        "Every call comes to an end." endings::hang;
+        "Every call returns." endings::hang;
     "privileged-instruction" Must ["Windows Kernel-Mode HAL Library"]
-        "The processor is reached through the kernel's routines; the bench cannot run the rest." endings::privileged_instruction;
+        "The driver accesses the processor through kernel routines; the bench cannot execute privileged instructions." endings::privileged_instruction;
     "bench-error" Must ["the bench's own model"]
         "The bench itself does not fail." endings::bench_error;
 }

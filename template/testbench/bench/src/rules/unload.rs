@@ -64,9 +64,9 @@ pub(super) fn notification_before_device(case: &Case) -> Vec<Seen> {
         .collect()
 }
 
-/// A callback stumbled over what its driver had already given back in its own teardown.
+/// Returns whether a callback used an object that the driver had already released in its own teardown.
 pub(super) fn is_outlived(case: &Case) -> bool {
-    let given_back = match case.trace.ending() {
+    let released = match case.trace.ending() {
         Some(Ending::Trap {
             trap:
                 Trap::Memory {
@@ -86,7 +86,7 @@ pub(super) fn is_outlived(case: &Case) -> bool {
         _ => false,
     };
     let last = case.trace.events.len().saturating_sub(1);
-    given_back
+    released
         && case.view.is_within(last, "FltUnregisterFilter")
         && !case
             .view
@@ -139,14 +139,14 @@ pub(super) fn mandatory_unload_tears_down(case: &Case) -> Vec<Seen> {
                     },
             } => Some(Seen::new(
                 "registered",
-                format!("the mandatory unload callback returns {status} and the filter is still registered; Windows unloads the image all the same"),
+                format!("the mandatory unload callback returns {status} and the filter is still registered; Windows unloads the image in any case"),
             )),
             Event::Unload {
                 mandatory: true,
                 outcome: Unload::Unreachable,
             } => Some(Seen::new(
                 "unreachable",
-                "DriverObject->DriverUnload is no longer the filter manager's: a service stop does not reach the unload callback",
+                "DriverObject->DriverUnload no longer points to the routine of the filter manager: a service stop does not reach the unload callback",
             )),
             _ => None,
         })
@@ -174,7 +174,7 @@ pub(super) fn unload_tears_down(case: &Case) -> Vec<Seen> {
         .collect()
 }
 
-/// The refused request: from its callback's begin to its end.
+/// Returns the events of a refused unload: the start of the callback and the result of the request.
 fn refusal(case: &Case) -> Option<(usize, usize)> {
     let end = case.trace.events.iter().position(|event| {
         matches!(
@@ -201,7 +201,7 @@ pub(super) fn refusal_keeps_filtering(case: &Case) -> Vec<Seen> {
     let Some((begin, end)) = refusal(case) else {
         return Vec::new();
     };
-    let mut given_back = case.view.resources.iter().filter(|resource| {
+    let mut released = case.view.resources.iter().filter(|resource| {
         resource
             .released
             .is_some_and(|released| (begin..end).contains(&released))
@@ -211,10 +211,10 @@ pub(super) fn refusal_keeps_filtering(case: &Case) -> Vec<Seen> {
                 Some(Routine::DriverEntry)
             )
     });
-    if let Some(resource) = given_back.next() {
+    if let Some(resource) = released.next() {
         return vec![Seen::new(
             format!("released {}", resource.kind),
-            format!("the unload callback refuses, after it gave back {resource}"),
+            format!("the unload callback refuses the unload after it released {resource}"),
         )];
     }
     let answers = |wanted: Stage| -> Vec<String> {
@@ -238,7 +238,7 @@ pub(super) fn refusal_keeps_filtering(case: &Case) -> Vec<Seen> {
             .collect()
     };
     let (before, again) = (answers(Stage::Before), answers(Stage::Again));
-    // An end on the way has a name of its own.
+    // A trace that is not complete is covered by the rules about endings.
     if before == again || !case.trace.completed() {
         return Vec::new();
     }
@@ -248,10 +248,11 @@ pub(super) fn refusal_keeps_filtering(case: &Case) -> Vec<Seen> {
         .find(|(before, again)| Some(*before) != *again);
     let seen = match first {
         Some((before, Some(again))) => {
-            format!("after the refused unload it is {again:?}, before it was {before:?}")
+            format!("before the refused unload: {before:?}; after it: {again:?}")
         }
-        Some((before, None)) => format!("after the refused unload nothing comes of {before:?}"),
-        None => "after the refused unload callbacks are called that were not before".to_owned(),
+        Some((before, None)) => format!("after the refused unload, {before:?} does not occur"),
+        None => "after the refused unload, callbacks are called that were not called before it"
+            .to_owned(),
     };
     vec![Seen::new("differs", seen)]
 }
@@ -275,7 +276,7 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
         .view
         .held_at(unloaded)
         .filter(|resource| match resource.kind {
-            // Names, contexts and late routines have rules of their own.
+            // Names, contexts and reinitialization routines are covered by separate rules.
             Kind::NameInformation | Kind::Context | Kind::Reinitialization => false,
             Kind::ServerPort | Kind::ClientPort => !port_is_known,
             Kind::ShutdownNotification => !notification_is_known,
@@ -301,7 +302,7 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
-    // What a program that has the device open changes about the policy, a rule of its own says.
+    // The policy while a program has the device open is covered by a separate rule.
     let judged = case.is_clean() && case.scenario.script != Script::DeviceInUse;
     let Some(expected) = case.expectations.filter(|_| judged) else {
         return Vec::new();
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_unload_is_fine() {
+    fn a_full_unload_has_no_finding() {
         assert!(verdict(&asked(loaded(), false, status::SUCCESS, true).done()).is_empty());
     }
 
@@ -410,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_gave_something_back_is_seen() {
+    fn a_refusal_after_a_release_is_detected() {
         let refused = asked(loaded(), false, status::FLT_DO_NOT_DETACH, true).done();
         assert_eq!(verdict(&refused), ["refusal-keeps-filtering"]);
         let kept = asked(loaded(), false, status::FLT_DO_NOT_DETACH, false).done();
@@ -418,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_after_which_the_answers_differ_is_seen() {
+    fn a_refusal_after_which_the_results_differ_is_detected() {
         let answer = |recording: Recording, stage, answer| {
             recording.stage(stage).event(Event::PreAnswer {
                 operation: Operation {
@@ -441,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_unloaded_driver_holds_is_a_leak() {
+    fn a_resource_that_an_unloaded_driver_holds_is_a_leak() {
         let recording = loaded().acquires("ExAllocatePool2", Kind::Pool);
         assert_eq!(
             verdict(&asked(recording, false, status::SUCCESS, true).done()),
@@ -450,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_port_is_no_leak_besides() {
+    fn an_open_port_is_not_reported_as_a_leak_too() {
         let recording = loaded().acquires("FltCreateCommunicationPort", Kind::ServerPort);
         assert_eq!(
             verdict(&asked(recording, false, status::SUCCESS, true).done()),
@@ -459,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn globals_that_go_before_the_filter_are_told_from_other_uses_after_free() {
+    fn globals_that_are_freed_before_the_filter_are_distinguished() {
         let freed = |in_teardown| Ending::Trap {
             at: Place::default(),
             trap: Trap::Memory {
@@ -488,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_is_judged_by_the_answer() {
+    fn the_policy_is_judged_by_the_result() {
         let trace = asked(loaded(), false, status::SUCCESS, true).done();
         let scenario = clean();
         for (policy, fits) in [

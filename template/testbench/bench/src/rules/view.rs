@@ -1,36 +1,36 @@
-//! A trace with its nesting worked out, for the rules.
+//! A trace with its nesting, for the rules.
 
 use crate::scenario::Injected;
 use crate::trace::{Event, Kind, Routine, Stage, Trace};
 use crate::vocabulary::status::Status;
 
-/// A trace, with what encloses each event and what the driver held when.
+/// A trace, with the enclosing events of each event and the resources that the driver holds.
 #[derive(Debug)]
 pub struct View<'a> {
     /// The events.
     pub events: &'a [Event],
-    /// Everything the driver acquired.
+    /// The resources that the driver acquired.
     pub resources: Vec<Resource<'a>>,
     inside: Vec<Option<usize>>,
     stages: Vec<Stage>,
     ends: Vec<Option<usize>>,
 }
 
-/// Something the driver acquired.
+/// A resource that the driver acquired.
 #[derive(Debug, Clone, Copy)]
 pub struct Resource<'a> {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Its name, size or the like.
+    /// The description, such as a name or a size.
     pub what: &'a str,
-    /// The event.
+    /// The index of the event of the acquisition.
     pub acquired: usize,
-    /// The event, if it was given back.
+    /// The index of the event of the release, if there is one.
     pub released: Option<usize>,
 }
 
 impl Resource<'_> {
-    /// Whether it was held at an event.
+    /// Returns whether the resource is held at an event.
     #[must_use]
     pub fn is_held_at(&self, at: usize) -> bool {
         self.acquired < at && self.released.is_none_or(|released| released > at)
@@ -43,29 +43,29 @@ impl std::fmt::Display for Resource<'_> {
     }
 }
 
-/// A call of the driver's.
+/// A call of the driver.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// The event.
+    /// The index of the event.
     pub at: usize,
     /// The function.
     pub function: &'a str,
-    /// Where it stands in the driver.
+    /// The address of the call.
     pub site: u32,
-    /// At which IRQL.
+    /// The IRQL.
     pub irql: u8,
-    /// Its number among those that can fail.
+    /// The number of the call among those that can fail.
     pub point: Option<u32>,
-    /// What it returned, if it did.
+    /// The result, if the call returned.
     pub result: Option<u64>,
-    /// The scenario decided the result.
+    /// The scenario injected the result.
     pub injected: bool,
-    /// The event of its return.
+    /// The index of the event of the return.
     pub returned: Option<usize>,
 }
 
 impl Call<'_> {
-    /// The result as a status.
+    /// Returns the result as a status.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         self.result.map(|result| Status(result as u32))
@@ -73,7 +73,7 @@ impl Call<'_> {
 }
 
 impl<'a> View<'a> {
-    /// Works the nesting out.
+    /// Analyzes the nesting of a trace.
     #[must_use]
     pub fn new(trace: &'a Trace) -> Self {
         let events = &trace.events[..];
@@ -119,20 +119,20 @@ impl<'a> View<'a> {
         view
     }
 
-    /// The events that enclose an event, innermost first.
+    /// Returns the events that enclose an event, innermost first.
     pub fn enclosing(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(self.inside.get(at).copied().flatten(), |at| {
             self.inside[*at]
         })
     }
 
-    /// The part of the script that an event belongs to.
+    /// Returns the stage of the script to which an event belongs.
     #[must_use]
     pub fn stage(&self, at: usize) -> Stage {
         self.stages.get(at).copied().unwrap_or(Stage::Load)
     }
 
-    /// The driver's routine that an event happened in.
+    /// Returns the driver routine in which an event occurred.
     #[must_use]
     pub fn routine(&self, at: usize) -> Option<&'a Routine> {
         self.enclosing(at).find_map(|at| match &self.events[at] {
@@ -141,14 +141,14 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What that routine is called in a sentence, or `otherwise` where it was none of the driver's.
+    /// Returns the label of that routine, or `otherwise` if the event is not in a driver routine.
     #[must_use]
     pub fn routine_label(&self, at: usize, otherwise: &str) -> String {
         self.routine(at)
             .map_or_else(|| otherwise.to_owned(), Routine::label)
     }
 
-    /// The call that acquired a resource, and its place in the driver; none where Windows acquired it.
+    /// Returns the call that acquired a resource, and its address. Returns `None` if Windows acquired it.
     #[must_use]
     pub fn acquiring_call(&self, resource: &Resource) -> Option<(&'a str, u32)> {
         match &self.events[self.enclosing(resource.acquired).next()?] {
@@ -157,21 +157,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether an event happened while a function was running, however deep.
+    /// Returns whether an event occurred during a call of a function, at any depth.
     #[must_use]
     pub fn is_within(&self, at: usize, name: &str) -> bool {
         self.enclosing(at)
             .any(|at| matches!(&self.events[at], Event::Call { function, .. } if function == name))
     }
 
-    /// Whether an event happened in a routine, however deep.
+    /// Returns whether an event occurred in a routine, at any depth.
     #[must_use]
     pub fn is_in(&self, at: usize, wanted: impl Fn(&Routine) -> bool) -> bool {
         self.enclosing(at)
             .any(|at| matches!(&self.events[at], Event::Enter { routine, .. } if wanted(routine)))
     }
 
-    /// The calls, in their order.
+    /// Returns the calls, in order.
     pub fn calls(&self) -> impl Iterator<Item = Call<'a>> + '_ {
         self.events.iter().enumerate().filter_map(|(at, event)| {
             let Event::Call {
@@ -201,13 +201,13 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The calls that `DriverEntry` itself made.
+    /// Returns the calls that `DriverEntry` made directly.
     pub fn load_calls(&self) -> impl Iterator<Item = Call<'a>> + '_ {
         self.calls()
             .filter(|call| self.routine(call.at) == Some(&Routine::DriverEntry))
     }
 
-    /// The event of `DriverEntry`'s return, and its status.
+    /// Returns the event of the return of `DriverEntry`, and its status.
     #[must_use]
     pub fn driver_entry(&self) -> Option<(usize, Status)> {
         let at = self.events.iter().position(|event| {
@@ -225,7 +225,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The failures that fired in `DriverEntry`, with what was returned.
+    /// Returns the faults that occurred in `DriverEntry`, with the injected results.
     #[must_use]
     pub fn load_failures(&self) -> Vec<(Call<'a>, Injected)> {
         self.load_calls()
@@ -241,7 +241,7 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// What was held at an event.
+    /// Returns the resources that are held at an event.
     pub fn held_at(&self, at: usize) -> impl Iterator<Item = &Resource<'a>> + '_ {
         self.resources
             .iter()

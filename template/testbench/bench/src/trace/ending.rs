@@ -1,157 +1,157 @@
-//! How a scenario ended.
+//! The ending of a scenario.
 
 use serde::{Deserialize, Serialize};
 
 use super::routine::{Operation, Routine};
 use crate::os::Use;
 
-/// How a scenario ended.
+/// The ending of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
 pub enum Ending {
-    /// Everything in the script was done.
+    /// All steps of the script were performed.
     Completed,
-    /// The processor stopped the driver.
+    /// A processor exception stopped the driver.
     Trap {
-        /// Where.
+        /// The place in the driver.
         at: Place,
-        /// What it did.
+        /// The cause.
         trap: Trap,
-        /// The argument that led the system's function there.
+        /// The argument that led to the access of a system function.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         argument: Option<Argument>,
         /// The code has an exception handler, which the bench does not run.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         guarded: bool,
     },
-    /// The model stopped the driver: on Windows this is a bug check or a corruption.
+    /// The model stopped the driver. On Windows, the error causes a bug check or corruption.
     Misuse {
-        /// Where.
+        /// The place in the driver.
         at: Place,
-        /// What it did.
+        /// The error.
         misuse: Misuse,
     },
     /// The driver called `KeBugCheckEx`.
     Bugcheck {
-        /// Where.
+        /// The place in the driver.
         at: Place,
         /// The code.
         code: u32,
         /// The parameters.
         parameters: [u64; 4],
-        /// What the code means, if the bench knows.
+        /// The meaning of the code, if it is known.
         meaning: String,
     },
-    /// It would wait for ever.
+    /// All threads wait for an event that does not occur.
     Hang {
-        /// Who waits for what, the thread that was running last first.
+        /// The waits of the threads, starting with that of the last running thread.
         waits: Vec<Waiting>,
     },
-    /// It made calls without coming to an end.
+    /// The driver exceeded the maximum number of calls.
     Endless {
-        /// Where.
+        /// The place in the driver.
         at: Place,
-        /// How many.
+        /// The number of calls.
         calls: u32,
     },
-    /// It called something that the model does not have.
+    /// The driver called a function that is not modelled.
     Unmodelled {
-        /// Where.
+        /// The place in the driver.
         at: Place,
-        /// What.
+        /// The import.
         import: String,
     },
-    /// It did not end in time.
+    /// The scenario exceeded its time limit.
     Timeout {
         /// The limit in milliseconds.
         limit: u64,
     },
-    /// The worker's process died in a way that it could not report.
+    /// The worker process ended without reporting an ending.
     Died {
         /// The exit status.
         status: String,
     },
-    /// The bench itself is at fault.
+    /// An error of the bench.
     Internal {
-        /// What happened.
+        /// The description.
         message: String,
     },
 }
 
-/// An argument of a call of the driver's.
+/// An argument of a call of the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argument {
-    /// Its position, counted from 1.
+    /// The position, counted from 1.
     pub number: usize,
-    /// The member of the structure that it points to.
+    /// The member of the structure to which the argument points.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member: Option<String>,
 }
 
-/// Where in the driver something happened.
+/// A place in the driver.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// Relative to the image; none where it was not in the image.
+    /// The RVA, or `None` if the address is not in the image.
     pub rva: Option<u32>,
-    /// The section of that address.
+    /// The section of the address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub section: Option<String>,
-    /// The system's function that was running, if it was one.
+    /// The system function that was running, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub function: Option<String>,
 }
 
-/// What the processor objected to.
+/// The cause of a processor exception.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Trap {
-    /// Memory that may not be used so.
+    /// An invalid memory access.
     Memory {
-        /// How it was used.
+        /// The kind of access.
         how: Use,
         /// The address.
         address: u64,
-        /// What is there.
+        /// The description of the memory.
         target: Target,
     },
-    /// An instruction that only the kernel may run.
+    /// A privileged instruction.
     Privileged {
-        /// Its name.
+        /// The name of the instruction.
         instruction: String,
     },
     /// `int 29h`.
     FastFail {
-        /// The code in ECX, with its name.
+        /// The code in ECX and its name.
         code: String,
     },
-    /// An assertion that does not hold: `int 2Ch`, `RtlAssert`.
+    /// A failed assertion: `int 2Ch`, `RtlAssert`.
     Assertion {
-        /// What.
+        /// The description.
         what: String,
     },
     /// A breakpoint: `int3`, `DbgBreakPoint`.
     Breakpoint {
-        /// What.
+        /// The description.
         what: String,
     },
-    /// Anything else: an invalid instruction, a division by zero.
+    /// Any other exception, such as an invalid instruction or a division by zero.
     Other {
-        /// What.
+        /// The description.
         what: String,
     },
 }
 
-/// What lies at an address.
+/// The description of an inaccessible address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Target {
     /// The first 64 KiB.
     Null,
-    /// Memory that was given back.
+    /// Freed memory.
     Freed {
-        /// What it was.
+        /// The description of the block.
         what: String,
-        /// It was freed while the driver was being unloaded or its failed start undone.
+        /// The block was freed while the driver was being unloaded or undoing a failed start.
         in_teardown: bool,
     },
     /// The page after a block.
@@ -159,7 +159,7 @@ pub enum Target {
         /// The block.
         what: String,
     },
-    /// The registry path after `DriverEntry`.
+    /// The registry path after `DriverEntry` returned.
     RegistryPath,
     /// Code or data that Windows discards after `DriverEntry`.
     Discarded {
@@ -170,129 +170,129 @@ pub enum Target {
     Unloaded,
     /// Pageable code or data at `DISPATCH_LEVEL`.
     Pageable {
-        /// What.
+        /// The description.
         what: String,
     },
-    /// Behind a handle that is opaque.
+    /// Memory behind an opaque handle.
     Opaque {
         /// The handle.
         what: String,
     },
-    /// A section whose protection forbids it.
+    /// A section whose protection does not allow the access.
     Protected {
         /// The section.
         section: String,
     },
-    /// The upper half: the kernel's own memory.
+    /// The kernel address range.
     Kernel,
-    /// The stack is used up.
+    /// The guard area of an exhausted stack.
     Stack,
-    /// The processor control region, by the GS segment.
+    /// The processor control region, accessed through the GS segment.
     ProcessorRegion,
-    /// Nothing the bench knows.
+    /// Any other memory.
     Nothing,
 }
 
-/// What the model objected to.
+/// An error that the model detected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Misuse {
-    /// A handle or object of the wrong kind, NULL, or given back before.
+    /// A handle or an object that has the wrong type, is NULL, or was released.
     Handle {
-        /// What the function takes.
+        /// The type of object that the function requires.
         expected: String,
-        /// What it was given.
+        /// The description of the argument.
         given: String,
-        /// It was NULL or memory that was never set up.
+        /// The argument was NULL or uninitialized memory.
         unset: bool,
-        /// It was released while the driver was being unloaded or its failed start undone.
+        /// The object was released while the driver was being unloaded or undoing a failed start.
         released_in_teardown: bool,
     },
-    /// Given back twice.
+    /// A second release.
     ReleasedTwice {
-        /// What.
+        /// The description of the resource.
         what: String,
     },
     /// Bytes outside a pool block were written.
     PoolOverrun {
         /// The block.
         what: String,
-        /// Where the bytes stand.
+        /// The side of the block.
         side: String,
     },
-    /// A context was released more often than referenced, or is otherwise mishandled.
+    /// A context was released more often than referenced, or was used incorrectly.
     Context {
-        /// What happened.
+        /// The description.
         problem: String,
     },
-    /// A pre-operation callback asked for a post-operation callback that is not registered.
+    /// A pre-operation callback requested a post-operation callback that is not registered.
     NoPostOperation {
         /// The operation.
         operation: Operation,
-        /// The answer.
+        /// The return value.
         answer: String,
     },
     /// Paged pool was allocated or freed at `DISPATCH_LEVEL`.
     Irql {
-        /// What happened.
+        /// The description.
         problem: String,
     },
-    /// A lock was mishandled.
+    /// A lock was used incorrectly.
     Lock {
-        /// What happened.
+        /// The description.
         problem: String,
     },
 }
 
-/// A thread that waits.
+/// A waiting thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// The driver's routine that the thread is in.
+    /// The driver routine of the thread.
     pub routine: Option<Routine>,
-    /// Where the call is.
+    /// The place of the call.
     pub at: Place,
-    /// What it waits for.
+    /// The object of the wait.
     pub wait: Wait,
 }
 
-/// What a thread waits for.
+/// The object of a wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "for")]
 pub enum Wait {
     /// A lock.
     Lock {
-        /// What kind of lock.
+        /// The kind of lock.
         lock: String,
-        /// The routine of the thread that holds it; none if the waiting thread holds it itself.
+        /// The routine of the thread that holds the lock, or `None` if the waiting thread holds it.
         holder: Option<Routine>,
     },
     /// A dispatcher object: an event, a mutex, a semaphore, a timer.
     Object,
-    /// The end of the uses of a rundown protection.
+    /// The release of all rundown protection.
     Rundown,
-    /// `FltUnregisterFilter`: a reference.
+    /// `FltUnregisterFilter` waits for the release of a reference.
     Reference {
-        /// To what.
+        /// The object that is referenced.
         what: String,
     },
-    /// `FltUnregisterFilter`: an operation that a pre-operation callback pended.
+    /// `FltUnregisterFilter` waits for an operation that a pre-operation callback pended.
     Pended {
         /// The operation.
         operation: Operation,
     },
-    /// The rest of an operation: its post-operation callback asked for more processing.
+    /// The completion of an operation whose post-operation callback returned `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
     MoreProcessing {
         /// The operation.
         operation: Operation,
     },
-    /// A routine of the driver's that runs in another thread.
+    /// The return of a driver routine in another thread.
     Return {
         /// The routine.
         routine: Routine,
     },
-    /// The reinitialization routine, which queues itself again and again.
+    /// The reinitialization routine, which queues itself repeatedly.
     Reinitialization {
-        /// How often it did.
+        /// The number of calls.
         rounds: u32,
     },
 }

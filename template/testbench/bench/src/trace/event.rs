@@ -1,4 +1,4 @@
-//! One thing that happened.
+//! An event of a scenario.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,203 +7,203 @@ use super::resource::Kind;
 use super::routine::{Operation, Routine};
 use crate::vocabulary::status::Status;
 
-/// One event.
+/// An event.
 ///
-/// `Enter` and `Leave` enclose the driver's code, `Call` and `Return` the system's; they nest, since
-/// `FltStartFiltering` calls the driver's callbacks before it returns.
+/// `Enter` and `Leave` enclose driver code. `Call` and `Return` enclose system functions. They nest, because system
+/// functions such as `FltStartFiltering` call driver callbacks before they return.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// The script goes on to its next part.
+    /// A stage of the script begins.
     Stage {
-        /// Which.
+        /// The stage.
         stage: Stage,
     },
-    /// The system calls the driver.
+    /// The system calls a driver routine.
     Enter {
-        /// Which of its routines.
+        /// The routine.
         routine: Routine,
-        /// At which IRQL.
+        /// The IRQL.
         irql: u8,
-        /// In which thread.
+        /// The thread.
         thread: u32,
     },
-    /// The routine returns.
+    /// The driver routine returns.
     Leave {
-        /// What it returned.
+        /// The return value.
         answer: u64,
     },
-    /// An exception was raised that a routine of the driver's may handle.
+    /// An exception was raised that a driver routine can handle.
     Exception {
-        /// Its code.
+        /// The exception code.
         code: Status,
-        /// Where.
+        /// The place in the driver.
         at: Place,
     },
-    /// A thread waits, and another one goes on.
+    /// A thread waits, and another one runs.
     Suspend {
         /// The thread that waits.
         thread: u32,
     },
-    /// A thread that waited goes on.
+    /// A waiting thread is resumed.
     Resume {
         /// The thread.
         thread: u32,
     },
-    /// The driver asked for a function by name that the model does not have, and got NULL.
+    /// The driver looked up a function by name that is not modelled. The result was NULL.
     NotModelled {
         /// The module and the function.
         import: String,
     },
-    /// The driver calls the system.
+    /// The driver calls a system function.
     Call {
         /// The function.
         function: String,
-        /// Where the call stands: the return address, relative to the image.
+        /// The return address of the call, as an RVA.
         site: u32,
-        /// At which IRQL.
+        /// The IRQL.
         irql: u8,
-        /// The number of this call among those that can fail.
+        /// The number of the call among those that can fail.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         point: Option<u32>,
     },
-    /// The call returns.
+    /// The system function returns.
     Return {
-        /// What it returned.
+        /// The result.
         result: u64,
-        /// The scenario decided the result.
+        /// The scenario injected the result.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         injected: bool,
     },
-    /// Something is the driver's from here on.
+    /// The driver acquired a resource.
     Acquire {
-        /// Its number.
+        /// The number of the resource.
         id: u32,
-        /// What it is.
+        /// The kind of resource.
         kind: Kind,
-        /// Its name, size or the like.
+        /// The description, such as a name or a size.
         what: String,
     },
-    /// The driver gave it back.
+    /// The driver released a resource.
     Release {
-        /// Its number.
+        /// The number of the resource.
         id: u32,
     },
-    /// What the driver registered.
+    /// The driver registered the filter.
     Registered {
-        /// The digest.
+        /// A summary of the registration.
         registration: Registration,
     },
-    /// Something in the registration that the documentation excludes.
+    /// The registration has an error.
     RegistrationProblem {
-        /// What.
+        /// The description.
         problem: String,
     },
-    /// `IoWriteErrorLogEntry` was called.
+    /// The driver called `IoWriteErrorLogEntry`.
     ErrorLog {
-        /// The packet, decoded.
+        /// The decoded packet.
         entry: LogEntry,
     },
-    /// A pre-operation callback answered.
+    /// A pre-operation callback returned.
     PreAnswer {
         /// The operation.
         operation: Operation,
-        /// The answer, an `FLT_PREOP_CALLBACK_STATUS`.
+        /// The return value, an `FLT_PREOP_CALLBACK_STATUS`.
         answer: u32,
-        /// `IoStatus.Status` afterwards.
+        /// `IoStatus.Status` after the call.
         status: Status,
     },
-    /// A post-operation callback answered.
+    /// A post-operation callback returned.
     PostAnswer {
         /// The operation.
         operation: Operation,
-        /// Called with `FLTFL_POST_OPERATION_DRAINING`.
+        /// `FLTFL_POST_OPERATION_DRAINING` was set.
         draining: bool,
-        /// The answer, an `FLT_POSTOP_CALLBACK_STATUS`.
+        /// The return value, an `FLT_POSTOP_CALLBACK_STATUS`.
         answer: u32,
-        /// `IoStatus.Status` before.
+        /// `IoStatus.Status` before the call.
         before: Status,
-        /// `IoStatus.Status` afterwards.
+        /// `IoStatus.Status` after the call.
         after: Status,
     },
-    /// The driver asked for a key or a value that the registry has not.
+    /// The driver queried a key or a value that does not exist in the registry.
     NotInRegistry {
         /// The key.
         key: String,
-        /// The value; none where the key itself was asked for.
+        /// The value, or `None` if the driver queried the key.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         value: Option<String>,
-        /// The name of the setting that would give it; none where no setting can.
+        /// The name of the setting that defines the value, or `None` if there is none.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         setting: Option<String>,
-        /// The driver got an invalid value instead.
+        /// The driver received an invalid value instead.
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         odd: bool,
     },
-    /// An object got a security descriptor whose DACL is NULL, which lets everyone in.
+    /// An object received a security descriptor with a NULL DACL, which grants all access to every user.
     NullDacl {
         /// The object.
         object: String,
     },
-    /// The driver object after a failed `DriverEntry`.
+    /// The state of the driver object after a failed `DriverEntry`.
     DispatchAfterFailure {
-        /// The entry for `IRP_MJ_FLUSH_BUFFERS` still is the driver's.
+        /// The entry for `IRP_MJ_FLUSH_BUFFERS` points to a driver routine.
         flush_buffers: bool,
-        /// The entry for `IRP_MJ_SHUTDOWN` still is the driver's.
+        /// The entry for `IRP_MJ_SHUTDOWN` points to a driver routine.
         shutdown: bool,
     },
-    /// Somebody asked for the driver to be unloaded, and this came of it.
+    /// An unload was requested.
     Unload {
-        /// A service stop, which cannot be refused by the callback.
+        /// The request is a service stop, which the callback cannot refuse.
         mandatory: bool,
-        /// What came of it.
+        /// The result.
         outcome: Unload,
     },
-    /// The scenario is over.
+    /// The scenario ended.
     End {
-        /// How.
+        /// The ending.
         ending: Ending,
     },
 }
 
-/// The parts of a script.
+/// The stages of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// `DriverEntry`.
     Load,
-    /// Every operation, a client of the port, a handle of the control device, a detach by hand.
+    /// All operations, a port client, a handle of the control device, a manual detach.
     Operations,
-    /// A few operations, to compare with [`Stage::Again`].
+    /// A few operations, for comparison with [`Stage::Again`].
     Before,
-    /// An unload is asked for and carried out.
+    /// The unload.
     Unload,
     /// The same few operations after a refused unload.
     Again,
-    /// The image is gone; whatever was queued runs now.
+    /// The image is unloaded. Work that is still queued runs.
     Late,
 }
 
-/// What came of a request to unload.
+/// The result of an unload request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
 pub enum Unload {
-    /// The registration has no `FilterUnloadCallback`: refused by the filter manager.
+    /// The filter manager refused it, because the registration has no `FilterUnloadCallback`.
     NoCallback,
-    /// `FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP`: refused by the filter manager.
+    /// The filter manager refused it, because `FLTFL_REGISTRATION_DO_NOT_SUPPORT_SERVICE_STOP` is set.
     ServiceStopNotSupported,
-    /// The driver removed the filter manager's `DriverUnload`, so a service stop cannot reach it.
+    /// The driver replaced the filter manager's `DriverUnload`, so a service stop does not reach it.
     Unreachable,
     /// The callback ran.
     Called {
-        /// What it returned.
+        /// The return value.
         status: Status,
         /// The filter is still registered.
         registered: bool,
     },
 }
 
-/// The digest of an `FLT_REGISTRATION`.
+/// A summary of an `FLT_REGISTRATION`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// `Version`.
@@ -212,7 +212,7 @@ pub struct Registration {
     pub flags: u32,
     /// There is a `FilterUnloadCallback`.
     pub unload: bool,
-    /// The major functions with a callback, in the order of the list.
+    /// The major functions with a callback, in the order of the registration.
     pub operations: Vec<u8>,
 }
 
@@ -223,10 +223,10 @@ impl Registration {
     pub const NPFS_MSFS: u32 = 2;
 }
 
-/// An error log packet, decoded.
+/// A decoded error log packet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// `ErrorCode`: the message.
+    /// `ErrorCode`, which identifies the message.
     pub code: u32,
     /// `FinalStatus`.
     pub status: Status,
@@ -234,8 +234,8 @@ pub struct LogEntry {
     pub unique: u32,
     /// The insertion strings.
     pub strings: Vec<String>,
-    /// The sentence that Event Viewer would show.
+    /// The message that Event Viewer shows.
     pub sentence: Option<String>,
-    /// What is wrong with the packet.
+    /// The errors of the packet.
     pub problems: Vec<String>,
 }

@@ -1,7 +1,7 @@
-//! What happened in one scenario: a list of events, as plain data.
+//! The trace of a scenario: a list of events, as plain data.
 //!
-//! The worker writes each event as one JSON line the moment it happens, so that a crash or a hang loses nothing. The
-//! rules read the list and know nothing else.
+//! The worker writes each event as one JSON line. It buffers them, and writes the buffer when it is full, when the
+//! scenario ends, and when it exceeds its time limit. The list of events is the only input of the rules.
 
 mod ending;
 mod event;

@@ -8,14 +8,14 @@ use crate::vocabulary::status::Status;
 /// The events of one scenario.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trace {
-    /// In their order.
+    /// The events, in order.
     pub events: Vec<Event>,
 }
 
 impl Trace {
-    /// How the scenario ended.
+    /// Returns the ending of the scenario.
     ///
-    /// A trace without an end belongs to a worker that died.
+    /// A trace without an ending comes from a worker that ended unexpectedly.
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
         self.events.iter().rev().find_map(|event| match event {
@@ -24,13 +24,13 @@ impl Trace {
         })
     }
 
-    /// Whether everything in the script was done.
+    /// Returns whether all steps of the script were performed.
     #[must_use]
     pub fn completed(&self) -> bool {
         matches!(self.ending(), Some(Ending::Completed))
     }
 
-    /// What `DriverEntry` returned, if it did.
+    /// Returns the status that `DriverEntry` returned, if it returned.
     #[must_use]
     pub fn driver_entry_status(&self) -> Option<Status> {
         let mut depth = Vec::new();
@@ -48,7 +48,7 @@ impl Trace {
         None
     }
 
-    /// What the driver registered, if it did.
+    /// Returns the registration of the driver, if there is one.
     #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
         self.events.iter().find_map(|event| match event {

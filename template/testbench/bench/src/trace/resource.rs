@@ -1,8 +1,8 @@
-//! What a driver can hold.
+//! The kinds of resources that a driver can hold.
 
 use serde::{Deserialize, Serialize};
 
-/// What a driver can hold.
+/// The kind of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -26,7 +26,7 @@ pub enum Kind {
     SymbolicLink,
     /// A shutdown notification.
     ShutdownNotification,
-    /// A handle: key, file, process.
+    /// A handle to a key, a file or a process.
     Handle,
     /// `FltGetFileNameInformation` … `FltReleaseFileNameInformation`.
     NameInformation,
@@ -40,11 +40,11 @@ pub enum Kind {
     ErrorLogEntry,
     /// A work item.
     WorkItem,
-    /// A notify routine of the process, thread, image or registry kind.
+    /// A notify routine for processes, threads, images or the registry.
     NotifyRoutine,
     /// A memory descriptor list.
     Mdl,
-    /// A callback data structure of the driver's own.
+    /// Callback data that the driver allocated.
     CallbackData,
     /// A lock that is held.
     HeldLock,

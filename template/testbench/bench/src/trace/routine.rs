@@ -1,10 +1,10 @@
-//! The driver's routines, and the operations that the bench delivers.
+//! The routines of the driver, and the operations that the bench delivers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::major;
 
-/// One of the driver's routines, as the system sees it.
+/// A routine of the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Routine {
@@ -12,7 +12,7 @@ pub enum Routine {
     DriverEntry,
     /// `FilterUnloadCallback`.
     FilterUnload {
-        /// The flag.
+        /// The flag `FLTFL_FILTER_UNLOAD_MANDATORY`.
         mandatory: bool,
     },
     /// The `DriverUnload` that the driver object had when the filter was registered.
@@ -46,18 +46,18 @@ pub enum Routine {
     Post {
         /// The operation.
         operation: Operation,
-        /// With `FLTFL_POST_OPERATION_DRAINING`.
+        /// `FLTFL_POST_OPERATION_DRAINING` is set.
         draining: bool,
     },
     /// Any other routine.
     Other {
-        /// Which.
+        /// The kind of routine.
         callback: Callback,
     },
 }
 
 impl Routine {
-    /// Whether the routine returns nothing.
+    /// Returns whether the routine has no return value.
     #[must_use]
     pub fn is_void(&self) -> bool {
         match self {
@@ -69,13 +69,13 @@ impl Routine {
         }
     }
 
-    /// Whether the driver takes itself down in it.
+    /// Returns whether the routine is an unload routine.
     #[must_use]
     pub fn is_unload(&self) -> bool {
         matches!(self, Routine::FilterUnload { .. } | Routine::DriverUnload)
     }
 
-    /// The routine without the volume and the variant of the operation: where in the driver it is.
+    /// Returns the name of the routine without the volume and the variant of the operation.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
@@ -105,18 +105,18 @@ impl Routine {
 /// An operation that the bench delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Operation {
-    /// The major function, pseudo operations included.
+    /// The major function, which can be a pseudo-operation.
     pub major: u8,
-    /// What is special about this one: "paging", "fast I/O", "volume open".
+    /// The variant, such as "paging", "fast I/O" or "volume open".
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub variant: String,
     /// The volume.
     pub volume: String,
-    /// How it arrives.
+    /// The delivery mechanism.
     pub via: Via,
 }
 
-/// How an operation arrives.
+/// The delivery mechanism of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
@@ -128,7 +128,7 @@ pub enum Via {
     FsFilter,
 }
 
-/// A routine that the driver passed to a function of the system.
+/// A routine that the driver passed to a system function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Callback {
@@ -158,14 +158,14 @@ pub enum Callback {
     TimerDpc,
     /// `PFLT_GET_OPERATION_STATUS_CALLBACK`.
     OperationStatus,
-    /// The routine for `FltDoCompletionProcessingWhenSafe`.
+    /// The routine of `FltDoCompletionProcessingWhenSafe`.
     SafePost,
     /// `PRTL_QUERY_REGISTRY_ROUTINE`.
     RegistryQuery,
 }
 
 impl Callback {
-    /// Whether the routine returns nothing.
+    /// Returns whether the routine has no return value.
     #[must_use]
     pub fn is_void(self) -> bool {
         !matches!(

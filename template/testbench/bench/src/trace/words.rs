@@ -1,4 +1,4 @@
-//! What is recorded, in the words of a report.
+//! The text of events in a report.
 
 use std::fmt;
 
@@ -171,19 +171,19 @@ impl fmt::Display for Wait {
             }
             Wait::Object => f.write_str("waits for an object that nobody signals any more"),
             Wait::Rundown => f.write_str(
-                "waits in ExWaitForRundownProtectionRelease for a reference that nobody takes back",
+                "waits in ExWaitForRundownProtectionRelease for a reference that is not released",
             ),
             Wait::Reference { what } => write!(
                 f,
-                "waits in FltUnregisterFilter for a reference to {what} that was never taken back (FltObjectDereference)"
+                "waits in FltUnregisterFilter for a reference to {what} that was never released (FltObjectDereference)"
             ),
             Wait::Pended { operation } => write!(
                 f,
-                "waits in FltUnregisterFilter for {operation}, which a pre-operation callback pended and nobody completed"
+                "waits in FltUnregisterFilter for {operation}, which a pre-operation callback pended and which was not completed"
             ),
             Wait::MoreProcessing { operation } => write!(
                 f,
-                "waits for the rest of {operation}: its post-operation callback asked for more processing and never called FltCompletePendedPostOperation"
+                "waits for the rest of {operation}: its post-operation callback requested more processing, and the driver never called FltCompletePendedPostOperation"
             ),
             Wait::Return { routine } => write!(f, "waits for {routine} to return"),
             Wait::Reinitialization { rounds } => write!(

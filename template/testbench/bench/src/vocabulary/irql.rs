@@ -12,7 +12,7 @@ pub const DISPATCH: u8 = 2;
 /// Any level.
 pub const ANY: u8 = 15;
 
-/// The name of an IRQL.
+/// Returns the name of an IRQL.
 #[must_use]
 pub fn name(irql: u8) -> String {
     match irql {

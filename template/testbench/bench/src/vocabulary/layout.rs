@@ -1,7 +1,7 @@
-//! The x64 layouts of the structures that driver and system share, as offsets.
+//! The x64 layouts of structures that the driver and the system share, as offsets.
 //!
-//! Documents: the structure's page in the reference, e.g. "`FLT_CALLBACK_DATA` structure
-//! (fltkernel.h)"; the offsets follow from the declarations there and x64's alignment.
+//! Documents: the reference pages of the structures, e.g. "`FLT_CALLBACK_DATA` structure (fltkernel.h)". The offsets
+//! follow from the declarations and the alignment on x64.
 
 /// `DRIVER_OBJECT`.
 pub mod driver_object {
@@ -13,7 +13,7 @@ pub mod driver_object {
     pub const START: u64 = 0x18;
     /// `DriverSize`.
     pub const LENGTH: u64 = 0x20;
-    /// `DriverSection`, which is the loader's.
+    /// `DriverSection`, which belongs to the loader.
     pub const SECTION: u64 = 0x28;
     /// `DriverExtension`.
     pub const EXTENSION: u64 = 0x30;
@@ -85,13 +85,13 @@ pub mod file_object {
     pub const SIZE: usize = 0xD8;
 }
 
-/// `FSRTL_ADVANCED_FCB_HEADER`: where `FsContext` of a file points.
+/// `FSRTL_ADVANCED_FCB_HEADER`, to which `FsContext` of a file object points.
 pub mod fcb_header {
     /// `NodeTypeCode`, `NodeByteSize`, `Flags`, `IsFastIoPossible`, `Flags2`, `Version`.
     pub const HEAD: u64 = 0x00;
-    /// `Resource`, the file system's own.
+    /// `Resource`, which belongs to the file system.
     pub const RESOURCE: u64 = 0x08;
-    /// `PagingIoResource`, the file system's own.
+    /// `PagingIoResource`, which belongs to the file system.
     pub const PAGING_RESOURCE: u64 = 0x10;
     /// `AllocationSize`, `FileSize`, `ValidDataLength`.
     pub const SIZES: [u64; 3] = [0x18, 0x20, 0x28];
@@ -229,7 +229,7 @@ pub mod name_information {
     pub const SIZE: usize = 0x78;
 }
 
-/// `IRP`, as far as a driver of a control device looks into it.
+/// `IRP`, with the members that the driver of a control device uses.
 pub mod irp {
     /// `Type`, `Size`.
     pub const HEAD: u64 = 0x00;
@@ -271,7 +271,7 @@ pub mod exception_record {
 pub mod context {
     /// `EFlags`.
     pub const FLAGS: u64 = 0x44;
-    /// `Rax`, and the other registers in the order of their numbers.
+    /// `Rax`, followed by the other registers in the order of their numbers.
     pub const REGISTERS: u64 = 0x78;
     /// `Rip`.
     pub const RIP: u64 = 0xF8;

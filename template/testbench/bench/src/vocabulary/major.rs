@@ -1,4 +1,4 @@
-//! The major functions of operations, and their names.
+//! The major function codes and their names.
 
 /// `IRP_MJ_CREATE`.
 pub const CREATE: u8 = 0x00;
@@ -70,7 +70,7 @@ const MAJORS: [(u8, &str); 43] = [
     (0xEC, "VOLUME_DISMOUNT"),
 ];
 
-/// Whether a major function exists.
+/// Returns whether a major function code exists.
 #[must_use]
 pub fn exists(major: u8) -> bool {
     known(major).is_some()
@@ -83,7 +83,7 @@ fn known(major: u8) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// The name of a major function.
+/// Returns the name of a major function code.
 #[must_use]
 pub fn name(major: u8) -> String {
     known(major).map_or_else(
@@ -92,7 +92,7 @@ pub fn name(major: u8) -> String {
     )
 }
 
-/// The major function of a name as expectations write it: `set-information`.
+/// Returns the major function code for a name as expectations specify it, such as `set-information`.
 #[must_use]
 pub fn by_option(option: &str) -> Option<u8> {
     let name = option.to_uppercase().replace('-', "_");

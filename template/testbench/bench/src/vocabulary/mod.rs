@@ -1,4 +1,4 @@
-//! The names and numbers that driver and system share. Nothing here depends on the rest of the crate.
+//! Names and numbers that the driver and the system share. This module does not depend on the rest of the crate.
 
 pub mod irql;
 pub mod layout;

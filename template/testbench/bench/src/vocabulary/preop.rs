@@ -1,4 +1,4 @@
-//! `FLT_PREOP_CALLBACK_STATUS`: what a pre-operation callback returns.
+//! `FLT_PREOP_CALLBACK_STATUS`: the return value of a pre-operation callback.
 
 /// `FLT_PREOP_SUCCESS_WITH_CALLBACK`.
 pub const WITH_CALLBACK: u32 = 0;
@@ -11,7 +11,7 @@ pub const COMPLETE: u32 = 4;
 /// `FLT_PREOP_SYNCHRONIZE`.
 pub const SYNCHRONIZE: u32 = 5;
 
-/// The name of an `FLT_PREOP_CALLBACK_STATUS`.
+/// Returns the name of an `FLT_PREOP_CALLBACK_STATUS`.
 #[must_use]
 pub fn name(answer: u32) -> &'static str {
     match answer {

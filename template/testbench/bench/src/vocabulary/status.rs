@@ -13,25 +13,25 @@ use serde::{Deserialize, Serialize};
 pub struct Status(pub u32);
 
 impl Status {
-    /// `NT_SUCCESS`: success or informational, that is, not negative.
+    /// `NT_SUCCESS`: returns whether the status is a success or informational, that is, not negative.
     #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 < 0x8000_0000
     }
 
-    /// `NT_INFORMATION`: a success that says more than `STATUS_SUCCESS`.
+    /// `NT_INFORMATION`: returns whether the status is informational, which is a success.
     #[must_use]
     pub const fn is_informational(self) -> bool {
         self.0 >> 30 == 1
     }
 
-    /// `NT_WARNING`: counts as failure.
+    /// `NT_WARNING`: returns whether the status is a warning, which is a failure.
     #[must_use]
     pub const fn is_warning(self) -> bool {
         self.0 >> 30 == 2
     }
 
-    /// The symbolic name, if it is one the bench knows.
+    /// Returns the symbolic name, if it is known.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         NAMES
@@ -41,7 +41,7 @@ impl Status {
     }
 }
 
-/// The status of a symbolic name without `STATUS_`, if it is one the bench knows.
+/// Returns the status for a symbolic name without `STATUS_`, if it is known.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Status> {
     let mut names = NAMES.iter();
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn success_is_a_sign_and_not_a_zero() {
+    fn success_is_determined_by_the_sign() {
         assert!(SUCCESS.is_success());
         assert!(OBJECT_NAME_EXISTS.is_success() && OBJECT_NAME_EXISTS.is_informational());
         assert!(!BUFFER_OVERFLOW.is_success() && BUFFER_OVERFLOW.is_warning());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_status_is_printed_with_its_name() {
+    fn a_known_status_is_formatted_with_its_name() {
         assert_eq!(
             FLT_DO_NOT_DETACH.to_string(),
             "STATUS_FLT_DO_NOT_DETACH (0xC01C0010)"
