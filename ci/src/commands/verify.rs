@@ -63,10 +63,9 @@ pub struct Args {
 
     /// Assume the result of a call that the test bench does not model; can be repeated
     ///
-    /// NAME is the function as the driver imports it. RESULT is the name of a status, such as STATUS_SUCCESS, or a number,
-    /// decimal or hexadecimal with 0x. The call does nothing and returns RESULT. The table [assume] of testbench.toml
-    /// assumes results too, as NAME = "RESULT". An assumption on the command line replaces one for the same function in the
-    /// table.
+    /// NAME is the function as the driver imports it. RESULT is the name of a status, or a number, decimal or hexadecimal
+    /// with 0x. The call does nothing and returns RESULT. The table [assume] of testbench.toml assumes results too, as
+    /// NAME = "RESULT". An assumption on the command line replaces one for the same function in the table.
     #[arg(long, value_name = "NAME=RESULT", value_parser = Assumption::parse)]
     assume: Vec<Assumption>,
 
@@ -91,8 +90,8 @@ Examples:
       also require that fltmc unload is refused and sc stop is not
   cargo xtask verify other.sys --reg Mode=dword:1 --reg 'Rules\\Path=string:C:\\data'
       test a driver that does not start without these registry values
-  cargo xtask verify other.sys --assume PsGetVersion=0
-      go on after a call that the test bench does not model, as if it had returned 0
+  cargo xtask verify other.sys --assume PsGetVersion=STATUS_SUCCESS
+      go on after a call that the test bench does not model, as if it had returned this status
   cargo xtask verify my_filter.sys --report verdict.html
       also write the report as an HTML page
   cargo xtask verify my_filter.sys --json | jq -r '.findings[].rule'

@@ -50,7 +50,7 @@ pub fn render(verdict: &Verdict) -> String {
                 }
                 @if !report.not_judged.is_empty() {
                     h2 { "Not judged" }
-                    p { "The test bench does not model these calls, so what follows them was not judged. How far the driver came: " (report.reached) "." }
+                    p { "The test bench does not model these calls, so the code after them was not judged. How far the driver came: " (report.reached) "." }
                     table {
                         tr { th { "Call" } th { "Called in" } th { "Place" } th { "Scenarios" } }
                         @for part in &report.not_judged {

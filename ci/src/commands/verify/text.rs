@@ -110,8 +110,10 @@ fn head(verdict: &Verdict, name: &str) {
         .collect();
     line(
         "imports",
-        if missing.is_empty() {
+        if missing.is_empty() && report.assume.is_empty() {
             format!("{}, all modelled", report.imports.len())
+        } else if missing.is_empty() {
+            format!("{}, all modelled or assumed", report.imports.len())
         } else {
             format!(
                 "{}, not modelled: {}",
