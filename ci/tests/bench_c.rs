@@ -5,6 +5,7 @@
 
 mod emitting;
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -356,6 +357,7 @@ fn notifications_and_system_structures_are_as_documented() {
 const MACHINE_GOOD: &[&str] = &[
     "COPIES_FROM_A_BAD_USER_ADDRESS",
     "HANDLES_IN_A_LOOP",
+    "NEEDS_AN_ORDER_OF_WORK_ITEMS",
     "NESTS_WITHIN_THE_STACK",
     "PROBES_USER_BUFFERS",
     "RAISES_A_STATUS",
@@ -466,6 +468,57 @@ fn a_driver_reaches_nothing_outside_its_machine() {
         );
         assert!(!file.exists(), "{name}");
     }
+}
+
+/// The events of a worker that plays this job, without the results of calls: addresses differ from run to run.
+fn played(job: &Value) -> Vec<Value> {
+    let mut worker = xtask()
+        .env(testbench::worker::ROLE, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Closed when the worker has ended: that of the parent would end it.
+    let mut input = worker.stdin.take().unwrap();
+    writeln!(input, "{job}").unwrap();
+    let mut text = String::new();
+    let mut output = worker.stdout.take().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    worker.wait().unwrap();
+    text.lines()
+        .map(|line| {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            event.as_object_mut().unwrap().remove("result");
+            event
+        })
+        .collect()
+}
+
+#[test]
+fn a_run_that_is_written_down_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let sys = build_of(&folder, "machine.c", "NEEDS_AN_ORDER_OF_WORK_ITEMS");
+    let with = |schedule: &[u8]| {
+        let scenario = serde_json::json!({
+            "script": "service-stop", "quiet_start": false, "faults": [], "schedule": schedule,
+        });
+        played(&serde_json::json!({
+            "driver": sys, "scenario": scenario, "registry": {}, "assume": {},
+        }))
+    };
+    let ends = |events: &[Value], how: &str| events.last().unwrap()["ending"]["how"] == how;
+    let first = with(&[]);
+    assert!(ends(&first, "completed"), "{:?}", first.last());
+    assert_eq!(with(&[]), first);
+    assert_eq!(
+        with(&[0, 0]),
+        first,
+        "the first thread runs where nothing is said"
+    );
+    // The second work item runs first.
+    let second = with(&[1]);
+    assert!(ends(&second, "trap"), "{:?}", second.last());
+    assert_eq!(with(&[1]), second);
 }
 
 #[test]

@@ -187,6 +187,25 @@ __attribute__((noinline)) static ULONG Nest(ULONG Depth)
 }
 #endif
 
+#if defined(NEEDS_AN_ORDER_OF_WORK_ITEMS)
+static WORK_QUEUE_ITEM First, Second;
+static BOOLEAN FirstRan;
+
+static VOID NTAPI RunFirst(PVOID Parameter)
+{
+    UNREFERENCED_PARAMETER(Parameter);
+    FirstRan = TRUE;
+}
+
+static VOID NTAPI RunSecond(PVOID Parameter)
+{
+    UNREFERENCED_PARAMETER(Parameter);
+    if (!FirstRan) {
+        DbgBreakPoint();
+    }
+}
+#endif
+
 /* A system call of Linux: the driver leaves the machine. */
 __attribute__((noinline)) static LONG_PTR SystemCall(ULONG_PTR Number, ULONG_PTR One, ULONG_PTR Two, ULONG_PTR Three)
 {
@@ -211,6 +230,14 @@ static void Acts(void)
     KEVENT Event;
     KeInitializeEvent(&Event, NotificationEvent, FALSE);
     KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL);
+#elif defined(NEEDS_AN_ORDER_OF_WORK_ITEMS)
+    LARGE_INTEGER Interval = { .QuadPart = -10000 };
+    FirstRan = FALSE;
+    ExInitializeWorkItem(&First, RunFirst, NULL);
+    ExInitializeWorkItem(&Second, RunSecond, NULL);
+    ExQueueWorkItem(&First, DelayedWorkQueue);
+    ExQueueWorkItem(&Second, DelayedWorkQueue);
+    KeDelayExecutionThread(KernelMode, FALSE, &Interval);
 #elif defined(ALLOCATES_WITHOUT_END)
     while (ExAllocatePool2(POOL_FLAG_NON_PAGED, 16 * 1024 * 1024, 'tseT') != NULL) {
     }

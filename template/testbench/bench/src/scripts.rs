@@ -9,7 +9,7 @@ use crate::imports;
 use crate::job::Job;
 use crate::lifecycle::io_manager::{self, Open};
 use crate::lifecycle::{devices, filter, instances, operations, ports, reinitialization};
-use crate::machine::events::{emit, end, must};
+use crate::machine::events::{emit, end, internal, must};
 use crate::machine::record::Record;
 use crate::machine::schedule::{Queued, enter, must_be_idle, run_queued};
 use crate::machine::space::Purpose;
@@ -47,7 +47,9 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
     must(trap::set_up());
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, imports::bind));
-    must(os::confine());
+    if let Err(error) = os::confine() {
+        internal(format!("this system cannot confine the driver's process: {error}"));
+    }
     let loaded = load(base, size, base + u64::from(entry), &service);
     if loaded {
         if quiet_start && with(|state| state.filter.started) {
