@@ -330,10 +330,15 @@ fn judged(folder: &TempDir, file: &str, defects: &[(&str, &str, &str)]) -> Vec<(
         .iter()
         .zip(&built[1..])
         .filter_map(|((defect, rule, says), (_, report))| {
-            let found = rules(report, "findings");
-            let all = report["findings"].to_string();
+            // What a rule recommends is advice here: the drivers have no expectations.
+            let list = match report["findings"].as_array() {
+                Some(findings) if findings.is_empty() => "advice",
+                _ => "findings",
+            };
+            let found = rules(report, list);
+            let all = report[list].to_string();
             (found != [*rule] || !all.contains(says))
-                .then(|| format!("{defect}: {rule} is to say {says:?}; found {found:?}: {all}"))
+                .then(|| format!("{defect}: {rule} is to say {says:?}; {list}: {found:?}: {all}"))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -127,7 +127,8 @@ pub struct NotJudged {
     /// The call or the construct.
     pub what: String,
     /// The name of the function for `--assume` and `[assume]`.
-    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The driver routine that makes the call.
     pub within: String,
     /// The place in the driver.
@@ -242,7 +243,8 @@ impl Report {
     /// are no such calls.
     #[must_use]
     pub fn assume_lines(&self) -> Option<String> {
-        let mut names: Vec<&str> = self.not_judged.iter().map(|part| &*part.name).collect();
+        let parts = self.not_judged.iter();
+        let mut names: Vec<&str> = parts.filter_map(|part| part.name.as_deref()).collect();
         names.sort_unstable();
         names.dedup();
         if names.is_empty() {

@@ -48,7 +48,9 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
     let (size, entry) = (image.size, image.entry);
     let base = must(memory::load(image, imports::bind));
     if let Err(error) = os::confine() {
-        internal(format!("this system cannot confine the driver's process: {error}"));
+        internal(format!(
+            "this system cannot confine the driver's process: {error}"
+        ));
     }
     let loaded = load(base, size, base + u64::from(entry), &service);
     if loaded {

@@ -14,7 +14,7 @@ pub fn not_judged(trace: &Trace) -> Vec<NotJudged> {
         .filter_map(|(at, event)| match event {
             Event::NotModelled { import } => Some(NotJudged {
                 what: format!("{import}, which the driver looked up by name; the result was NULL"),
-                name: name(import).to_owned(),
+                name: name(import),
                 within: within(at),
                 place: view
                     .enclosing(at)
@@ -33,7 +33,7 @@ pub fn not_judged(trace: &Trace) -> Vec<NotJudged> {
                 ending: Ending::Unmodelled { at: place, import },
             } => Some(NotJudged {
                 what: import.clone(),
-                name: name(import).to_owned(),
+                name: name(import),
                 within: within(at),
                 place: Some(place.clone()),
                 scenarios: Vec::new(),
@@ -43,8 +43,10 @@ pub fn not_judged(trace: &Trace) -> Vec<NotJudged> {
         .collect()
 }
 
-fn name(import: &str) -> &str {
-    import.rsplit('!').next().unwrap_or(import)
+/// Returns the name of the function, or `None` for a construct that is not a call.
+fn name(import: &str) -> Option<String> {
+    let (_, name) = import.rsplit_once('!')?;
+    Some(name.to_owned())
 }
 
 /// Returns the routine in which a call that is not modelled ended the scenario. The scenario can be repeated without
@@ -83,4 +85,32 @@ pub fn reached(trace: &Trace) -> Reached {
         });
     }
     reached
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended_at(import: &str) -> Vec<NotJudged> {
+        let ending = Ending::Unmodelled {
+            at: Place::default(),
+            import: import.to_owned(),
+        };
+        not_judged(&Trace {
+            events: vec![Event::End { ending }],
+        })
+    }
+
+    #[test]
+    fn only_a_call_has_a_name_for_an_assumption() {
+        let [call] = &ended_at("ntoskrnl.exe!KeMystery")[..] else {
+            panic!("one call ended the scenario")
+        };
+        assert_eq!(call.name.as_deref(), Some("KeMystery"));
+        let [construct] = &ended_at("structured exception handling: a handler returns 3")[..]
+        else {
+            panic!("one construct ended the scenario")
+        };
+        assert_eq!(construct.name, None);
+    }
 }

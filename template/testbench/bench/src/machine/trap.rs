@@ -208,7 +208,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
             what: "runs int3".to_owned(),
         },
         Exception::Divide => Trap::Other {
-            what: DIVIDES.to_owned(),
+            what: "divides by zero or overflows in a division".to_owned(),
         },
         Exception::SystemCall => Trap::Privileged {
             instruction: "syscall".to_owned(),
@@ -217,7 +217,10 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
             what: "causes a processor exception".to_owned(),
         },
     };
-    let code = code_of(&trap);
+    let code = match exception {
+        Exception::Divide => Some(status::INTEGER_DIVIDE_BY_ZERO),
+        _ => code_of(&trap),
+    };
     let address = match exception {
         Exception::Access { address, how } => vec![how as u64, address],
         _ => Vec::new(),
@@ -261,7 +264,6 @@ fn code_of(trap: &Trap) -> Option<Status> {
         } if *address < USER_END => Some(status::ACCESS_VIOLATION),
         Trap::Assertion { .. } => Some(status::ASSERTION_FAILURE),
         Trap::Breakpoint { .. } => Some(status::BREAKPOINT),
-        Trap::Other { what } if what == DIVIDES => Some(status::INTEGER_DIVIDE_BY_ZERO),
         _ => None,
     }
 }
@@ -283,9 +285,6 @@ pub fn raise_access(address: u64, how: Use, otherwise: Ending) -> ! {
         _ => events::end(otherwise),
     }
 }
-
-/// The description of a failed division.
-const DIVIDES: &str = "divides by zero or overflows in a division";
 
 fn access_target(address: u64, how: Use, cpu: &Cpu) -> Target {
     if how != Use::Execute && address < LOWEST && has_gs_prefix(cpu.rip) {
