@@ -10,7 +10,6 @@ use crate::job::Job;
 use crate::lifecycle::io_manager::{self, Open};
 use crate::lifecycle::{devices, filter, instances, operations, ports, reinitialization};
 use crate::machine::events::{emit, end, internal, must};
-use crate::machine::record::Record;
 use crate::machine::schedule::{Queued, enter, must_be_idle, run_queued};
 use crate::machine::space::Purpose;
 use crate::machine::state::{self, Machine, with};
@@ -25,7 +24,7 @@ use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
 
 /// Runs a scenario. The events are written to standard output.
-pub fn play(image: Image, job: Job, record: Record) -> ! {
+pub fn play(image: Image, job: Job) -> ! {
     let service = image.path.file_stem().map_or_else(
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -39,7 +38,6 @@ pub fn play(image: Image, job: Job, record: Record) -> ! {
         &job.registry,
         job.assume,
         functions,
-        record,
         trap::raise_access,
     ));
     must(memory::set_up());

@@ -4,14 +4,13 @@
 //! standard output. If the parent process ends, the standard input is closed and the worker ends. If the scenario
 //! exceeds its time limit, the bench writes another line, and the worker writes the recorded events and ends.
 
-use std::io::{BufRead as _, Read as _};
+use std::io::BufRead as _;
 use std::process::ExitCode;
-use std::sync::mpsc;
 
 use crate::image::Image;
 use crate::job::Job;
 use crate::machine::events;
-use crate::machine::record::Record;
+use crate::os;
 use crate::scripts;
 
 /// The environment variable that makes a program act as a worker.
@@ -38,21 +37,13 @@ pub fn run() -> ExitCode {
         return ExitCode::from(2);
     };
     std::panic::set_hook(Box::new(|panic| events::internal(panic.to_string())));
-    let record = Record::default();
-    let waiting = record.clone();
-    let (ready, is_ready) = mpsc::channel();
-    std::thread::spawn(move || {
-        let _ = ready.send(());
-        // The next input is the end of the pipe or the request to write the events.
-        let mut rest = [0];
-        let _ = std::io::stdin().lock().read(&mut rest);
-        waiting.flush();
-        std::process::exit(3);
-    });
-    // The thread must have started before the driver runs. Afterwards, its system calls are not allowed.
-    let _ = is_ready.recv();
+    // The next input is the end of the pipe or the request to write the events.
+    if let Err(error) = os::watch_input(events::flush) {
+        eprintln!("the worker cannot watch its standard input: {error}");
+        return ExitCode::from(2);
+    }
     match Image::open(&job.driver) {
-        Ok(image) => scripts::play(image, job, record),
+        Ok(image) => scripts::play(image, job),
         Err(refusal) => events::internal(refusal.to_string()),
     }
 }

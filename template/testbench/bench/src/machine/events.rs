@@ -34,6 +34,13 @@ pub fn emit(event: &Event) {
     }
 }
 
+/// Writes the events that are not written yet.
+pub fn flush() {
+    if let Some(machine) = installed() {
+        machine.record.flush();
+    }
+}
+
 /// Ends the scenario.
 pub fn end(ending: Ending) -> ! {
     if let Some(machine) = installed() {

@@ -1,14 +1,14 @@
 //! A buffer for events. Writing each event separately would dominate the run time.
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// The number of buffered bytes at which the buffer is written.
 const ENOUGH: usize = 1 << 14;
 
-/// The record of a scenario. Clones share the buffer. The thread that writes the events at a timeout has a clone.
-#[derive(Debug, Clone, Default)]
-pub struct Record(Arc<Mutex<Vec<u8>>>);
+/// The record of a scenario.
+#[derive(Debug, Default)]
+pub struct Record(Mutex<Vec<u8>>);
 
 impl Record {
     /// Adds a line.
@@ -21,9 +21,11 @@ impl Record {
         }
     }
 
-    /// Writes the buffered events.
+    /// Writes the buffered events, unless they are being written: a signal handler may call this function.
     pub fn flush(&self) {
-        write_out(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Ok(mut waiting) = self.0.try_lock() {
+            write_out(&mut waiting);
+        }
     }
 }
 

@@ -131,7 +131,6 @@ impl Machine {
         settings: &Settings,
         assumed: Assumptions,
         functions: Vec<&'static Function>,
-        record: Record,
         raise: Raise,
     ) -> Self {
         let registry = Registry::new(&service, settings);
@@ -167,7 +166,7 @@ impl Machine {
             }),
             thunks: RefCell::default(),
             once: RefCell::default(),
-            record,
+            record: Record::default(),
             functions,
             assumed,
             raise: Cell::new(raise),

@@ -167,12 +167,10 @@ pub fn confine() -> io::Result<()> {
         }
     }
     let program = filter().map_err(io::Error::other)?;
-    seccompiler::apply_filter_all_threads(&program).map_err(io::Error::other)
+    seccompiler::apply_filter(&program).map_err(io::Error::other)
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
-    /// Standard input. A thread reads it to detect the end of the parent process.
-    const INPUT: u64 = 0;
     /// Standard output, to which events are written.
     const OUTPUT: u64 = 1;
     const ARCH_SET_GS: u64 = 0x1001;
@@ -184,7 +182,6 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         Ok(vec![SeccompRule::new(vec![condition])?])
     };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
-        (libc::SYS_read, only(0, INPUT)?),
         (libc::SYS_write, only(0, OUTPUT)?),
         (libc::SYS_mmap, only(4, NO_FILE)?),
         (libc::SYS_arch_prctl, only(0, ARCH_SET_GS)?),
@@ -216,6 +213,60 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
     .try_into()
 }
 
+static INPUT: OnceLock<fn()> = OnceLock::new();
+
+/// Calls a handler and ends this process when standard input has data or is closed.
+///
+/// # Errors
+///
+/// The error of the operating system.
+pub fn watch_input(handler: fn()) -> io::Result<()> {
+    let _ = INPUT.set(handler);
+    handle(libc::SIGIO, on_input as *const () as usize)?;
+    // SAFETY: the call has no preconditions.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: the calls only change how standard input is read.
+    if unsafe { libc::fcntl(libc::STDIN_FILENO, libc::F_SETOWN, process) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as above.
+    if unsafe { libc::fcntl(libc::STDIN_FILENO, libc::F_SETFL, libc::O_ASYNC) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut input = libc::pollfd {
+        fd: libc::STDIN_FILENO,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: the call only writes to `input`.
+    if unsafe { libc::poll(&raw mut input, 1, 0) } == 1 {
+        // It happened before the signal could be sent.
+        on_input(libc::SIGIO);
+    }
+    Ok(())
+}
+
+extern "C" fn on_input(_signal: libc::c_int) {
+    if let Some(handler) = INPUT.get() {
+        handler();
+    }
+    // SAFETY: the call has no preconditions.
+    unsafe { libc::_exit(3) }
+}
+
+/// Sets the handler of a signal, which runs on the stack for signals if there is one.
+fn handle(signal: libc::c_int, handler: usize) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid `sigaction`: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+    // SAFETY: the handlers of this file take the arguments that SA_SIGINFO passes, or fewer.
+    if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 static HANDLER: OnceLock<Handler> = OnceLock::new();
 
 /// Installs a handler for the processor exceptions of this thread.
@@ -238,15 +289,8 @@ pub fn catch_traps(handler: Handler) -> io::Result<()> {
     if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: all zeroes is a valid `sigaction`: no flags, an empty mask.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = on_signal as *const () as usize;
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
     for signal in SIGNALS {
-        // SAFETY: `on_signal` has the signature that SA_SIGINFO asks for.
-        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        handle(signal, on_signal as *const () as usize)?;
     }
     Ok(())
 }

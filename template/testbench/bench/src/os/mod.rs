@@ -15,7 +15,7 @@ mod system;
 
 pub use system::{
     catch_traps, code, confine, guard_stack, hide_thread, patch, protect, release, reserve,
-    show_thread, stack_limit,
+    show_thread, stack_limit, watch_input,
 };
 
 /// Handles a processor exception: changes the registers and returns, or ends the process.

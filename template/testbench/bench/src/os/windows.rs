@@ -2,7 +2,7 @@
 //!
 //! Some instructions that fault on Linux behave differently in a Windows process. [`patch`] replaces them.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -327,6 +327,21 @@ pub fn confine() -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Calls a handler and ends this process when standard input has data or is closed.
+///
+/// # Errors
+///
+/// The error of the operating system.
+pub fn watch_input(handler: fn()) -> io::Result<()> {
+    let watch = move || {
+        let mut rest = [0];
+        let _ = io::stdin().lock().read(&mut rest);
+        handler();
+        std::process::exit(3);
+    };
+    std::thread::Builder::new().spawn(watch).map(drop)
 }
 
 static HANDLER: OnceLock<Handler> = OnceLock::new();
