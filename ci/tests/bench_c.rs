@@ -303,6 +303,15 @@ const SYSTEM_DEFECTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Asserts that `verify` refuses these arguments with a sentence that has this part.
+fn assert_refused(sys: &Path, arguments: &[&str], says: &str) {
+    let output = verify(sys, arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(says), "{arguments:?}: {said}");
+}
+
 /// Builds and judges a driver without a defect, which has no finding, and with each defect, which its rule finds.
 fn judged(folder: &TempDir, file: &str, defects: &[(&str, &str, &str)]) -> Vec<(PathBuf, Value)> {
     let built: Vec<(PathBuf, Value)> = thread::scope(|scope| {
@@ -591,11 +600,7 @@ fn an_invalid_assumption_is_refused() {
             "PsGetVersion is given two results; give it one",
         ),
     ] {
-        let output = verify(&sys, arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert_refused(&sys, arguments, says);
     }
 }
 
@@ -876,11 +881,7 @@ fn an_invalid_setting_is_refused() {
             "the value MODE is given twice, as \"dword:1\" and as \"dword:2\"",
         ),
     ] {
-        let output = verify(&sys, arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert_refused(&sys, arguments, says);
     }
 }
 
