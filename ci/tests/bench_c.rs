@@ -304,12 +304,12 @@ const SYSTEM_DEFECTS: &[(&str, &str, &str)] = &[
 ];
 
 /// Asserts that `verify` refuses these arguments with a sentence that has this part.
-fn assert_refused(sys: &Path, arguments: &[&str], says: &str) {
+fn assert_refused(sys: &Path, arguments: &[&str], part: &str) {
     let output = verify(sys, arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     assert!(output.stdout.is_empty());
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains(says), "{arguments:?}: {said}");
+    assert!(said.contains(part), "{arguments:?}: {said}");
 }
 
 /// Builds and judges a driver without a defect, which has no finding, and with each defect, which its rule finds.
