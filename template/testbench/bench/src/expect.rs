@@ -42,6 +42,16 @@ pub enum ErrorLog {
     Debugger,
 }
 
+/// The answer to requests to enable or query `BypassIO`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BypassIo {
+    /// They are passed on.
+    Pass,
+    /// They are vetoed, at least for the bench's files.
+    Veto,
+}
+
 /// The expected behavior of a driver. With expectations, rules that otherwise give advice give findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -61,6 +71,9 @@ pub struct Expectations {
     /// The operations with callbacks, by the names that the option uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
+    /// The answer to requests to enable or query `BypassIO`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass_io: Option<BypassIo>,
     /// Registry values for the driver.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub registry: Settings,

@@ -23,6 +23,8 @@ pub enum Script {
     EarlyUnload,
     /// Load with invalid settings in the registry, `fltmc unload`.
     OddSettings,
+    /// Load, and another thread unloads the driver before `FltStartFiltering` returns.
+    UnloadWhileStarting,
 }
 
 /// A step of a script: an action of a program, of the system or of an administrator after the driver was loaded.
@@ -48,6 +50,8 @@ pub enum Act {
     OpenDevice,
     /// The program flushes the device and closes it.
     CloseDevice,
+    /// Waits for an unload that is in progress. If the driver is unloaded, the script ends.
+    AwaitUnload,
     /// `fltmc detach` and `fltmc attach`, on the last volume.
     DetachAndAttach,
     /// `fltmc unload`, or `sc stop` if `mandatory` is set. If the driver is unloaded, the script ends.
@@ -61,21 +65,23 @@ pub enum Act {
 
 impl Script {
     /// All scripts, in order.
-    pub const ALL: [Script; 6] = [
+    pub const ALL: [Script; 7] = [
         Script::Life,
         Script::ServiceStop,
         Script::Shutdown,
         Script::DeviceInUse,
         Script::EarlyUnload,
         Script::OddSettings,
+        Script::UnloadWhileStarting,
     ];
 
     /// Returns the steps after the driver was loaded.
     #[must_use]
     pub fn acts(self) -> &'static [Act] {
         use Act::{
-            CloseDevice, Connect, DetachAndAttach, Disconnect, EveryOperation, FewOperations,
-            OpenDevice, Reinitialize, SendMessages, ShutDown, Stage, Unload, UseDevice,
+            AwaitUnload, CloseDevice, Connect, DetachAndAttach, Disconnect, EveryOperation,
+            FewOperations, OpenDevice, Reinitialize, SendMessages, ShutDown, Stage, Unload,
+            UseDevice,
         };
         const OPERATIONS: Act = Stage(crate::trace::Stage::Operations);
         const BEFORE: Act = Stage(crate::trace::Stage::Before);
@@ -137,6 +143,14 @@ impl Script {
                 UNLOAD,
                 SC_STOP,
             ],
+            Script::UnloadWhileStarting => &[
+                Reinitialize,
+                AwaitUnload,
+                UNLOAD,
+                FLTMC_UNLOAD,
+                UNLOAD,
+                SC_STOP,
+            ],
         }
     }
 
@@ -151,6 +165,13 @@ impl Script {
         }
     }
 
+    /// Returns whether the script is only for drivers with expectations. Others may rely on the fact that no document
+    /// mentions such an unload.
+    #[must_use]
+    pub fn needs_expectations(self) -> bool {
+        matches!(self, Script::UnloadWhileStarting)
+    }
+
     /// Returns whether the script applies to a driver with this trace of [`Script::Life`].
     #[must_use]
     pub fn concerns(self, life: &Trace) -> bool {
@@ -161,6 +182,9 @@ impl Script {
         };
         match self {
             Script::Life | Script::ServiceStop | Script::Shutdown => true,
+            Script::UnloadWhileStarting => life
+                .registration()
+                .is_some_and(|registration| registration.unload),
             Script::DeviceInUse => acquired(Kind::Device),
             Script::EarlyUnload => acquired(Kind::Reinitialization),
             Script::OddSettings => life
@@ -180,6 +204,7 @@ impl fmt::Display for Script {
             Script::DeviceInUse => "load, fltmc unload while the control device is open",
             Script::EarlyUnload => "load, fltmc unload before the reinitialization",
             Script::OddSettings => "load with odd settings in the registry, fltmc unload",
+            Script::UnloadWhileStarting => "load, unload before FltStartFiltering returns",
         })
     }
 }

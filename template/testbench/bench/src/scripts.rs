@@ -135,6 +135,14 @@ fn perform(acts: &[Act]) {
                 }
             }
             Act::DetachAndAttach => detach_and_attach(),
+            Act::AwaitUnload => {
+                run_queued(Queued::Kept);
+                if with(|state| state.filter.unloaded) {
+                    return;
+                }
+                // An unload that waits forever ends the scenario.
+                must_be_idle();
+            }
             Act::Unload { mandatory } => {
                 if !unload(*mandatory) {
                     continue;

@@ -157,6 +157,7 @@ impl<'a> Run<'a> {
         }
         let mut scenarios: Vec<Scenario> = Script::ALL[1..]
             .iter()
+            .filter(|script| !script.needs_expectations() || self.setting.expectations.is_some())
             .filter(|script| script.concerns(&life))
             .map(|script| Scenario::clean(*script))
             .collect();

@@ -7,6 +7,7 @@ use crate::machine::function::Fails;
 use crate::machine::ledger::{bad_handle, held_once};
 use crate::machine::state::with;
 use crate::machine::{guest, thunks};
+use crate::scenario::Script;
 use crate::trace::{Kind, Misuse};
 use crate::vocabulary::irql::{APC, DISPATCH};
 use crate::vocabulary::status::{self, Status};
@@ -32,6 +33,9 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         if !with(|state| state.scenario.quiet_start) {
             filter::start();
         }
+        if with(|state| state.scenario.script == Script::UnloadWhileStarting) {
+            filter::unload_meanwhile();
+        }
         status::SUCCESS
     }
 
@@ -50,8 +54,7 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
     /// Adds a reference to a filter, an instance or a volume.
     [DISPATCH, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltObjectReference(object: u64) -> Status {
-        filter::reference(object);
-        status::SUCCESS
+        filter::reference(object)
     }
 
     /// Releases a reference.
@@ -68,13 +71,12 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         if handle == 0 || !guest::unicode(name).eq_ignore_ascii_case(&own) {
             return status::FLT_FILTER_NOT_FOUND;
         }
-        filter::reference(handle);
         guest::write(out, handle);
-        status::SUCCESS
+        filter::reference(handle)
     }
 
     /// Looks up a function of the filter manager by name.
-    [DISPATCH, Fails::Never]
+    [DISPATCH, Fails::Null]
     fn FltGetRoutineAddress(name: u64) -> u64 {
         let name = guest::narrow(name, 256);
         thunks::by_name("FLTMGR.SYS", &name)

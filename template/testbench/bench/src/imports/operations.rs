@@ -13,9 +13,12 @@ use crate::machine::state::with;
 use crate::machine::system::text;
 use crate::machine::threads::{self, set_irql};
 use crate::trace::{Callback, Routine};
+use crate::vocabulary::bypass_io::{
+    ENABLE, INPUT_SIZE, MANAGE_BYPASS_IO, MOST_REASON, OUTPUT_SIZE, QUERY, REASON_LENGTH, RESULTS,
+};
 use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
 use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
-use crate::vocabulary::major::{READ, WRITE};
+use crate::vocabulary::major::FILE_SYSTEM_CONTROL;
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
@@ -103,8 +106,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     /// Locks the user buffer, so that any thread can access it.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltLockUserBuffer(data: u64) -> Status {
-        lock_user_buffer(parameters::checked(data));
-        status::SUCCESS
+        if lock_user_buffer(parameters::checked(data)) { status::SUCCESS } else { status::INVALID_PARAMETER }
     }
 
     /// Undoes a successful open in a post-create callback.
@@ -134,16 +136,21 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     /// Returns the addresses of the buffer parameters.
     [ANY, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltDecodeParameters(data: u64, mdl: Optional, buffer: Optional, length: Optional, access: Optional) -> Status {
-        let iopb = guest::read::<u64>(parameters::checked(data) + data_at::IOPB);
-        if !matches!(guest::read::<u8>(iopb + iopb_at::MAJOR), READ | WRITE) {
+        let Some(places) = parameters::places(parameters::checked(data)) else {
             return status::INVALID_PARAMETER;
-        }
-        let parameters = iopb + iopb_at::PARAMETERS;
-        guest::write_if(mdl, parameters + 32);
-        guest::write_if(buffer, parameters + 24);
-        guest::write_if(length, parameters);
-        guest::write_if(access, 1_u32);
+        };
+        guest::write_if(mdl, places.mdl);
+        guest::write_if(buffer, places.buffer);
+        guest::write_if(length, places.length);
+        // IoWriteAccess or IoReadAccess.
+        guest::write_if(access, u32::from(places.written));
         status::SUCCESS
+    }
+
+    /// Vetoes `BypassIO`: stores the driver, the status and the reason in the output of the request.
+    [APC, Fails::With(&[status::NOT_SUPPORTED])]
+    fn FltVetoBypassIo(data: u64, _objects: u64, reason_status: Status, reason: u64) -> Status {
+        veto_bypass_io(parameters::checked(data), reason_status, reason)
     }
 
     /// Returns the names of the codes of an operation.
@@ -151,4 +158,46 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     fn FltGetIrpName(_major: u8) -> u64 {
         text("IRP_MJ_CREATE")
     }
+}
+
+/// Document: "`FltVetoBypassIo` function (fltkernel.h)".
+fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {
+    let iopb = guest::read::<u64>(data + data_at::IOPB);
+    let parameters = iopb + iopb_at::PARAMETERS;
+    let post = guest::read::<u32>(data + data_at::FLAGS) & data_at::POST_OPERATION != 0;
+    if post
+        || guest::read::<u8>(iopb + iopb_at::MAJOR) != FILE_SYSTEM_CONTROL
+        || guest::read::<u32>(parameters + 16) != MANAGE_BYPASS_IO
+    {
+        return status::NOT_SUPPORTED;
+    }
+    if guest::read::<u32>(parameters + 8) < INPUT_SIZE {
+        return status::INVALID_BUFFER_SIZE;
+    }
+    if guest::read::<u32>(parameters) < OUTPUT_SIZE {
+        return status::BUFFER_TOO_SMALL;
+    }
+    let buffer = guest::read::<u64>(parameters + 24);
+    if !matches!(guest::read::<u32>(buffer), ENABLE | QUERY) {
+        return status::NOT_SUPPORTED;
+    }
+    if reason_status.is_success() {
+        return status::INVALID_PARAMETER_3;
+    }
+    let units = if reason == 0 {
+        Vec::new()
+    } else {
+        guest::unicode_units(reason)
+    };
+    if units.is_empty() {
+        return status::INVALID_PARAMETER_4;
+    }
+    let results = buffer + RESULTS;
+    let length = units.len().min(MOST_REASON as usize);
+    guest::write(results, reason_status.0);
+    guest::write(results + REASON_LENGTH, length as u16);
+    for (at, unit) in (1..).zip(&units[..length]) {
+        guest::write(results + REASON_LENGTH + 2 * at, *unit);
+    }
+    status::SUCCESS
 }

@@ -3,12 +3,29 @@
 use crate::objects::operations::Spec;
 use crate::trace::Via;
 use crate::vocabulary::irql::{DISPATCH, PASSIVE};
-use crate::vocabulary::major::{CLEANUP, CLOSE, CREATE, READ, WRITE};
+use crate::vocabulary::major::{
+    CLEANUP, CLOSE, CREATE, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, READ, WRITE,
+};
 use crate::vocabulary::status;
 
 pub const IRP_NOCACHE: u32 = 0x1;
 
 pub const IRP_PAGING_IO: u32 = 0x2;
+
+/// `IRP_MN_NOTIFY_CHANGE_DIRECTORY`.
+pub const NOTIFY_CHANGE: &str = "notify change";
+
+/// `FSCTL_REQUEST_BATCH_OPLOCK`.
+pub const REQUEST_OPLOCK: &str = "request oplock";
+
+/// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_ENABLE`.
+pub const ENABLE_BYPASS_IO: &str = "enable BypassIO";
+
+/// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_QUERY`.
+pub const QUERY_BYPASS_IO: &str = "query BypassIO";
+
+/// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_DISABLE`.
+pub const DISABLE_BYPASS_IO: &str = "disable BypassIO";
 
 pub const fn irp(major: u8, minor: u8, variant: &'static str) -> Spec {
     Spec {
@@ -94,8 +111,12 @@ pub const CATALOGUE: &[Spec] = &[
     irp(0x0A, 0, ""),
     irp(0x0B, 0, ""),
     irp(0x0C, 1, "query"),
-    late(irp(0x0C, 2, "notify change")),
-    late(irp(0x0D, 0, "")),
+    late(irp(DIRECTORY_CONTROL, 2, NOTIFY_CHANGE)),
+    late(irp(FILE_SYSTEM_CONTROL, 0, "")),
+    late(irp(FILE_SYSTEM_CONTROL, 0, REQUEST_OPLOCK)),
+    irp(FILE_SYSTEM_CONTROL, 0, ENABLE_BYPASS_IO),
+    irp(FILE_SYSTEM_CONTROL, 0, QUERY_BYPASS_IO),
+    irp(FILE_SYSTEM_CONTROL, 0, DISABLE_BYPASS_IO),
     late(irp(0x0E, 0, "")),
     fast(0x0E),
     late(irp(0x0F, 0, "")),

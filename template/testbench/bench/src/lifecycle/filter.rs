@@ -21,13 +21,20 @@ use crate::vocabulary::layout::{driver_object, registration as offset};
 use crate::vocabulary::major;
 use crate::vocabulary::status::{self, Status};
 
-/// Adds a reference that the driver must release.
-pub fn reference(object: u64) {
+/// Adds a reference that the driver must release. A filter that is being unregistered is not referenced.
+pub fn reference(object: u64) -> Status {
+    if held_once(Kind::Filter, object).is_some() {
+        check(object);
+        if with(|state| state.filter.unregistering) {
+            return status::FLT_DELETING_OBJECT;
+        }
+    }
     let Some(what) = memory::handle_name(object) else {
         bad_handle("filter manager object", object)
     };
     with(|state| state.filter.references.push((object, what.clone())));
     acquire(Kind::Reference, object, what);
+    status::SUCCESS
 }
 
 /// Releases a reference.
@@ -232,6 +239,7 @@ pub fn start() {
 /// `FltUnregisterFilter`: tears down the instances, drains the operations, deletes the contexts, and waits for
 /// references.
 pub fn unregister() {
+    with(|state| state.filter.unregistering = true);
     // Operations are delivered until the filter is unregistered, so the data that callbacks use must be valid.
     if with(|state| state.filter.started) {
         operations::deliver_at_unregister();
@@ -304,7 +312,15 @@ pub fn unload(mandatory: bool) -> bool {
     }
     emit(&Event::Unload { mandatory, outcome });
     operations::complete_in_flight();
+    with(|state| state.filter.unloaded = unloads);
     unloads
+}
+
+/// Another thread unloads the driver, while a thread of the driver is in a call.
+pub fn unload_meanwhile() {
+    threads::start(threads::new_thread(), || {
+        let _ = unload(false) || unload(true);
+    });
 }
 
 /// Returns whether the filter is registered.

@@ -125,7 +125,12 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         close_file(&file);
     }
     // These operations are delivered without an open file.
-    for spec in [fast(0xF2), fast(0xF9), irp(0x01, 0, ""), irp(0x13, 0, "")] {
+    for spec in [
+        fast(0xF2),
+        fs_filter(major::QUERY_OPEN),
+        irp(0x01, 0, ""),
+        irp(0x13, 0, ""),
+    ] {
         let file = open_file(instance, "\\documents\\report.txt");
         deliver(&file, spec, true);
     }
@@ -222,7 +227,7 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         status,
     });
     flight.context = guest::read(context_slot);
-    flight.swapped = swapped_mdl(data, spec);
+    flight.swapped = swapped_mdl(data);
     // A post-operation callback receives the original parameters.
     guest::put(data + IOPB, &iopb);
     process_answer(flight, answer, status, &operation)

@@ -3,6 +3,9 @@
 //! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" and the pages of
 //! its members.
 
+use crate::lifecycle::catalogue::{
+    DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, QUERY_BYPASS_IO, REQUEST_OPLOCK,
+};
 use crate::lifecycle::{pool, security, volumes};
 use crate::machine::events::must;
 use crate::machine::ledger::{bad_handle, holds, release};
@@ -12,8 +15,9 @@ use crate::machine::trap::current_thread;
 use crate::machine::{guest, memory};
 use crate::objects::operations::{File, Spec};
 use crate::trace::{Kind, Operation, Via};
+use crate::vocabulary::bypass_io::{self, MANAGE_BYPASS_IO};
 use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
-use crate::vocabulary::major::{CREATE, READ, WRITE};
+use crate::vocabulary::major::{CREATE, DIRECTORY_CONTROL, READ, WRITE};
 
 /// The offset of the parameter block in the block of an operation.
 pub const IOPB: u64 = 0x60;
@@ -53,11 +57,14 @@ pub fn callback_data(file: &File, spec: Spec, operation: &Operation) -> u64 {
         &format!("the callback data of {operation}"),
     );
     let iopb = data + IOPB;
-    let flags = match spec.via {
+    let mut flags = match spec.via {
         Via::Irp => data_at::IRP,
         Via::FastIo => data_at::FAST_IO,
         Via::FsFilter => data_at::FS_FILTER,
     };
+    if has_system_buffer(spec) {
+        flags |= data_at::SYSTEM_BUFFER;
+    }
     let thread = current_thread();
     guest::write(data + data_at::FLAGS, flags);
     guest::write(data + data_at::THREAD, thread);
@@ -121,11 +128,21 @@ fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
             guest::write(at + 32, buffer);
         }
         0x0D..=0x0F => {
+            let (code, operation) = match spec.variant {
+                REQUEST_OPLOCK => (0x0009_0008, 0),
+                ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
+                DISABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::DISABLE),
+                QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
+                _ => (0x0009_0028, 0), // FSCTL_IS_VOLUME_MOUNTED
+            };
             guest::write(at, length);
             guest::write(at + 8, length);
-            guest::write(at + 16, 0x0009_0028_u32); // FSCTL_IS_VOLUME_MOUNTED
+            guest::write(at + 16, code);
             guest::write(at + 24, buffer);
             guest::write(at + 32, buffer);
+            if operation != 0 {
+                guest::write(buffer, operation);
+            }
         }
         0x11 => {
             guest::write(data + EXTRA + 0x20, 1_u64);
@@ -187,34 +204,78 @@ fn mdl(data: u64, buffer: u64, length: u32) -> u64 {
     at
 }
 
-/// Locks the user buffer of an operation.
-pub fn lock_user_buffer(data: u64) {
+/// The addresses of the buffer parameters of an operation.
+pub struct Places {
+    /// The address of the buffer's address.
+    pub buffer: u64,
+    /// The address of its length.
+    pub length: u64,
+    /// The address of the memory descriptor list, or 0 if the parameters have none.
+    pub mdl: u64,
+    /// The operation writes to the buffer.
+    pub written: bool,
+}
+
+/// Returns the addresses of the buffer parameters. An operation without a buffer has none.
+///
+/// Document: "Determining the Buffering Method for an I/O Operation".
+#[must_use]
+pub fn places(data: u64) -> Option<Places> {
     let iopb = guest::read::<u64>(data + data_at::IOPB);
-    let parameters = iopb + iopb_at::PARAMETERS;
-    let (buffer, length, place) = match guest::read::<u8>(iopb + iopb_at::MAJOR) {
-        READ | WRITE => (24, 0, 32),
-        0x0C | 0x07 => (32, 0, 40),
-        _ => return,
+    let at = iopb + iopb_at::PARAMETERS;
+    let (buffer, length, mdl, written) = match guest::read::<u8>(iopb + iopb_at::MAJOR) {
+        READ => (24, 0, 32, true),
+        WRITE => (24, 0, 32, false),
+        0x05 | 0x0A => (16, 0, 0, true),
+        0x06 => (32, 0, 0, false),
+        0x07 | DIRECTORY_CONTROL => (32, 0, 40, true),
+        0x08 => (8, 0, 16, false),
+        0x0B => (16, 0, 0, false),
+        0x0D..=0x0F => {
+            let flags = guest::read::<u32>(data + data_at::FLAGS);
+            match guest::read::<u32>(at + 16) & 3 {
+                _ if flags & data_at::FAST_IO != 0 => (32, 0, 0, true),
+                0 => (24, 0, 0, true),
+                _ => (32, 0, 40, true),
+            }
+        }
+        0x14 => (16, 8, 24, true),
+        _ => return None,
     };
-    if guest::read::<u64>(parameters + place) == 0 {
-        let buffer = guest::read(parameters + buffer);
-        let length = guest::read(parameters + length);
-        guest::write(parameters + place, mdl(data, buffer, length));
+    Some(Places {
+        buffer: at + buffer,
+        length: at + length,
+        mdl: if mdl == 0 { 0 } else { at + mdl },
+        written,
+    })
+}
+
+/// Returns whether the buffer of an operation is a system buffer.
+const fn has_system_buffer(spec: Spec) -> bool {
+    // The control codes of the model have METHOD_BUFFERED.
+    matches!(spec.via, Via::Irp) && matches!(spec.major, 0x05 | 0x06 | 0x0A | 0x0B | 0x0D..=0x0F)
+}
+
+/// Locks the user buffer of an operation. Returns `false` if its parameters have no memory descriptor list.
+pub fn lock_user_buffer(data: u64) -> bool {
+    let Some(places) = places(data).filter(|places| places.mdl != 0) else {
+        return false;
+    };
+    if guest::read::<u64>(places.mdl) == 0 {
+        let (buffer, length) = (guest::read(places.buffer), guest::read(places.length));
+        guest::write(places.mdl, mdl(data, buffer, length));
     }
+    true
 }
 
 /// Returns the memory descriptor list in the parameters if the driver allocated it.
 ///
 /// Document: "Modifying the Parameters for an I/O Operation".
 #[must_use]
-pub fn swapped_mdl(data: u64, spec: Spec) -> u64 {
-    let place = match spec.major {
-        READ | WRITE => 32,
-        0x0C | 0x07 => 40,
-        0x14 => 24,
-        _ => return 0,
-    };
-    let mdl = guest::read::<u64>(data + IOPB + iopb_at::PARAMETERS + place);
+pub fn swapped_mdl(data: u64) -> u64 {
+    let mdl = places(data)
+        .filter(|places| places.mdl != 0)
+        .map_or(0, |places| guest::read(places.mdl));
     if holds(Kind::Mdl, mdl) { mdl } else { 0 }
 }
 

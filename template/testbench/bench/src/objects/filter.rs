@@ -15,6 +15,10 @@ pub struct Manager {
     pub handle: u64,
     /// `FltStartFiltering` has succeeded.
     pub started: bool,
+    /// The driver is in `FltUnregisterFilter`.
+    pub unregistering: bool,
+    /// The driver was unloaded.
+    pub unloaded: bool,
     /// A summary of the registration.
     pub registration: Registration,
     /// The registration's callbacks.

@@ -1,10 +1,16 @@
 //! Rules about callbacks and the functions that they call.
 
 use super::case::{Case, Seen};
+use crate::expect::BypassIo;
 use crate::imports;
-use crate::trace::{Ending, Event, Kind, Misuse, Routine, Target, Trap, Unload, Via};
+use crate::lifecycle::catalogue::{
+    DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, NOTIFY_CHANGE, QUERY_BYPASS_IO, REQUEST_OPLOCK,
+};
+use crate::trace::{Ending, Event, Kind, Misuse, Operation, Routine, Target, Trap, Unload, Via};
 use crate::vocabulary::irql;
-use crate::vocabulary::major::{CLEANUP, CLOSE};
+use crate::vocabulary::major::{
+    CLEANUP, CLOSE, CREATE, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, LOCK_CONTROL, QUERY_OPEN,
+};
 use crate::vocabulary::preop;
 use crate::vocabulary::status;
 
@@ -22,11 +28,17 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 let wrong = match answer {
                     2 if operation.via != Via::Irp => "only an operation by IRP can be pended",
                     3 if operation.via != Via::FastIo => "only fast I/O can be disallowed so",
-                    6 if operation.via != Via::FsFilter && operation.via != Via::FastIo => {
-                        "only a file-system filter operation can be disallowed so"
+                    6 if operation.major != QUERY_OPEN => {
+                        "only IRP_MJ_QUERY_OPEN can be disallowed so"
                     }
                     4 if *status == status::PENDING => {
                         "an operation that is completed has a final status, not STATUS_PENDING"
+                    }
+                    4 if *status == status::FLT_DISALLOW_FAST_IO => {
+                        "an operation that is completed has a final status, not STATUS_FLT_DISALLOW_FAST_IO"
+                    }
+                    5 if cannot_be_synchronized(operation) => {
+                        "the operation cannot be synchronized"
                     }
                     0..=6 => return None,
                     _ => "there is no such status",
@@ -46,8 +58,8 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
             } => {
                 let wrong = match answer {
                     0 | 1 => return None,
-                    2 if operation.via != Via::Irp => return None,
-                    2 => "only a file-system filter operation can be disallowed so",
+                    2 if operation.major == QUERY_OPEN => return None,
+                    2 => "only IRP_MJ_QUERY_OPEN can be disallowed so",
                     _ => "there is no such FLT_POSTOP_CALLBACK_STATUS",
                 };
                 Some(Seen::new(
@@ -60,6 +72,82 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
             _ => None,
         })
         .collect()
+}
+
+/// Document: "Returning `FLT_PREOP_SYNCHRONIZE`".
+fn cannot_be_synchronized(operation: &Operation) -> bool {
+    match operation.major {
+        CREATE => true,
+        LOCK_CONTROL => operation.via == Via::Irp,
+        DIRECTORY_CONTROL => operation.variant == NOTIFY_CHANGE,
+        FILE_SYSTEM_CONTROL => operation.variant == REQUEST_OPLOCK,
+        _ => false,
+    }
+}
+
+pub(super) fn bypass_io(case: &Case) -> Vec<Seen> {
+    let expected = case.expectations.and_then(|expected| expected.bypass_io);
+    let mut seen = Vec::new();
+    for (at, event) in case.trace.events.iter().enumerate() {
+        let Event::PreAnswer {
+            operation,
+            answer,
+            status,
+        } = event
+        else {
+            continue;
+        };
+        let completes = *answer == preop::COMPLETE;
+        let mut say = |what: &str, text: &str| {
+            seen.push(Seen::new(
+                format!("{what} {}", operation.variant),
+                format!("the pre-operation callback of {operation} {text}"),
+            ));
+        };
+        match operation.variant.as_str() {
+            DISABLE_BYPASS_IO if completes => say(
+                "completes",
+                &format!("completes it with {status}; such a request is passed on"),
+            ),
+            ENABLE_BYPASS_IO | QUERY_BYPASS_IO => match (veto(case, at), completes) {
+                (None, true) => say(
+                    "completes",
+                    &format!(
+                        "completes it with {status} and does not call FltVetoBypassIo, which tells the program the reason"
+                    ),
+                ),
+                (Some(vetoed), true) if vetoed != *status => say(
+                    "status",
+                    &format!(
+                        "completes it with {status}, although FltVetoBypassIo returned {vetoed}"
+                    ),
+                ),
+                (Some(_), false) => say("passes", "calls FltVetoBypassIo and passes it on"),
+                (None, false) if expected == Some(BypassIo::Veto) && case.is_clean() => {
+                    say("expected", "passes it on; a veto is expected");
+                }
+                (Some(_), true) if expected == Some(BypassIo::Pass) => {
+                    say("expected", "vetoes it; that is not expected");
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    seen
+}
+
+/// Returns the result of the call of `FltVetoBypassIo` in the callback that ends with the event `answered`, if there is
+/// such a call.
+fn veto(case: &Case, answered: usize) -> Option<status::Status> {
+    let entered = case.trace.events[..answered]
+        .iter()
+        .rposition(|event| matches!(event, Event::Enter { .. }))?;
+    case.view
+        .calls()
+        .filter(|call| (entered..answered).contains(&call.at) && call.function == "FltVetoBypassIo")
+        .last()
+        .and_then(|call| call.status())
 }
 
 /// Returns whether a function only releases resources: it does not wait and does not query anything.
@@ -283,7 +371,6 @@ mod tests {
     use super::super::testing::{Recording, names};
     use super::*;
     use crate::scenario::{self, Scenario};
-    use crate::trace::Operation;
     use crate::vocabulary::status::Status;
 
     fn operation(major: u8, via: Via) -> Operation {

@@ -1,6 +1,7 @@
 //! Rules about `FLT_REGISTRATION`.
 
 use super::case::{Case, Seen};
+use crate::expect::BypassIo;
 use crate::trace::Event;
 use crate::vocabulary::major;
 
@@ -27,9 +28,15 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     if !case.is_clean() {
         return Vec::new();
     }
+    let veto = case
+        .expectations
+        .is_some_and(|expected| expected.bypass_io == Some(BypassIo::Veto));
+    // A veto of BypassIO needs this operation.
+    let controls = veto.then_some(major::FILE_SYSTEM_CONTROL);
     let expected: Vec<u8> = expected
         .iter()
         .filter_map(|name| major::by_option(name))
+        .chain(controls)
         .collect();
     let missing = expected
         .iter()

@@ -60,7 +60,8 @@ rules! {
         "DriverEntry initializes what is global, calls FltRegisterFilter, then FltStartFiltering, and returns, in that order." load::register_before_start,
         hides Scenario &["bad-handle"];
     "start-filtering" Must [ENTRY, INITIATING]
-        "A minifilter that stays loaded has called FltStartFiltering, and the call did not fail." load::start_filtering;
+        "A minifilter that stays loaded has called FltStartFiltering, and the call did not fail." load::start_filtering,
+        hides Driver &["success-is-exact", "unload-policy"];
     "ready-before-start" Must [INITIATING]
         "Callbacks may run before FltStartFiltering returns, so everything they use is ready before it is called." load::ready_before_start,
         hides Scenario ENDINGS;
@@ -101,6 +102,8 @@ rules! {
     "callback-status" Must [PRE, "Writing Preoperation and Postoperation Callback Routines", POST]
         "A callback returns a status that is valid for the operation." operations::callback_status,
         hides Scenario &["name-information-released", "context-released", "unload-leak"];
+    "bypass-io" Must ["BypassIO operations", "FltVetoBypassIo function (fltkernel.h)"]
+        "A request to enable or query BypassIO is passed on, or vetoed with FltVetoBypassIo and completed with its status; other requests are passed on." operations::bypass_io;
     "draining-only-frees" Must [POST]
         "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback allocated, and returns FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
     "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE"]

@@ -12,6 +12,21 @@ pub const READ: u8 = 0x03;
 /// `IRP_MJ_WRITE`.
 pub const WRITE: u8 = 0x04;
 
+/// `IRP_MJ_DIRECTORY_CONTROL`.
+pub const DIRECTORY_CONTROL: u8 = 0x0C;
+
+/// `IRP_MJ_FILE_SYSTEM_CONTROL`.
+pub const FILE_SYSTEM_CONTROL: u8 = 0x0D;
+
+/// `IRP_MJ_DEVICE_CONTROL`.
+pub const DEVICE_CONTROL: u8 = 0x0E;
+
+/// `IRP_MJ_LOCK_CONTROL`.
+pub const LOCK_CONTROL: u8 = 0x11;
+
+/// `IRP_MJ_QUERY_OPEN`.
+pub const QUERY_OPEN: u8 = 0xF9;
+
 /// `IRP_MJ_SHUTDOWN`.
 pub const SHUTDOWN: u8 = 0x10;
 

@@ -10,6 +10,8 @@ pub const DISALLOW_FASTIO: u32 = 3;
 pub const COMPLETE: u32 = 4;
 /// `FLT_PREOP_SYNCHRONIZE`.
 pub const SYNCHRONIZE: u32 = 5;
+/// `FLT_PREOP_DISALLOW_FSFILTER_IO`.
+pub const DISALLOW_FSFILTER_IO: u32 = 6;
 
 /// Returns the name of an `FLT_PREOP_CALLBACK_STATUS`.
 #[must_use]
