@@ -3,6 +3,7 @@
 //! [`EXPERIMENTS`] lists the experiments. Each experiment has rows, and each row is one number. A new measurement is a
 //! new row in an experiment, or a new experiment in its own module.
 
+mod code;
 mod combinations;
 mod cost;
 mod emission;
@@ -67,7 +68,8 @@ Examples:
   cargo xtask measure scenarios-per-second --json | jq '.measurements[0].ratio'
       one number, for a script";
 
-const EXPERIMENTS: [&Experiment; 4] = [
+const EXPERIMENTS: [&Experiment; 5] = [
+    &code::EXPERIMENT,
     &emission::EXPERIMENT,
     &scenarios::EXPERIMENT,
     &combinations::EXPERIMENT,
@@ -176,7 +178,7 @@ fn listed(chosen: &[Chosen]) -> String {
         }
         for &row in rows {
             let Row { name, unit, what } = experiment.rows[row];
-            let _ = writeln!(text, "  {name:<28}{unit:<7}{what}");
+            text += &wrapped(&format!("  {name:<28}{unit:<13}"), what);
         }
         text.push('\n');
     }
@@ -276,14 +278,14 @@ impl Measurement {
 impl Measured {
     fn table(&self) -> String {
         let mut text = format!(
-            "{:<28}{:>12} {:<6}{:>12}{:>9}{:>6}\n",
+            "{:<28}{:>12} {:<12}{:>12}{:>9}{:>6}\n",
             "measurement", "value", "unit", "peer", "ratio", "runs"
         );
         for it in &self.measurements {
             let number = |number: Option<f64>| number.map_or("-".to_owned(), shown);
             let _ = writeln!(
                 text,
-                "{:<28}{:>12} {:<6}{:>12}{:>9}{:>6}",
+                "{:<28}{:>12} {:<12}{:>12}{:>9}{:>6}",
                 it.name,
                 shown(it.reading.value),
                 it.unit,
@@ -391,8 +393,8 @@ mod tests {
         };
         assert_eq!(
             refusal.to_string(),
-            "`speed` is not a measurement: give the name of an experiment (emission, scenarios, combinations, \
-             first-verified), or of a measurement in the list of `cargo xtask measure --list`"
+            "`speed` is not a measurement: give the name of an experiment (code, emission, scenarios, \
+             combinations, first-verified), or of a measurement in the list of `cargo xtask measure --list`"
         );
     }
 

@@ -11,6 +11,15 @@ use anyhow::Context;
 
 use super::{OpenWdk, root::run};
 
+/// How a driver is optimized.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Optimize {
+    /// As usual.
+    Usual,
+    /// For size and across sources, as the release profile of emitted projects.
+    Size,
+}
+
 /// Compiles the C sources of a minifilter and links them to the `.sys` that `out` names. Headers are searched in the
 /// sources' own folders, in `includes`, and in the open WDK.
 ///
@@ -18,6 +27,21 @@ use super::{OpenWdk, root::run};
 ///
 /// The open WDK cannot be made, or the compiler or the linker fails, with its output.
 pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+    compile_c_with(sources, includes, &[], Optimize::Usual, out)
+}
+
+/// As [`compile_c`], with macros that are defined.
+///
+/// # Errors
+///
+/// As there.
+pub fn compile_c_with(
+    sources: &[PathBuf],
+    includes: &[PathBuf],
+    defines: &[&str],
+    optimize: Optimize,
+    out: &Path,
+) -> anyhow::Result<()> {
     let wdk = OpenWdk::prepare()?;
     let directory = out.parent().context("the .sys has no folder")?;
     fs::create_dir_all(directory)?;
@@ -34,6 +58,9 @@ pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyho
         // The same sources give the same file.
         "/Brepro",
     ]);
+    if optimize == Optimize::Size {
+        link.args(["/opt:ref", "/opt:icf"]);
+    }
     let mut output = OsString::from("/out:");
     output.push(out);
     link.arg(output);
@@ -43,7 +70,12 @@ pub fn compile_c(sources: &[PathBuf], includes: &[PathBuf], out: &Path) -> anyho
         for include in includes {
             clang.arg("-I").arg(include);
         }
-        run(clang.args(["-O1", "-c", "-o"]).arg(&object).arg(source))?;
+        clang.args(defines.iter().map(|name| format!("-D{name}")));
+        clang.args(match optimize {
+            Optimize::Usual => &["-O1"][..],
+            Optimize::Size => &["-Os", "-flto", "-fno-builtin"],
+        });
+        run(clang.args(["-c", "-o"]).arg(&object).arg(source))?;
         link.arg(object);
     }
     for library in [
