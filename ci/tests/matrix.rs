@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use xtask::{
     checks::matrix::{
+        self,
         combinations::{Axis, chosen},
         snapshot,
     },
@@ -43,6 +44,41 @@ fn a_new_option_is_in_the_matrix() {
                 .iter()
                 .any(|it| pair.iter().all(|answer| it.answers.contains(answer)));
             assert!(there || axis.name == "dummy", "{pair:?}");
+        }
+    }
+}
+
+/// The nightly run tries all of them.
+#[test]
+fn options_of_the_same_file_are_combined_and_the_others_are_not() {
+    let axes: Vec<_> = options::declared().unwrap().iter().map(Axis::of).collect();
+    let all = matrix::all(&axes).unwrap();
+    assert!(all.len() < 3000, "{}", all.len());
+    let with = |answers: &[(&str, &str)]| {
+        all.iter().any(|it| {
+            answers
+                .iter()
+                .all(|(name, value)| it.answers.contains(&((*name).into(), (*value).into())))
+        })
+    };
+    // src/unload.rs, src/operations.rs and src/instance.rs.
+    for operation in ["read", "file-system-control", "shutdown"] {
+        for flag in ["true", "false"] {
+            assert!(with(&[
+                ("unload_policy", "always"),
+                ("service_stop", flag),
+                ("control_device", "true"),
+            ]));
+            assert!(with(&[
+                ("operations", operation),
+                ("bypass_io", "veto"),
+                ("parameters", flag)
+            ]));
+            assert!(with(&[
+                ("operations", operation),
+                ("dev_drive", "skip"),
+                ("parameters", flag)
+            ]));
         }
     }
 }

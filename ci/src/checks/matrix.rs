@@ -10,14 +10,14 @@ pub mod snapshot;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::mpsc::{Receiver, sync_channel},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use time::OffsetDateTime;
 
@@ -29,6 +29,7 @@ use crate::{
     checks::{
         cache::{self, Inputs},
         hostile,
+        render::Renderer,
         shard::Shard,
         tools, versions,
     },
@@ -63,7 +64,7 @@ const EMITTERS: [&str; 7] = [
 /// Examples:
 ///   cargo xtask matrix                             what CI runs
 ///   cargo xtask matrix --shard 2/4                 the second quarter of it
-///   cargo xtask matrix --full                      also every combination of the options that change code
+///   cargo xtask matrix --full                      also every combination of the options that change the same file
 ///   cargo xtask matrix -d attach=manual            this one combination
 ///   cargo xtask matrix --snapshot                  write ci/snapshot anew
 ///   cargo xtask matrix --hostile 20000             20,000 hostile answers
@@ -74,7 +75,7 @@ const EMITTERS: [&str; 7] = [
     reason = "each is a flag of the command line"
 )]
 pub struct Args {
-    /// Also run every combination of the options that change code
+    /// Also run every combination of the options that change the same file
     #[arg(long)]
     full: bool,
     /// Only the K-th of N equal parts
@@ -165,19 +166,22 @@ pub fn axes() -> anyhow::Result<Vec<Axis>> {
     Ok(options::declared()?.iter().map(Axis::of).collect())
 }
 
-/// What CI tries, and the product of all options that change code.
+/// What CI tries, and the products of the options that change the same source file. The other options have their
+/// defaults.
 ///
 /// # Errors
 ///
 /// A project cannot be emitted.
 pub fn all(axes: &[Axis]) -> anyhow::Result<Vec<Combination>> {
     let mut combinations = combinations::chosen(axes);
-    let known: BTreeSet<_> = combinations.iter().map(|it| it.answers.clone()).collect();
-    let product = combinations::product(axes, &code_options(axes, &combinations)?);
-    let more = product
-        .into_iter()
-        .filter(|it| !known.contains(&it.answers));
-    combinations.extend(more);
+    let mut known: BTreeSet<_> = combinations.iter().map(|it| it.answers.clone()).collect();
+    for options in options_of_a_file(axes)? {
+        for combination in combinations::product(axes, &options) {
+            if known.insert(combination.answers.clone()) {
+                combinations.push(combination);
+            }
+        }
+    }
     Ok(combinations)
 }
 
@@ -203,20 +207,44 @@ fn asked(axes: &[Axis], define: &[String]) -> anyhow::Result<Combination> {
     })
 }
 
-/// The options of which some answer alone changes the code.
-fn code_options(axes: &[Axis], combinations: &[Combination]) -> anyhow::Result<BTreeSet<String>> {
-    let of = |reason| combinations.iter().filter(move |it| it.reason == reason);
-    let defaults = of(Reason::Defaults)
-        .next()
-        .context("the defaults are a combination")?;
-    let default_code = Emitted::new(defaults)?.code()?;
-    let mut options = BTreeSet::new();
-    for combination in of(Reason::Alone) {
-        if Emitted::new(combination)?.code()? != default_code {
-            options.extend(changed(axes, combination).map(|(name, _)| name.clone()));
+/// For each source file, the options that change it: one answer is changed at a time, beside the defaults and beside
+/// everything on. Sets that are contained in others are left out.
+fn options_of_a_file(axes: &[Axis]) -> anyhow::Result<Vec<BTreeSet<String>>> {
+    let renderer = Renderer::new(Path::new("/nowhere"))?;
+    let sources = |combination: &Combination| {
+        let project = renderer
+            .render(checks::NAME, &combination.given())
+            .map_err(|failure| anyhow!("{failure}"))?;
+        let files = project.files.into_iter();
+        let files = files.map(|(name, bytes)| (name.into(), bytes.to_vec()));
+        checks::sources(files.collect())
+    };
+    let mut of_file: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+    for base in [combinations::defaults(axes), combinations::everything(axes)] {
+        let before = sources(&base)?;
+        for (position, axis) in axes.iter().enumerate() {
+            for value in &axis.values {
+                let mut changed = base.clone();
+                changed.answers[position].1.clone_from(value);
+                if changed == base {
+                    continue;
+                }
+                let after = sources(&changed)?;
+                for file in before.keys().chain(after.keys()) {
+                    if before.get(file) != after.get(file) {
+                        let options = of_file.entry(file.clone()).or_default();
+                        options.insert(axis.name.clone());
+                    }
+                }
+            }
         }
     }
-    Ok(options)
+    let sets: BTreeSet<_> = of_file.into_values().collect();
+    let contained = |set: &BTreeSet<String>| {
+        sets.iter()
+            .any(|other| other != set && set.is_subset(other))
+    };
+    Ok(sets.iter().filter(|set| !contained(set)).cloned().collect())
 }
 
 /// The answers that are not the defaults.

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The name of the projects. Other tests vary the name.
-const NAME: &str = "my-filter";
+pub const NAME: &str = "my-filter";
 
 /// The content of `ci/files.toml`.
 #[derive(Deserialize)]
@@ -64,9 +64,11 @@ impl Files {
         for (file, alternatives) in self.when {
             let holds = |conditions: &BTreeMap<String, Vec<String>>| {
                 conditions.iter().all(|(option, values)| {
-                    answers
-                        .get(option.as_str())
-                        .is_some_and(|answer| values.iter().any(|it| it == answer))
+                    answers.get(option.as_str()).is_some_and(|answer| {
+                        answer
+                            .split(',')
+                            .any(|item| values.iter().any(|it| it == item))
+                    })
                 })
             };
             if alternatives.iter().any(holds) {
@@ -136,17 +138,10 @@ impl Emitted {
     /// Where a file cannot be read.
     pub fn code(&self) -> anyhow::Result<String> {
         let mut inputs = Inputs::of("code");
-        for (name, bytes) in self.files()? {
-            if name.starts_with("src") || name.starts_with("build") {
-                inputs = inputs.with(&name.to_string_lossy(), bytes);
-            }
+        for (name, bytes) in sources(self.files()?)? {
+            inputs = inputs.with(&name.to_string_lossy(), bytes);
         }
-        let manifest = fs::read_to_string(self.project.join("Cargo.toml"))?;
-        let mut manifest: toml::Table = toml::from_str(&manifest)?;
-        // Who made it and on which terms, and what lies beside it.
-        manifest.remove("package");
-        manifest.remove("workspace");
-        Ok(inputs.with("Cargo.toml", manifest.to_string()).digest())
+        Ok(inputs.digest())
     }
 
     /// The content of `testbench.toml`; `None` in a project without a test bench.
@@ -242,6 +237,24 @@ pub fn files_of(project: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
             files.insert(name, bytes);
         }
     }
+    Ok(files)
+}
+
+/// Keeps the files of a project that determine the driver's code, and of Cargo.toml what cargo needs for it.
+///
+/// # Errors
+///
+/// Cargo.toml is not understood.
+pub fn sources(
+    mut files: BTreeMap<PathBuf, Vec<u8>>,
+) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let manifest = files.remove(Path::new("Cargo.toml")).unwrap_or_default();
+    let mut manifest: toml::Table = toml::from_str(std::str::from_utf8(&manifest)?)?;
+    // Who made it and on which terms, and what lies beside it.
+    manifest.remove("package");
+    manifest.remove("workspace");
+    files.retain(|name, _| name.starts_with("src") || name.starts_with("build"));
+    files.insert("Cargo.toml".into(), manifest.to_string().into_bytes());
     Ok(files)
 }
 

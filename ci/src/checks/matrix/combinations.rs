@@ -147,6 +147,18 @@ pub fn chosen(axes: &[Axis]) -> Vec<Combination> {
     distinct(axes, rows)
 }
 
+/// The combination with the defaults.
+#[must_use]
+pub fn defaults(axes: &[Axis]) -> Combination {
+    Combination {
+        answers: axes
+            .iter()
+            .map(|axis| (axis.name.clone(), axis.values[0].clone()))
+            .collect(),
+        reason: Reason::Defaults,
+    }
+}
+
 /// The combination with everything on.
 #[must_use]
 pub fn everything(axes: &[Axis]) -> Combination {
