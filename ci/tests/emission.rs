@@ -225,6 +225,19 @@ fn only_the_template_is_emitted() {
     }
 }
 
+/// Sources of the template read as Rust: what depends on an option is a file, where that is possible.
+#[test]
+fn a_rust_file_has_at_most_eight_liquid_tags() {
+    let folder = xtask::repository().join("template/src");
+    let files = xtask::files_below(&folder).unwrap();
+    assert!(files.len() > 50);
+    for file in files {
+        let text = fs::read_to_string(folder.join(&file)).unwrap();
+        let tags = text.matches("{%").count();
+        assert!(tags <= 8, "{}: {tags} tags", file.display());
+    }
+}
+
 #[test]
 fn whole_files_are_chosen() {
     let (_place, project) = emit(&[
@@ -491,7 +504,7 @@ fn the_bench_is_told_what_was_answered() {
     ]);
     let expectations: toml::Table = toml::from_str(&read(&project, "testbench.toml")).unwrap();
     let expected: toml::Table = toml::from_str(
-        "driver = 'my_filter'\nunload-policy = 'never'\nservice-stop = false\nerror-log = 'event-log'\noperations = ['write', 'query-ea', 'read']",
+        "driver = 'my_filter'\nunload-policy = 'never'\nservice-stop = false\nerror-log = 'event-log'\noperations = ['write', 'query-ea', 'read']\nbypass-io = 'veto'",
     )
     .unwrap();
     assert_eq!(expectations, expected);
@@ -679,7 +692,11 @@ fn the_options_are_listed_with_the_files_that_they_add() {
     );
     assert_eq!(
         value("operations", "read")["adds"],
-        serde_json::json!(["src/operations/read.rs"])
+        serde_json::json!([
+            "src/bypass_io.rs",
+            "src/flt/bypass_io.rs",
+            "src/operations/read.rs"
+        ])
     );
 
     assert!(azure["altitudes"].is_null(), "{azure}");

@@ -218,16 +218,17 @@ fn free_text_arrives_unchanged() {
     }
 }
 
-/// An offloaded copy is a pair of file-system controls. A filter of reads or writes that does not filter these controls
+/// `BypassIO` (8) is always declared, `IRP_MJ_QUERY_OPEN` (4) if it is filtered. An offloaded copy is a pair of file-system controls. A filter of reads or writes that does not filter these controls
 /// does not see it.
 #[test]
 fn features_follow_from_the_operations() {
     for (operations, features) in [
-        ("create", 3),
-        ("read", 2),
-        ("write", 1),
-        ("read,write", 0),
-        ("read,write,file-system-control", 3),
+        ("create", 0b1011),
+        ("read", 0b1010),
+        ("write", 0b1001),
+        ("read,write", 0b1000),
+        ("read,write,file-system-control", 0b1011),
+        ("query-open", 0b1111),
     ] {
         let inx = inx(&[("operations", operations)]);
         for layout in Layout::ALL {

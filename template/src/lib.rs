@@ -1,58 +1,28 @@
 //! The `{{crate_name}}` file-system minifilter driver.
 //!
-//! | question | file |
+//! These files are the driver's own:
+//!
+//! | file | what it decides |
 //! |---|---|
-//! | what happens when the driver is loaded, and in what order is it undone? | `driver.rs` |
-//! | how is it registered with the filter manager? | `filter.rs` |
-//! | which operations does it see, and what does it do then? | `operations.rs`, `operations/` |
-//! | which volumes does it attach to? | `instance.rs` |
-//! | who may unload it? | `unload.rs` |
-{%- if control_device %}
-//! | what can programs open, and who hears of a shutdown? | `control_device.rs` |
-{%- endif %}
-{%- if parameters %}
-//! | which settings does it have? | `parameters.rs` |
-{%- endif %}
-{%- if reinitialize %}
-//! | what happens when the other drivers have started? | `reinitialize.rs` |
-{%- endif %}
-//! | what do the callbacks share? | `state.rs` |
-//! | what is logged when a start fails? | `error_log.rs` |
+//! | `driver.rs` | what is acquired when the driver is loaded, and in what order it is released |
+//! | `operations.rs`, `operations/` | which operations the filter sees, and what it does with them |
+//! | `instance.rs` | which volumes it attaches to |
+//! | `unload.rs` | who may unload it |
+//! | `state.rs` | what the callbacks share |
+//! | `error_log.rs` | what is logged when a start fails |
+{%- for row in part_rows %}
+//! {{row}}
+{%- endfor %}
+//!
+//! `flt/` is a thin layer over the filter manager and the kernel, which does not depend on what this
+//! driver filters.
 
 #![no_std]
+{% for part in parts %}
+mod {{part}};
+{%- endfor %}
 
-mod callbacks;
-{%- if control_device %}
-mod control_device;
-{%- endif %}
-mod driver;
-mod error_log;
-mod filter;
-mod fltmgr;
-mod instance;
-{%- if kernel_handles %}
-mod kernel_handle;
-{%- endif %}
-{%- if event_log %}
-#[expect(dead_code, reason = "the texts are for the build script")]
-mod messages;
-{%- endif %}
-mod operations;
-{%- if parameters %}
-mod parameters;
-{%- endif %}
-mod published;
-{%- if reinitialize %}
-mod reinitialize;
-{%- endif %}
-mod state;
-mod step;
-{%- if unicode_strings %}
-mod unicode;
-{%- endif %}
-mod unload;
-
-// The panic handler. Nothing in this driver panics; it is there because a Rust binary needs one.
+// The panic handler. Nothing in a release build panics; a Rust binary needs a handler.
 extern crate wdk_panic;
 
 use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_SUCCESS};
@@ -73,10 +43,12 @@ pub unsafe extern "system" fn driver_entry(
     driver_object: &mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    match driver::load(driver_object) {
+    // SAFETY: the I/O manager passes the driver's own object.
+    let mut driver_object = unsafe { flt::DriverObject::new(driver_object) };
+    match driver::load(&mut driver_object) {
         Ok(()) => STATUS_SUCCESS,
         Err(failure) => {
-            error_log::load_failed(driver_object, &failure);
+            error_log::load_failed(&mut driver_object, &failure);
             failure.status
         }
     }

@@ -1,70 +1,50 @@
-//! Loading and unloading: what the driver holds while it is loaded, and in what order.
-//!
-//! Each step of loading is a value that undoes itself when it is dropped. To add one, write a type
-//! whose constructor acquires and whose `Drop` releases, give it a line in [`load`], and give it a
-//! field in [`Driver`] at the place where it is to be torn down.
-
-use wdk_sys::DRIVER_OBJECT;
+//! Loading and releasing the driver.
 
 use crate::{
-    control_device::{ControlDevice, DispatchEntries},
-    filter::Filter,
-    parameters::Parameters,
-    published::{Publication, Published},
-    reinitialize::Reinitialization,
-    state::{STATE, State},
-    step::Failure,
+    flt::{DriverObject, Failure, FilterRegistration, Minifilter, Published, Registered},
+    operations::OPERATIONS,
+    state::State,
+    unload,
 };
 
-/// What a loaded driver holds. The order of the fields is the order of teardown, the reverse of
-/// loading: the control device goes first, then the filter, and the state last, because
-/// `FltUnregisterFilter` returns only when no callback runs any more ("Unregistering the
-/// Minifilter").
-#[allow(dead_code, reason = "the fields are there to be dropped")]
-pub struct Driver {
-    control_device: ControlDevice,
-    filter: Filter,
-    state: Publication<State>,
+/// The loaded driver. It is released in this order: the resources, then the filter, then the state.
+static DRIVER: Published<State> = Published::empty();
+
+/// What is registered with the filter manager.
+const REGISTRATION: &FilterRegistration<State> =
+    &FilterRegistration::new(OPERATIONS, &unload::CALLBACK);
+
+// SAFETY: `published` returns one static.
+unsafe impl Minifilter for State {
+    type Resources = crate::flt::control_device::Device<Self>;
+
+    fn published() -> &'static Published<Self> {
+        &DRIVER
+    }
 }
 
-/// The loaded driver, for the unload callback to take.
-pub static DRIVER: Published<Driver> = Published::empty();
-
-/// The steps of `DriverEntry`, in the order of "Writing a `DriverEntry` Routine for a Minifilter
-/// Driver".
+/// Loads the driver, in the order of "Writing a `DriverEntry` Routine for a Minifilter Driver".
+///
+/// Each step returns a value that undoes it when it is dropped. To add a step, write a type whose
+/// constructor acquires and whose `Drop` releases. What callbacks use becomes a field of [`State`],
+/// and is released last. What must be released before the filter is unregistered, for example a
+/// communication port, becomes a part of the resources.
 ///
 /// # Errors
 ///
-/// The first step that fails ends the load; what the steps before it acquired is released in
-/// reverse as the values go out of scope.
-pub fn load(driver_object: &mut DRIVER_OBJECT) -> Result<(), Failure> {
+/// The first step that fails. The values of the steps before it are dropped.
+pub fn load(driver_object: &mut DriverObject<'_>) -> Result<(), Failure> {
     // Global initialization.
-    let parameters = Parameters::read(driver_object)?;
-    // SAFETY: the I/O manager calls DriverEntry once, so nothing was published here before.
-    let state = unsafe { STATE.publish(State::new(parameters)) };
+    let state = State::new(crate::parameters::Parameters::read(driver_object)?);
     // Registration.
-    let filter = Filter::register(driver_object)?;
-    let handle = filter.handle();
-    // What programs reach, before filtering starts; the entries before what sends to them.
-    let mut entries = DispatchEntries::set(driver_object);
-    let control_device = ControlDevice::create(&mut entries)?;
-    // Callbacks run before FltStartFiltering returns ("Initiating Filtering"): what they reach is
-    // in its final place by now, and so is what the unload callback takes.
-    // SAFETY: as above.
-    let driver = unsafe {
-        DRIVER.publish(Driver {
-            control_device,
-            filter,
-            state,
-        })
-    };
-    // After the driver was published, so that a failed start gives this back first: the unregistering
-    // waits for it.
-    let reinitialization = Reinitialization::prepare(handle)?;
-    handle.start_filtering()?;
-    entries.keep();
-    driver.keep();
-    // The last act: it is for drivers only that are loaded ("`DriverEntry` Return Values").
-    reinitialization.queue(driver_object);
+    // SAFETY: the I/O manager calls DriverEntry once.
+    let mut filter = unsafe { Registered::register(driver_object, REGISTRATION, state) }?;
+    let device = crate::flt::control_device::Device::create(&mut filter)?;
+    let mut driver = filter.publish(device);
+    let reinitialization = crate::flt::reinitialization::Reinitialization::prepare(&driver)?;
+    // Callbacks run before FltStartFiltering returns ("Initiating Filtering"): all that they use is
+    // in place.
+    driver.start_filtering()?;
+    reinitialization.queue(&mut driver);
     Ok(())
 }

@@ -1,64 +1,35 @@
-//! Instances: which volumes the filter attaches to. The filter manager calls these at
-//! `PASSIVE_LEVEL`.
+//! Instances: which volumes the filter attaches to.
 
-use wdk_sys::{NTSTATUS, STATUS_FLT_DO_NOT_ATTACH, STATUS_SUCCESS, ULONG};
+use core::sync::atomic::Ordering;
 
 use crate::{
-    fltmgr::{
-        _FLT_FILESYSTEM_TYPE::FLT_FSTYPE_RAW, FLT_FILESYSTEM_TYPE,
-        FLT_INSTANCE_QUERY_TEARDOWN_FLAGS, FLT_INSTANCE_SETUP_FLAGS, FLT_INSTANCE_TEARDOWN_FLAGS,
-        PCFLT_RELATED_OBJECTS,
-    },
-    state::STATE,
+    flt::{InstanceSetup, Instances, bindings::_FLT_FILESYSTEM_TYPE::FLT_FSTYPE_RAW},
+    state::State,
 };
 
-/// Whether to attach to a volume with this file system. A raw volume has none, and so no files.
-///
-/// Your choice of volumes goes here.
-const fn attaches_to(file_system: FLT_FILESYSTEM_TYPE) -> bool {
-    file_system != FLT_FSTYPE_RAW
-}
+impl Instances for State {
+    // In persistent memory, mapped files are read and written without any operation. A filter that
+    // sees reads or writes does not attach to such volumes.
+    const DAX_VOLUMES: bool = false;
 
-/// `InstanceSetupCallback`: a volume was mounted, or somebody attaches the filter to one by hand.
-pub unsafe extern "C" fn setup(
-    _objects: PCFLT_RELATED_OBJECTS,
-    _flags: FLT_INSTANCE_SETUP_FLAGS,
-    device_type: ULONG,
-    file_system: FLT_FILESYSTEM_TYPE,
-) -> NTSTATUS {
-    if !attaches_to(file_system) {
-        return STATUS_FLT_DO_NOT_ATTACH;
+    /// Returns whether the filter attaches to a volume. Your choice of volumes goes here.
+    ///
+    /// Runs at `PASSIVE_LEVEL`. A raw volume has no file system, and so no files.
+    fn attaches_to(&self, volume: &InstanceSetup<'_>) -> bool {
+        if volume.file_system() == FLT_FSTYPE_RAW {
+            return false;
+        }
+        let most = self.parameters.maximum_instances;
+        let room = |attached: u32| (attached < most).then_some(attached.wrapping_add(1));
+        self.parameters.attach_to(volume.device_type())
+            && self
+                .attached
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
+                .is_ok()
     }
-    // SAFETY: a callback of the registered filter, and the reference ends with it.
-    if let Some(state) = unsafe { STATE.get() }
-        && !state.instance_attaches(device_type)
-    {
-        return STATUS_FLT_DO_NOT_ATTACH;
-    }
-    STATUS_SUCCESS
-}
 
-/// `InstanceQueryTeardownCallback`: somebody detaches an instance by hand, as with `fltmc detach`.
-/// Without this callback nobody could.
-#[expect(
-    clippy::missing_const_for_fn,
-    reason = "called by the filter manager only"
-)]
-pub unsafe extern "C" fn query_teardown(
-    _objects: PCFLT_RELATED_OBJECTS,
-    _flags: FLT_INSTANCE_QUERY_TEARDOWN_FLAGS,
-) -> NTSTATUS {
-    STATUS_SUCCESS
-}
-
-/// `InstanceTeardownCompleteCallback`: the instance is gone; no operation of its volume arrives any
-/// more.
-pub unsafe extern "C" fn teardown_complete(
-    _objects: PCFLT_RELATED_OBJECTS,
-    _reason: FLT_INSTANCE_TEARDOWN_FLAGS,
-) {
-    // SAFETY: a callback of the registered filter, and the reference ends with it.
-    if let Some(state) = unsafe { STATE.get() } {
-        state.instance_detached();
+    /// Called when an instance is gone: no operation of its volume arrives any more.
+    fn detached(&self) {
+        self.attached.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,40 +1,40 @@
 //! The `my_filter` file-system minifilter driver.
 //!
-//! | question | file |
+//! These files are the driver's own:
+//!
+//! | file | what it decides |
 //! |---|---|
-//! | what happens when the driver is loaded, and in what order is it undone? | `driver.rs` |
-//! | how is it registered with the filter manager? | `filter.rs` |
-//! | which operations does it see, and what does it do then? | `operations.rs`, `operations/` |
-//! | which volumes does it attach to? | `instance.rs` |
-//! | who may unload it? | `unload.rs` |
-//! | what can programs open, and who hears of a shutdown? | `control_device.rs` |
-//! | which settings does it have? | `parameters.rs` |
-//! | what happens when the other drivers have started? | `reinitialize.rs` |
-//! | what do the callbacks share? | `state.rs` |
-//! | what is logged when a start fails? | `error_log.rs` |
+//! | `driver.rs` | what is acquired when the driver is loaded, and in what order it is released |
+//! | `operations.rs`, `operations/` | which operations the filter sees, and what it does with them |
+//! | `instance.rs` | which volumes it attaches to |
+//! | `unload.rs` | who may unload it |
+//! | `state.rs` | what the callbacks share |
+//! | `error_log.rs` | what is logged when a start fails |
+//! | `bypass_io.rs` | why noncached reads must not skip the filter |
+//! | `control_device.rs` | what programs can open, and what happens at a shutdown |
+//! | `messages.rs` | the texts in Event Viewer |
+//! | `parameters.rs` | the settings |
+//! | `reinitialize.rs` | what happens when the other drivers have started |
+//!
+//! `flt/` is a thin layer over the filter manager and the kernel, which does not depend on what this
+//! driver filters.
 
 #![no_std]
 
-mod callbacks;
+mod bypass_io;
 mod control_device;
 mod driver;
 mod error_log;
-mod filter;
-mod fltmgr;
+mod flt;
 mod instance;
-mod kernel_handle;
-#[expect(dead_code, reason = "the texts are for the build script")]
 mod messages;
 mod operations;
 mod parameters;
-mod published;
 mod reinitialize;
 mod state;
-mod step;
-mod unicode;
 mod unload;
 
-// The panic handler. Nothing in this driver panics; it is there because a Rust binary needs one.
+// The panic handler. Nothing in a release build panics; a Rust binary needs a handler.
 extern crate wdk_panic;
 
 use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_SUCCESS};
@@ -55,10 +55,12 @@ pub unsafe extern "system" fn driver_entry(
     driver_object: &mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    match driver::load(driver_object) {
+    // SAFETY: the I/O manager passes the driver's own object.
+    let mut driver_object = unsafe { flt::DriverObject::new(driver_object) };
+    match driver::load(&mut driver_object) {
         Ok(()) => STATUS_SUCCESS,
         Err(failure) => {
-            error_log::load_failed(driver_object, &failure);
+            error_log::load_failed(&mut driver_object, &failure);
             failure.status
         }
     }

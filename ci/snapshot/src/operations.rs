@@ -1,6 +1,6 @@
 //! The operations that the filter sees.
 //!
-//! Each has a file of its own, where your code goes into `pre_operation` and `post_operation`.
+//! Each has a file, with the callbacks before and after the operation.
 
 mod acquire_for_section_synchronization;
 mod cleanup;
@@ -14,6 +14,7 @@ mod lock_control;
 mod network_query_open;
 mod query_ea;
 mod query_information;
+mod query_open;
 mod query_security;
 mod query_volume_information;
 mod read;
@@ -24,39 +25,31 @@ mod set_volume_information;
 mod shutdown;
 mod write;
 
-use core::ptr;
+use crate::{flt::OperationRegistration, state::State};
 
-use crate::fltmgr::{FLT_OPERATION_REGISTRATION, IRP_MJ_OPERATION_END};
-
-/// The list that is registered.
-pub const OPERATIONS: &[FLT_OPERATION_REGISTRATION] = &[
-    create::REGISTRATION,
-    read::REGISTRATION,
-    write::REGISTRATION,
-    cleanup::REGISTRATION,
-    close::REGISTRATION,
-    query_information::REGISTRATION,
-    set_information::REGISTRATION,
-    directory_control::REGISTRATION,
-    file_system_control::REGISTRATION,
-    device_control::REGISTRATION,
-    flush_buffers::REGISTRATION,
-    lock_control::REGISTRATION,
-    query_security::REGISTRATION,
-    set_security::REGISTRATION,
-    query_volume_information::REGISTRATION,
-    set_volume_information::REGISTRATION,
-    query_ea::REGISTRATION,
-    set_ea::REGISTRATION,
-    network_query_open::REGISTRATION,
-    acquire_for_section_synchronization::REGISTRATION,
-    shutdown::REGISTRATION,
-    // FltRegisterFilter reads up to this entry.
-    FLT_OPERATION_REGISTRATION {
-        MajorFunction: IRP_MJ_OPERATION_END,
-        Flags: 0,
-        PreOperation: None,
-        PostOperation: None,
-        Reserved1: ptr::null_mut(),
-    },
+/// The operations that are registered.
+pub const OPERATIONS: &[OperationRegistration<State>] = &[
+    OperationRegistration::of::<crate::flt::Create>(),
+    OperationRegistration::of::<crate::flt::Read>(),
+    OperationRegistration::of::<crate::flt::Write>(),
+    OperationRegistration::of::<crate::flt::Cleanup>(),
+    OperationRegistration::of::<crate::flt::Close>(),
+    OperationRegistration::of::<crate::flt::QueryInformation>(),
+    OperationRegistration::of::<crate::flt::SetInformation>(),
+    OperationRegistration::of::<crate::flt::DirectoryControl>(),
+    OperationRegistration::of_file_system_control_and_bypass_io(),
+    OperationRegistration::of::<crate::flt::DeviceControl>(),
+    OperationRegistration::of::<crate::flt::FlushBuffers>(),
+    OperationRegistration::of::<crate::flt::LockControl>(),
+    OperationRegistration::of::<crate::flt::QuerySecurity>(),
+    OperationRegistration::of::<crate::flt::SetSecurity>(),
+    OperationRegistration::of::<crate::flt::QueryVolumeInformation>(),
+    OperationRegistration::of::<crate::flt::SetVolumeInformation>(),
+    OperationRegistration::of::<crate::flt::QueryEa>(),
+    OperationRegistration::of::<crate::flt::SetEa>(),
+    OperationRegistration::of::<crate::flt::NetworkQueryOpen>(),
+    OperationRegistration::of::<crate::flt::QueryOpen>(),
+    OperationRegistration::of::<crate::flt::AcquireForSectionSynchronization>(),
+    OperationRegistration::of::<crate::flt::Shutdown>(),
+    OperationRegistration::END,
 ];

@@ -1,46 +1,21 @@
-//! Why the driver was not loaded, for whoever has a kernel debugger attached.
+//! What is printed in a kernel debugger if the driver is not loaded.
 
-use wdk_sys::{DRIVER_OBJECT, {% if parameters %}NTSTATUS, {% endif %}ntddk::DbgPrintEx};
+use crate::flt::{DriverObject, Failure, trace::debug_print};
 
-use crate::{% if parameters %}{step::Failure, unicode::counted}{% else %}step::Failure{% endif %};
-
-/// `DPFLTR_IHVDRIVER_ID`.
-const COMPONENT: u32 = 77;
-/// `DPFLTR_ERROR_LEVEL`, which is printed whatever filter mask is set.
-const LEVEL: u32 = 0;
-
-/// Prints the failure. Wraps `DbgPrintEx`, which formats in the kernel; any IRQL up to `DIRQL`.
-pub fn load_failed(_driver_object: &mut DRIVER_OBJECT, failure: &Failure) {
-    // SAFETY: the format takes a string that ends in a NUL and a 32-bit number, and gets them.
-    let _printed = unsafe {
-        DbgPrintEx(
-            COMPONENT,
-            LEVEL,
-            c"{{crate_name}} was not loaded: %s failed with status 0x%08X\n".as_ptr(),
-            failure.step.name().as_ptr(),
-            failure.status,
-        )
-    };
+/// Prints the step that failed. IRQL `PASSIVE_LEVEL`.
+pub fn load_failed(_driver_object: &mut DriverObject<'_>, failure: &Failure) {
+    let function = failure.step.function;
+    let status = failure.status;
+    debug_print!(Error, "not loaded: ", function: text, " failed with status ", status: hex);
 }
 {%- if parameters %}
 
-/// Prints which setting has a value that cannot be meant, and why. Wraps `DbgPrintEx`, at
-/// `PASSIVE_LEVEL` because of the Unicode.
-pub fn parameter_refused(
-    _driver_object: &mut DRIVER_OBJECT,
-    name: &'static [u16],
-    status: NTSTATUS,
+/// Prints the setting whose value is refused. IRQL `PASSIVE_LEVEL`.
+pub fn setting_refused(
+    _driver_object: &mut DriverObject<'_>,
+    name: crate::flt::unicode::Text,
+    status: wdk_sys::NTSTATUS,
 ) {
-    let name = counted(name);
-    // SAFETY: the format takes a counted string and a 32-bit number, and gets them.
-    let _printed = unsafe {
-        DbgPrintEx(
-            COMPONENT,
-            LEVEL,
-            c"{{crate_name}} uses its default for %wZ: refused with status 0x%08X\n".as_ptr(),
-            &raw const name,
-            status,
-        )
-    };
+    debug_print!(Error, "the default is used for ", name: text, ": refused with status ", status: hex);
 }
 {%- endif %}

@@ -1,47 +1,28 @@
 //! `IRP_MJ_CREATE`: a file or directory is created or opened.
 
-use wdk_sys::IRP_MJ_CREATE;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, Create, PostAnswer, PostOperation, PreOperation},
     state::State,
 };
 
-/// The operation.
-pub struct Create;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Create>();
-
-impl PreOperation for Create {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_CREATE;
-    type Answer = Answer;
+impl Callbacks<Create> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` in the thread that opens the file. The file object has no contexts
-    /// yet, and its name is the one that the caller passed. To refuse the operation, return
-    /// `Answer::Complete` with an error status such as `STATUS_ACCESS_DENIED`.
-    fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+    /// Runs at `PASSIVE_LEVEL` in the thread that opens the file. The file is not open yet. To
+    /// refuse the operation, return `Answer::fail`.
+    fn pre_operation(&self, _data: &mut PreOperation<'_, Create>) -> Answer<Create, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for Create {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with`. Your code
     /// goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL` in the thread that opened the file. `data.IoStatus` is the result:
-    /// after `STATUS_REPARSE` or an error there is no open file.
-    fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+    /// Runs at `PASSIVE_LEVEL` in the thread that opens the file. After an error or
+    /// `STATUS_REPARSE` there is no open file. To refuse an open that succeeded, return
+    /// `data.cancel_open`.
+    fn post_operation(&self, data: PostOperation<'_, Create>, (): ()) -> PostAnswer<Create> {
+        data.finished()
     }
 }

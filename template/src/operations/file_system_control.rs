@@ -1,46 +1,38 @@
 //! `IRP_MJ_FILE_SYSTEM_CONTROL`: a file-system control code is sent.
 
-use wdk_sys::IRP_MJ_FILE_SYSTEM_CONTROL;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, FileSystemControl, PostAnswer, PostOperation, PreOperation},
     state::State,
 };
 
-/// The operation.
-pub struct FileSystemControl;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<FileSystemControl>();
-
-impl PreOperation for FileSystemControl {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_FILE_SYSTEM_CONTROL;
-    type Answer = Answer;
+impl Callbacks<FileSystemControl> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. The control codes include offloaded copies (`FSCTL_OFFLOAD_READ`,
-    /// `FSCTL_OFFLOAD_WRITE`) and requests for `BypassIO` (`FSCTL_MANAGE_BYPASS_IO`), but not
-    /// mounts: for these, the filter manager calls the instance setup callback.
+    /// Runs at `APC_LEVEL` or below. The control codes include offloaded copies
+    /// (`FSCTL_OFFLOAD_READ`, `FSCTL_OFFLOAD_WRITE`), but not mounts: for these, the filter manager
+    /// calls the instance setup callback.
+{%- if bypass_io_veto %}
+    ///
+    /// Requests for `BypassIO` that `bypass_io.rs` vetoes do not arrive here.
+{%- endif %}
     fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+        &self,
+        _data: &mut PreOperation<'_, FileSystemControl>,
+    ) -> Answer<FileSystemControl, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for FileSystemControl {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
     /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, FileSystemControl>,
+        (): (),
+    ) -> PostAnswer<FileSystemControl> {
+        data.finished()
     }
 }

@@ -1,45 +1,26 @@
 //! `IRP_MJ_QUERY_EA`: a file's extended attributes are queried.
 
-use wdk_sys::IRP_MJ_QUERY_EA;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, PostAnswer, PostOperation, PreOperation, QueryEa},
     state::State,
 };
 
-/// The operation.
-pub struct QueryEa;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<QueryEa>();
-
-impl PreOperation for QueryEa {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_QUERY_EA;
-    type Answer = Answer;
+impl Callbacks<QueryEa> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
     /// Runs at `PASSIVE_LEVEL`.
-    fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+    fn pre_operation(&self, _data: &mut PreOperation<'_, QueryEa>) -> Answer<QueryEa, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for QueryEa {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
-    /// Runs at `DISPATCH_LEVEL` or below. The attributes are in the caller's buffer: access it
-    /// through an MDL.
-    fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+    /// Runs at `DISPATCH_LEVEL` or below. The attributes are in the caller's buffer:
+    /// `data.locked_buffer`, or `data.when_safe` and then `buffer`.
+    fn post_operation(&self, data: PostOperation<'_, QueryEa>, (): ()) -> PostAnswer<QueryEa> {
+        data.finished()
     }
 }

@@ -1,46 +1,34 @@
 //! `IRP_MJ_QUERY_INFORMATION`: information about a file is queried.
 
-use wdk_sys::IRP_MJ_QUERY_INFORMATION;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, PostAnswer, PostOperation, PreOperation, QueryInformation},
     state::State,
 };
 
-/// The operation.
-pub struct QueryInformation;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<QueryInformation>();
-
-impl PreOperation for QueryInformation {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_QUERY_INFORMATION;
-    type Answer = Answer;
+impl Callbacks<QueryInformation> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`, or at `APC_LEVEL` for queries of the memory manager. `data.Iopb`
-    /// contains the information class.
+    /// Runs at `PASSIVE_LEVEL`, or at `APC_LEVEL` for queries of the memory manager. The buffer of
+    /// fast I/O cannot be accessed: refuse it with `Answer::disallow_fast_io`, and the query
+    /// arrives again as an IRP.
     fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+        &self,
+        _data: &mut PreOperation<'_, QueryInformation>,
+    ) -> Answer<QueryInformation, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for QueryInformation {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
-    /// Runs at `DISPATCH_LEVEL` or below. The result of the file system is in the buffer of
-    /// `data.Iopb`.
+    /// Runs at `DISPATCH_LEVEL` or below. The result of the file system is in `data.locked_buffer`.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, QueryInformation>,
+        (): (),
+    ) -> PostAnswer<QueryInformation> {
+        data.finished()
     }
 }

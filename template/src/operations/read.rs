@@ -1,53 +1,36 @@
 //! `IRP_MJ_READ`: data is read from a file.
 
-use wdk_sys::IRP_MJ_READ;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{
-        FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_OPERATION_REGISTRATION_FLAGS,
-        FLT_RELATED_OBJECTS, FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO,
+    flt::{
+        Answer, Callbacks, PostAnswer, PostOperation, PreOperation, Read,
+        bindings::FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO,
     },
     state::State,
 };
 
-/// The operation.
-pub struct Read;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Read>();
-
-impl PreOperation for Read {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_READ;
+impl Callbacks<Read> for State {
     // Paging reads resolve page faults and fill the cache. They are skipped: a filter that does not
     // transform data does not need them, and a callback can do little in them. Cached reads, which
     // most programs send, are not skipped.
-    const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
-    type Answer = Answer;
+    const FLAGS: u32 = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The buffer belongs to the caller: read or change it only
-    /// through an MDL.
-    fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+    /// Runs at `APC_LEVEL` or below. A placeholder of cloud storage
+    /// (`FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS`) has no data yet: pass its reads and writes on, and
+    /// send none of your own. To see the data afterwards, call `data.buffer` here, which locks the
+    /// caller's buffer.
+    fn pre_operation(&self, _data: &mut PreOperation<'_, Read>) -> Answer<Read, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for Read {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
-    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below: do not access paged memory, and do
-    /// not wait.
-    fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below. The data is in
+    /// `data.locked_buffer`, if `pre_operation` had it locked.
+    fn post_operation(&self, data: PostOperation<'_, Read>, (): ()) -> PostAnswer<Read> {
+        data.finished()
     }
 }

@@ -1,45 +1,34 @@
 //! `IRP_MJ_SET_INFORMATION`: a file is renamed, deleted, resized or otherwise changed.
 
-use wdk_sys::IRP_MJ_SET_INFORMATION;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, PostAnswer, PostOperation, PreOperation, SetInformation},
     state::State,
 };
 
-/// The operation.
-pub struct SetInformation;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetInformation>();
-
-impl PreOperation for SetInformation {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_SET_INFORMATION;
-    type Answer = Answer;
+impl Callbacks<SetInformation> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` contains the information class. Renames, links and
-    /// deletions are information classes.
+    /// Runs at `APC_LEVEL` or below. For a rename or a hard link, `data.destination_name` returns
+    /// the new name; `data.deletes_file` returns whether the file is to be deleted. A create with
+    /// `FILE_DELETE_ON_CLOSE` deletes a file, too.
     fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+        &self,
+        _data: &mut PreOperation<'_, SetInformation>,
+    ) -> Answer<SetInformation, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for SetInformation {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
     /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, SetInformation>,
+        (): (),
+    ) -> PostAnswer<SetInformation> {
+        data.finished()
     }
 }

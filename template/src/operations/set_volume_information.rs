@@ -1,44 +1,32 @@
 //! `IRP_MJ_SET_VOLUME_INFORMATION`: a volume's label or quota settings are changed.
 
-use wdk_sys::IRP_MJ_SET_VOLUME_INFORMATION;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, PostAnswer, PostOperation, PreOperation, SetVolumeInformation},
     state::State,
 };
 
-/// The operation.
-pub struct SetVolumeInformation;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetVolumeInformation>();
-
-impl PreOperation for SetVolumeInformation {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_SET_VOLUME_INFORMATION;
-    type Answer = Answer;
+impl Callbacks<SetVolumeInformation> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `PASSIVE_LEVEL`. `data.Iopb` contains the information class.
+    /// Runs at `PASSIVE_LEVEL`.
     fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+        &self,
+        _data: &mut PreOperation<'_, SetVolumeInformation>,
+    ) -> Answer<SetVolumeInformation, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for SetVolumeInformation {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
     /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, SetVolumeInformation>,
+        (): (),
+    ) -> PostAnswer<SetVolumeInformation> {
+        data.finished()
     }
 }

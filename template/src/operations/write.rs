@@ -1,53 +1,35 @@
 //! `IRP_MJ_WRITE`: data is written to a file.
 
-use wdk_sys::IRP_MJ_WRITE;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{
-        FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_OPERATION_REGISTRATION_FLAGS,
-        FLT_RELATED_OBJECTS, FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO,
+    flt::{
+        Answer, Callbacks, PostAnswer, PostOperation, PreOperation, Write,
+        bindings::FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO,
     },
     state::State,
 };
 
-/// The operation.
-pub struct Write;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<Write>();
-
-impl PreOperation for Write {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_WRITE;
-    // Paging writes write data of the cache and of mapped files to disk, in threads of the memory
-    // manager. They are skipped: a filter that does not transform data has already seen the cached
-    // write. Cached writes are not skipped.
-    const FLAGS: FLT_OPERATION_REGISTRATION_FLAGS = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
-    type Answer = Answer;
+impl Callbacks<Write> for State {
+    // Paging writes write data of the cache and of mapped files to the disk, in threads of the memory
+    // manager. They are skipped: a filter that observes what programs write sees the cached write. A
+    // filter that must see what is written to mapped files needs them.
+    const FLAGS: u32 = FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO;
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
-    /// Runs at `APC_LEVEL` or below. The buffer belongs to the caller: read it only through an MDL.
-    /// To change the data, replace the buffer.
-    fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+    /// Runs at `APC_LEVEL` or below. The data is in the caller's buffer, `data.buffer`, which must
+    /// not be changed: to write other data, a filter replaces the buffer. A placeholder of cloud
+    /// storage (`FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS`) has no data yet: pass its reads and writes
+    /// on, and send none of your own.
+    fn pre_operation(&self, _data: &mut PreOperation<'_, Write>) -> Answer<Write, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for Write {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
-    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below: do not access paged memory, and do
-    /// not wait.
-    fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+    /// Runs in an arbitrary thread at `DISPATCH_LEVEL` or below.
+    fn post_operation(&self, data: PostOperation<'_, Write>, (): ()) -> PostAnswer<Write> {
+        data.finished()
     }
 }

@@ -1,17 +1,17 @@
 //! Who may unload the driver: everybody who may stop a service.
 
-use wdk_sys::{NTSTATUS, STATUS_SUCCESS};
-
 use crate::{
-    driver::DRIVER,
-    fltmgr::{FLT_FILTER_UNLOAD_FLAGS, PFLT_FILTER_UNLOAD_CALLBACK},
+    flt::{Unload, UnloadCallback},
+    state::State,
 };
 
-/// What is registered as `FilterUnloadCallback`.
-pub const CALLBACK: PFLT_FILTER_UNLOAD_CALLBACK = Some(unload);
+/// The unload callback.
+pub const CALLBACK: UnloadCallback<State> = UnloadCallback::new(){{service_stop_call}};
 
-/// Unloads, whether the request is mandatory (`sc stop`) or not (`fltmc unload`). `PASSIVE_LEVEL`.
-unsafe extern "C" fn unload(_flags: FLT_FILTER_UNLOAD_FLAGS) -> NTSTATUS {
-    drop(DRIVER.take());
-    STATUS_SUCCESS
+impl Unload for State {
+    /// Allows requests that may be refused (`fltmc unload`). Others (`sc stop`) always unload the
+    /// driver.
+    fn may_unload(&self) -> bool {
+        true
+    }
 }

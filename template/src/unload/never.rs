@@ -1,7 +1,6 @@
-//! Who may unload the driver: nobody. It stays until the system is shut down.
+//! Who may unload the driver: nobody. It stays loaded until the system is shut down.
 
-use crate::fltmgr::PFLT_FILTER_UNLOAD_CALLBACK;
+use crate::{flt::UnloadCallback, state::State};
 
-/// What is registered as `FilterUnloadCallback`: none, and without one a filter cannot be unloaded
-/// (`PFLT_FILTER_UNLOAD_CALLBACK`).
-pub const CALLBACK: PFLT_FILTER_UNLOAD_CALLBACK = None;
+/// No unload callback. Without one, a filter cannot be unloaded ("`PFLT_FILTER_UNLOAD_CALLBACK`").
+pub const CALLBACK: UnloadCallback<State> = UnloadCallback::NONE{{service_stop_call}};

@@ -1,22 +1,16 @@
-//! Who may unload the driver: whoever stops its service. A request that may be refused is refused.
-
-use wdk_sys::{NTSTATUS, STATUS_FLT_DO_NOT_DETACH, STATUS_SUCCESS};
+//! Who may unload the driver: whoever stops its service.
 
 use crate::{
-    driver::DRIVER,
-    fltmgr::{FLT_FILTER_UNLOAD_FLAGS, FLTFL_FILTER_UNLOAD_MANDATORY, PFLT_FILTER_UNLOAD_CALLBACK},
+    flt::{Unload, UnloadCallback},
+    state::State,
 };
 
-/// What is registered as `FilterUnloadCallback`.
-pub const CALLBACK: PFLT_FILTER_UNLOAD_CALLBACK = Some(unload);
+/// The unload callback.
+pub const CALLBACK: UnloadCallback<State> = UnloadCallback::new(){{service_stop_call}};
 
-/// Refuses what is not mandatory (`fltmc unload`): the driver goes on filtering as before. A
-/// mandatory request (`sc stop`) cannot be refused: the filter manager unloads the image whatever
-/// is answered, so everything is torn down (`PFLT_FILTER_UNLOAD_CALLBACK`). `PASSIVE_LEVEL`.
-unsafe extern "C" fn unload(flags: FLT_FILTER_UNLOAD_FLAGS) -> NTSTATUS {
-    if flags & FLTFL_FILTER_UNLOAD_MANDATORY == 0 {
-        return STATUS_FLT_DO_NOT_DETACH;
+impl Unload for State {
+    /// Refuses requests that may be refused (`fltmc unload`). Others (`sc stop`) unload the driver.
+    fn may_unload(&self) -> bool {
+        false
     }
-    drop(DRIVER.take());
-    STATUS_SUCCESS
 }

@@ -1,45 +1,33 @@
 //! `IRP_MJ_FLUSH_BUFFERS`: a file's cached data is written to its volume.
 
-use wdk_sys::IRP_MJ_FLUSH_BUFFERS;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, FlushBuffers, PostAnswer, PostOperation, PreOperation},
     state::State,
 };
 
-/// The operation.
-pub struct FlushBuffers;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<FlushBuffers>();
-
-impl PreOperation for FlushBuffers {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_FLUSH_BUFFERS;
-    type Answer = Answer;
+impl Callbacks<FlushBuffers> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
     /// Runs at `PASSIVE_LEVEL`. Do not complete the operation with a success status: the caller
-    /// would assume that the data is on disk.
+    /// would assume that the data is on the disk.
     fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+        &self,
+        _data: &mut PreOperation<'_, FlushBuffers>,
+    ) -> Answer<FlushBuffers, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for FlushBuffers {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
     /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, FlushBuffers>,
+        (): (),
+    ) -> PostAnswer<FlushBuffers> {
+        data.finished()
     }
 }

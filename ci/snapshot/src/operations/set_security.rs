@@ -1,44 +1,29 @@
 //! `IRP_MJ_SET_SECURITY`: a file's security descriptor is changed.
 
-use wdk_sys::IRP_MJ_SET_SECURITY;
-
 use crate::{
-    callbacks::{Answer, PostOperation, PreOperation, pre_and_post},
-    fltmgr::{FLT_CALLBACK_DATA, FLT_OPERATION_REGISTRATION, FLT_RELATED_OBJECTS},
+    flt::{Answer, Callbacks, PostAnswer, PostOperation, PreOperation, SetSecurity},
     state::State,
 };
 
-/// The operation.
-pub struct SetSecurity;
-
-/// The registration of the operation.
-pub const REGISTRATION: FLT_OPERATION_REGISTRATION = pre_and_post::<SetSecurity>();
-
-impl PreOperation for SetSecurity {
-    const MAJOR_FUNCTION: u32 = IRP_MJ_SET_SECURITY;
-    type Answer = Answer;
+impl Callbacks<SetSecurity> for State {
+    type Context = ();
 
     /// Called before the operation is passed on. Your code goes here.
     ///
     /// Runs at `PASSIVE_LEVEL`. The new descriptor is captured and can be read.
-    fn pre_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) -> Answer {
-        Answer::NoCallback
+    fn pre_operation(&self, _data: &mut PreOperation<'_, SetSecurity>) -> Answer<SetSecurity, ()> {
+        Answer::pass()
     }
-}
 
-impl PostOperation for SetSecurity {
-    /// Called when the operation is complete, if `pre_operation` returned `WithCallback`. Your code
-    /// goes here.
+    /// Called when the operation is complete, if `pre_operation` returned `pass_with` or
+    /// `synchronize`. Your code goes here.
     ///
     /// Runs at `DISPATCH_LEVEL` or below.
     fn post_operation(
-        _state: &State,
-        _data: &mut FLT_CALLBACK_DATA,
-        _objects: &FLT_RELATED_OBJECTS,
-    ) {
+        &self,
+        data: PostOperation<'_, SetSecurity>,
+        (): (),
+    ) -> PostAnswer<SetSecurity> {
+        data.finished()
     }
 }

@@ -83,7 +83,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 18] = [
+const PROGRAMS: [(&str, bool, &[&str]); 19] = [
     (
         "bench_c",
         false,
@@ -94,6 +94,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 18] = [
     ("hostile", true, &[]),
     ("inf", true, &["ci/openwdk/", "ci/tests/broken_inf.toml"]),
     ("inf_verb", true, &["ci/tests/broken_inf.toml"]),
+    ("layer", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     ("matrix", true, &["ci/files.toml", "ci/snapshot/"]),
     ("openwdk", false, &["ci/openwdk/"]),
     (

@@ -106,15 +106,20 @@ fn group(answers: &Answers) -> anyhow::Result<&'static Group> {
 /// The bits of `SupportedFeatures`.
 ///
 /// An offloaded copy is a pair of file-system controls. A driver that filters reads or writes, but not file-system
-/// controls, does not see the copied data, and must not declare support ("Offloaded Data Transfers"). `BypassIO` (8) is
-/// never declared.
+/// controls, does not see the copied data, and must not declare support ("Offloaded Data Transfers"). `BypassIO` is always
+/// declared: a driver that does not support it vetoes it ("`BypassIO` for filter drivers").
 pub fn supported_features<'a>(operations: impl Iterator<Item = &'a str>) -> u32 {
     const OFFLOAD_READ: u32 = 1;
     const OFFLOAD_WRITE: u32 = 2;
+    const QUERY_OPEN: u32 = 4;
+    const BYPASS_IO: u32 = 8;
     let operations: BTreeSet<&str> = operations.collect();
     let unseen =
         |operation| operations.contains(operation) && !operations.contains("file-system-control");
-    let mut features = 0;
+    let mut features = BYPASS_IO;
+    if operations.contains("query-open") {
+        features |= QUERY_OPEN;
+    }
     if !unseen("read") {
         features |= OFFLOAD_READ;
     }

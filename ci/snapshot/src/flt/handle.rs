@@ -1,22 +1,26 @@
-//! A handle of the kernel's own handle table.
+//! A handle in the kernel's handle table.
 
 use wdk_sys::{HANDLE, ntddk::ZwClose};
 
-/// An open handle; dropping it closes it.
+/// An open handle, which is closed when it is dropped.
+///
+/// # Invariants
+///
+/// The handle is open, in the kernel's handle table, and nobody else closes it.
 pub struct KernelHandle(HANDLE);
 
 impl KernelHandle {
-    /// Takes over the handle.
+    /// Takes over `handle`.
     ///
     /// # Safety
     ///
-    /// It was opened in the kernel's handle table (`OBJ_KERNEL_HANDLE`, or by a routine that runs in
+    /// It was opened in the kernel's handle table (`OBJ_KERNEL_HANDLE`, or by a function that runs in
     /// the system process), and nobody else closes it.
     pub const unsafe fn own(handle: HANDLE) -> Self {
         Self(handle)
     }
 
-    /// The handle, for calls while this is alive.
+    /// Returns the handle, for calls while this value exists.
     pub const fn get(&self) -> HANDLE {
         self.0
     }
@@ -24,7 +28,7 @@ impl KernelHandle {
 
 impl Drop for KernelHandle {
     fn drop(&mut self) {
-        // SAFETY: the handle is open, and only this drop closes it.
+        // SAFETY: the invariant.
         let _status = unsafe { ZwClose(self.0) };
     }
 }
