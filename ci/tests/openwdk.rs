@@ -216,17 +216,25 @@ fn functions_have_the_types_of_the_metadata() {
     assert_eq!(errors, "");
 }
 
-/// The model of the test bench has the arguments that drivers pass.
+/// The model of the test bench has the arguments and the buffers that drivers pass.
 #[test]
 fn modelled_functions_have_the_arguments_of_the_headers() {
     let source = modelled::source();
     assert_eq!(errors_in_language(CPP, &source), "");
-    let wrong = source.replace(
-        "same<4, 8>(FltStartFiltering)",
-        "same<4, 8, 8>(FltStartFiltering)",
-    );
-    assert_ne!(wrong, source);
-    assert_eq!(errors_in_language(CPP, &wrong).lines().count(), 1);
+    for (right, wrong) in [
+        (
+            "same<4, 8>(FltStartFiltering)",
+            "same<4, 8, 8>(FltStartFiltering)",
+        ),
+        (
+            "QueryQuota.QuotaBuffer) == 32",
+            "QueryQuota.QuotaBuffer) == 24",
+        ),
+    ] {
+        let wrong = source.replace(right, wrong);
+        assert_ne!(wrong, source);
+        assert_eq!(errors_in_language(CPP, &wrong).lines().count(), 1);
+    }
 }
 
 /// Structures for which the metadata lacks an alignment, or a member that exists only on 64-bit Windows. Their members

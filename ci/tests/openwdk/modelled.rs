@@ -1,9 +1,13 @@
 //! The functions of the bench's model, compared with the prototypes of the open headers: the number of arguments and the
-//! width of each.
+//! width of each. The buffers of operations, compared with the members of `FLT_PARAMETERS`.
 
 use std::fmt::Write;
 
-use testbench::{imports, machine::function::Function};
+use testbench::{
+    imports,
+    machine::function::Function,
+    vocabulary::buffers::{BUFFERS, SYSTEM_BUFFER},
+};
 
 /// Functions of which the headers have no prototype, and why.
 const WITHOUT_PROTOTYPE: &[(&str, &[&str])] = &[
@@ -61,7 +65,7 @@ fn check(function: &Function) -> String {
     )
 }
 
-/// A C++ source in which an assertion fails for each function whose prototype differs from the model's.
+/// A C++ source in which an assertion fails for each function and each member that differs from the model's.
 pub fn source() -> String {
     let mut source = "
 extern \"C\" {
@@ -101,6 +105,17 @@ template <unsigned result, unsigned... widths, class R, class... A> constexpr bo
         {
             write!(source, "{}", check(function)).unwrap();
         }
+    }
+    let members = BUFFERS
+        .iter()
+        .flat_map(|buffer| [Some(buffer.buffer), Some(buffer.length), buffer.mdl])
+        .chain([Some(SYSTEM_BUFFER)]);
+    for (name, offset) in members.flatten() {
+        writeln!(
+            source,
+            "static_assert(offsetof(FLT_PARAMETERS, {name}) == {offset}, \"{name}\");"
+        )
+        .unwrap();
     }
     source
 }

@@ -12,7 +12,7 @@ use crate::machine::switch::SWITCH;
 use crate::machine::system::{current_process, once, system_block};
 use crate::machine::trap::current_thread;
 use crate::machine::{guest, memory, threads, thunks};
-use crate::trace::Kind;
+use crate::trace::{Kind, Subject};
 use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 use std::sync::atomic::Ordering;
@@ -108,37 +108,37 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
 
     /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::INVALID_PARAMETER]), unless remove != 0]
-    fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    fn PsSetCreateProcessNotifyRoutine(routine: u64, remove: u8) -> Status { notify(Subject::Process, routine, remove != 0) }
     /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
-    fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    fn PsSetCreateProcessNotifyRoutineEx(routine: u64, remove: u8) -> Status { notify(Subject::Process, routine, remove != 0) }
     /// Registers or removes a process-notify routine.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED]), unless remove != 0]
-    fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(routine, remove != 0) }
+    fn PsSetCreateProcessNotifyRoutineEx2(_kind: u32, routine: u64, remove: u8) -> Status { notify(Subject::Process, routine, remove != 0) }
     /// Registers a thread-notify routine.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn PsSetCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
+    fn PsSetCreateThreadNotifyRoutine(routine: u64) -> Status { notify(Subject::Thread, routine, false) }
     /// Removes a thread-notify routine.
     [APC, Fails::Never]
-    fn PsRemoveCreateThreadNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
+    fn PsRemoveCreateThreadNotifyRoutine(routine: u64) -> Status { notify(Subject::Thread, routine, true) }
     /// Registers an image-load-notify routine.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn PsSetLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, false) }
+    fn PsSetLoadImageNotifyRoutine(routine: u64) -> Status { notify(Subject::Image, routine, false) }
     /// Removes an image-load-notify routine.
     [APC, Fails::Never]
-    fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(routine, true) }
+    fn PsRemoveLoadImageNotifyRoutine(routine: u64) -> Status { notify(Subject::Image, routine, true) }
     /// Registers a registry callback.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn CmRegisterCallbackEx(routine: u64, altitude: u64, _driver: u64, _context: u64, cookie: u64, _reserved: u64) -> Status {
         let _ = guest::unicode_units(altitude);
-        acquire(Kind::NotifyRoutine, routine, "CmRegisterCallbackEx");
+        acquire(Kind::NotifyRoutine(Subject::Registry), routine, "CmRegisterCallbackEx");
         guest::write(cookie, routine);
         status::SUCCESS
     }
     /// Unregisters a registry callback.
     [APC, Fails::Never]
     fn CmUnRegisterCallback(cookie: u64) -> Status {
-        must_release(Kind::NotifyRoutine, cookie);
+        must_release(Kind::NotifyRoutine(Subject::Registry), cookie);
         status::SUCCESS
     }
 }
@@ -244,15 +244,16 @@ fn now() -> i64 {
     })
 }
 
-fn notify(routine: u64, remove: bool) -> Status {
+fn notify(subject: Subject, routine: u64, remove: bool) -> Status {
+    let kind = Kind::NotifyRoutine(subject);
     if !remove {
-        if holds(Kind::NotifyRoutine, routine) {
+        if holds(kind, routine) {
             return status::INVALID_PARAMETER;
         }
-        acquire(Kind::NotifyRoutine, routine, "a driver routine");
+        acquire(kind, routine, "a driver routine");
         return status::SUCCESS;
     }
-    if release(Kind::NotifyRoutine, routine) {
+    if release(kind, routine) {
         status::SUCCESS
     } else {
         status::INVALID_PARAMETER

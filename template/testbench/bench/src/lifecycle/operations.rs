@@ -8,7 +8,7 @@ use crate::lifecycle::catalogue::{
 };
 use crate::lifecycle::files::{close_file, open_file};
 use crate::lifecycle::parameters::{
-    EXTRA, IOPB, callback_data, free_swapped, objects_of, swapped_mdl,
+    EXTRA, IOPB, callback_data, free_swapped, objects_of, restore, swapped_mdl,
 };
 use crate::machine::events::{emit, misuse, must};
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};
@@ -229,7 +229,7 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
     flight.context = guest::read(context_slot);
     flight.swapped = swapped_mdl(data);
     // A post-operation callback receives the original parameters.
-    guest::put(data + IOPB, &iopb);
+    restore(data, &iopb);
     process_answer(flight, answer, status, &operation)
 }
 

@@ -15,9 +15,14 @@ use crate::machine::trap::current_thread;
 use crate::machine::{guest, memory};
 use crate::objects::operations::{File, Spec};
 use crate::trace::{Kind, Operation, Via};
+use crate::vocabulary::buffers::{self, SYSTEM_BUFFER};
 use crate::vocabulary::bypass_io::{self, MANAGE_BYPASS_IO};
 use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
-use crate::vocabulary::major::{CREATE, DIRECTORY_CONTROL, READ, WRITE};
+use crate::vocabulary::major::{
+    CREATE, DEVICE_CONTROL, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, INTERNAL_DEVICE_CONTROL,
+    LOCK_CONTROL, QUERY_INFORMATION, QUERY_SECURITY, QUERY_VOLUME_INFORMATION, SET_INFORMATION,
+    SET_SECURITY, SET_VOLUME_INFORMATION,
+};
 
 /// The offset of the parameter block in the block of an operation.
 pub const IOPB: u64 = 0x60;
@@ -84,6 +89,13 @@ pub fn callback_data(file: &File, spec: Spec, operation: &Operation) -> u64 {
 fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
     let buffer = data + BUFFER;
     let length = 0x200_u32;
+    if let Some(members) = buffers::of(spec.major) {
+        guest::write(at + members.length.1, length);
+        guest::write(at + members.buffer.1, buffer);
+        if let (true, Some(member)) = (spec.paging, members.mdl) {
+            guest::write(at + member.1, mdl(data, buffer, length));
+        }
+    }
     match spec.major {
         CREATE | 0x01 | 0x13 => {
             // IO_SECURITY_CONTEXT with its ACCESS_STATE.
@@ -96,38 +108,18 @@ fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
             guest::write(at + 16, 0x80_u16); // FILE_ATTRIBUTE_NORMAL
             guest::write(at + 18, 0x7_u16);
         }
-        READ | WRITE => {
-            guest::write(at, length);
-            guest::write(at + 24, buffer);
-            if spec.paging {
-                guest::write(at + 32, mdl(data, buffer, length));
-            }
-        }
-        0x05 | 0x0A | 0x0B => {
-            guest::write(at, length);
-            guest::write(at + 8, if spec.major == 0x05 { 5_u32 } else { 3 });
-            guest::write(at + 16, buffer);
-        }
-        0x06 => set_information(at, buffer, spec, file),
-        0x07 => {
-            guest::write(at, length);
-            guest::write(at + 32, buffer);
-        }
-        0x08 => {
-            guest::write(at, length);
-            guest::write(at + 8, buffer);
-        }
-        0x0C if spec.minor == 1 => {
-            guest::write(at, length);
+        // FileStandardInformation.
+        QUERY_INFORMATION => guest::write(at + 8, 5_u32),
+        // FileFsSizeInformation.
+        QUERY_VOLUME_INFORMATION => guest::write(at + 8, 3_u32),
+        // FileFsLabelInformation.
+        SET_VOLUME_INFORMATION => guest::write(at + 8, 2_u32),
+        SET_INFORMATION => set_information(at, buffer, spec, file),
+        DIRECTORY_CONTROL if spec.minor == 1 => {
             guest::write(at + 16, 37_u32); // FileIdBothDirectoryInformation
-            guest::write(at + 32, buffer);
         }
-        0x0C => {
-            guest::write(at, length);
-            guest::write(at + 8, 0x1_u32);
-            guest::write(at + 32, buffer);
-        }
-        0x0D..=0x0F => {
+        DIRECTORY_CONTROL => guest::write(at + 8, 0x1_u32),
+        FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL => {
             let (code, operation) = match spec.variant {
                 REQUEST_OPLOCK => (0x0009_0008, 0),
                 ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
@@ -135,35 +127,25 @@ fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
                 QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
                 _ => (0x0009_0028, 0), // FSCTL_IS_VOLUME_MOUNTED
             };
-            guest::write(at, length);
             guest::write(at + 8, length);
             guest::write(at + 16, code);
-            guest::write(at + 24, buffer);
-            guest::write(at + 32, buffer);
+            guest::write(at + SYSTEM_BUFFER.1, buffer);
             if operation != 0 {
                 guest::write(buffer, operation);
             }
         }
-        0x11 => {
+        LOCK_CONTROL => {
             guest::write(data + EXTRA + 0x20, 1_u64);
             guest::write(at, data + EXTRA + 0x20);
             guest::write(at + 24, current_process());
             guest::write(at + 33, 1_u8);
         }
-        0x14 => {
-            guest::write(at, 0x7_u32);
-            guest::write(at + 8, length);
-            guest::write(at + 16, buffer);
-        }
-        0x15 => {
+        QUERY_SECURITY => guest::write(at, 0x7_u32),
+        SET_SECURITY => {
             guest::write(at, 0x4_u32);
             // FILE_ALL_ACCESS
             security::put_default(buffer, 0x001F_01FF);
             guest::write(at + 8, buffer);
-        }
-        0x19 | 0x1A => {
-            guest::write(at, length);
-            guest::write(at + 24, buffer);
         }
         0xFF => {
             guest::write(at, 1_u32); // SyncTypeCreateSection
@@ -174,7 +156,7 @@ fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
     }
 }
 
-/// `FileBasicInformation`, `FileRenameInformation`, `FileDispositionInformation`.
+/// Writes a `FileBasicInformation`, `FileRenameInformation` or `FileDispositionInformation`.
 fn set_information(at: u64, buffer: u64, spec: Spec, file: &File) {
     let (class, length) = match spec.variant {
         "rename" => {
@@ -194,7 +176,6 @@ fn set_information(at: u64, buffer: u64, spec: Spec, file: &File) {
     };
     guest::write(at, length);
     guest::write(at + 8, class);
-    guest::write(at + 24 + 8, buffer);
 }
 
 /// Creates a memory descriptor list for a buffer that is locked and mapped.
@@ -203,6 +184,9 @@ fn mdl(data: u64, buffer: u64, length: u32) -> u64 {
     pool::describe(at, buffer, length);
     at
 }
+
+/// `METHOD_BUFFERED`, in the last two bits of a control code.
+const METHOD_BUFFERED: u32 = 0;
 
 /// The addresses of the buffer parameters of an operation.
 pub struct Places {
@@ -217,43 +201,60 @@ pub struct Places {
 }
 
 /// Returns the addresses of the buffer parameters. An operation without a buffer has none.
-///
-/// Document: "Determining the Buffering Method for an I/O Operation".
 #[must_use]
 pub fn places(data: u64) -> Option<Places> {
     let iopb = guest::read::<u64>(data + data_at::IOPB);
     let at = iopb + iopb_at::PARAMETERS;
-    let (buffer, length, mdl, written) = match guest::read::<u8>(iopb + iopb_at::MAJOR) {
-        READ => (24, 0, 32, true),
-        WRITE => (24, 0, 32, false),
-        0x05 | 0x0A => (16, 0, 0, true),
-        0x06 => (32, 0, 0, false),
-        0x07 | DIRECTORY_CONTROL => (32, 0, 40, true),
-        0x08 => (8, 0, 16, false),
-        0x0B => (16, 0, 0, false),
-        0x0D..=0x0F => {
-            let flags = guest::read::<u32>(data + data_at::FLAGS);
-            match guest::read::<u32>(at + 16) & 3 {
-                _ if flags & data_at::FAST_IO != 0 => (32, 0, 0, true),
-                0 => (24, 0, 0, true),
-                _ => (32, 0, 40, true),
-            }
+    let major = guest::read::<u8>(iopb + iopb_at::MAJOR);
+    let members = buffers::of(major)?;
+    let (mut buffer, mut mdl) = (members.buffer.1, members.mdl);
+    if matches!(
+        major,
+        FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL
+    ) {
+        let flags = guest::read::<u32>(data + data_at::FLAGS);
+        let method = guest::read::<u32>(at + 16) & 3;
+        if flags & data_at::FAST_IO != 0 {
+            mdl = None;
+        } else if method == METHOD_BUFFERED {
+            (buffer, mdl) = (SYSTEM_BUFFER.1, None);
         }
-        0x14 => (16, 8, 24, true),
-        _ => return None,
-    };
+    }
     Some(Places {
         buffer: at + buffer,
-        length: at + length,
-        mdl: if mdl == 0 { 0 } else { at + mdl },
-        written,
+        length: at + members.length.1,
+        mdl: mdl.map_or(0, |member| at + member.1),
+        written: members.written,
     })
+}
+
+/// Restores the parameters of an operation after the pre-operation callback. A memory descriptor list of
+/// `FltLockUserBuffer` remains: it belongs to the operation.
+///
+/// Document: "Accessing User Buffers in a Postoperation Callback Routine".
+pub fn restore(data: u64, original: &[u8]) {
+    let place = places(data).map_or(0, |places| places.mdl);
+    let locked = place != 0 && guest::read::<u64>(place) == data + MDL;
+    guest::put(data + IOPB, original);
+    if locked {
+        guest::write(place, data + MDL);
+    }
 }
 
 /// Returns whether the buffer of an operation is a system buffer.
 const fn has_system_buffer(spec: Spec) -> bool {
     // The control codes of the model have METHOD_BUFFERED.
-    matches!(spec.via, Via::Irp) && matches!(spec.major, 0x05 | 0x06 | 0x0A | 0x0B | 0x0D..=0x0F)
+    matches!(spec.via, Via::Irp)
+        && matches!(
+            spec.major,
+            QUERY_INFORMATION
+                | SET_INFORMATION
+                | QUERY_VOLUME_INFORMATION
+                | SET_VOLUME_INFORMATION
+                | FILE_SYSTEM_CONTROL
+                | DEVICE_CONTROL
+                | INTERNAL_DEVICE_CONTROL
+        )
 }
 
 /// Locks the user buffer of an operation. Returns `false` if its parameters have no memory descriptor list.

@@ -130,7 +130,7 @@ pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
                         | Kind::Device
                         | Kind::Eresource
                         | Kind::Lookaside
-                        | Kind::NotifyRoutine
+                        | Kind::NotifyRoutine(_)
                         | Kind::ShutdownNotification
                 )
         })
@@ -315,7 +315,7 @@ pub(super) fn undo_in_reverse(case: &Case) -> Vec<Seen> {
                     | Kind::ShutdownNotification
                     | Kind::Eresource
                     | Kind::Lookaside
-                    | Kind::NotifyRoutine
+                    | Kind::NotifyRoutine(_)
             ) || resource.kind == Kind::Pool && case.is_strict()
         })
         .filter_map(|resource| resource.released.map(|at| (at, *resource)))

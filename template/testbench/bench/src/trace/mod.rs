@@ -13,5 +13,5 @@ mod words;
 pub use ending::{Argument, Ending, Misuse, Place, Target, Trap, Wait, Waiting};
 pub use event::{Event, LogEntry, Registration, Stage, Unload};
 pub use recorded::Trace;
-pub use resource::Kind;
+pub use resource::{Kind, Subject};
 pub use routine::{Callback, ContextKind, Operation, Routine, Via};

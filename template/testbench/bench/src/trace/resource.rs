@@ -40,12 +40,26 @@ pub enum Kind {
     ErrorLogEntry,
     /// A work item.
     WorkItem,
-    /// A notify routine for processes, threads, images or the registry.
-    NotifyRoutine,
+    /// A notify routine. It can be registered once for each subject.
+    NotifyRoutine(Subject),
     /// A memory descriptor list.
     Mdl,
     /// Callback data that the driver allocated.
     CallbackData,
     /// A lock that is held.
     HeldLock,
+}
+
+/// What a notify routine is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// Processes.
+    Process,
+    /// Threads.
+    Thread,
+    /// Images that are loaded.
+    Image,
+    /// The registry.
+    Registry,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ending::{Argument, Place, Wait, Waiting};
 use super::event::Stage;
-use super::resource::Kind;
+use super::resource::{Kind, Subject};
 use super::routine::{Callback, ContextKind, Operation, Routine};
 use crate::vocabulary::major;
 
@@ -85,7 +85,10 @@ impl fmt::Display for Kind {
             Kind::Reinitialization => "reinitialization routine",
             Kind::ErrorLogEntry => "error log entry",
             Kind::WorkItem => "work item",
-            Kind::NotifyRoutine => "notify routine",
+            Kind::NotifyRoutine(Subject::Process) => "process-notify routine",
+            Kind::NotifyRoutine(Subject::Thread) => "thread-notify routine",
+            Kind::NotifyRoutine(Subject::Image) => "image-load-notify routine",
+            Kind::NotifyRoutine(Subject::Registry) => "registry callback",
             Kind::Mdl => "memory descriptor list",
             Kind::CallbackData => "callback data",
             Kind::HeldLock => "held lock",

@@ -12,6 +12,24 @@ pub const READ: u8 = 0x03;
 /// `IRP_MJ_WRITE`.
 pub const WRITE: u8 = 0x04;
 
+/// `IRP_MJ_QUERY_INFORMATION`.
+pub const QUERY_INFORMATION: u8 = 0x05;
+
+/// `IRP_MJ_SET_INFORMATION`.
+pub const SET_INFORMATION: u8 = 0x06;
+
+/// `IRP_MJ_QUERY_EA`.
+pub const QUERY_EA: u8 = 0x07;
+
+/// `IRP_MJ_SET_EA`.
+pub const SET_EA: u8 = 0x08;
+
+/// `IRP_MJ_QUERY_VOLUME_INFORMATION`.
+pub const QUERY_VOLUME_INFORMATION: u8 = 0x0A;
+
+/// `IRP_MJ_SET_VOLUME_INFORMATION`.
+pub const SET_VOLUME_INFORMATION: u8 = 0x0B;
+
 /// `IRP_MJ_DIRECTORY_CONTROL`.
 pub const DIRECTORY_CONTROL: u8 = 0x0C;
 
@@ -20,6 +38,9 @@ pub const FILE_SYSTEM_CONTROL: u8 = 0x0D;
 
 /// `IRP_MJ_DEVICE_CONTROL`.
 pub const DEVICE_CONTROL: u8 = 0x0E;
+
+/// `IRP_MJ_INTERNAL_DEVICE_CONTROL`.
+pub const INTERNAL_DEVICE_CONTROL: u8 = 0x0F;
 
 /// `IRP_MJ_LOCK_CONTROL`.
 pub const LOCK_CONTROL: u8 = 0x11;
@@ -33,11 +54,23 @@ pub const SHUTDOWN: u8 = 0x10;
 /// `IRP_MJ_CLEANUP`.
 pub const CLEANUP: u8 = 0x12;
 
+/// `IRP_MJ_QUERY_SECURITY`.
+pub const QUERY_SECURITY: u8 = 0x14;
+
+/// `IRP_MJ_SET_SECURITY`.
+pub const SET_SECURITY: u8 = 0x15;
+
 /// `IRP_MJ_POWER`.
 pub const POWER: u8 = 0x16;
 
 /// `IRP_MJ_DEVICE_CHANGE`.
 pub const DEVICE_CHANGE: u8 = 0x18;
+
+/// `IRP_MJ_QUERY_QUOTA`.
+pub const QUERY_QUOTA: u8 = 0x19;
+
+/// `IRP_MJ_SET_QUOTA`.
+pub const SET_QUOTA: u8 = 0x1A;
 
 const MAJORS: [(u8, &str); 43] = [
     (0x00, "CREATE"),

@@ -1,5 +1,6 @@
 //! Names and numbers that the driver and the system share. This module does not depend on the rest of the crate.
 
+pub mod buffers;
 pub mod bypass_io;
 pub mod irql;
 pub mod layout;
