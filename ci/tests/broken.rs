@@ -45,6 +45,29 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// Fails with every change that does not apply to the project that it is for.
+fn must_apply(cases: &[Case]) {
+    let mut projects = BTreeMap::new();
+    let mut wrong = String::new();
+    for Case { changed, .. } in cases {
+        let mut files = projects
+            .entry(&changed.answers)
+            .or_insert_with(|| emitting::rendered(&changed.given()))
+            .clone();
+        for edit in &changed.edit {
+            let text = files.get(&edit.file).cloned().unwrap_or_default();
+            let text = String::from_utf8(text).unwrap();
+            match edit.apply_to(&text) {
+                Ok(text) => drop(files.insert(edit.file.clone(), text.into_bytes())),
+                Err(error) => {
+                    let _ = writeln!(wrong, "broken.toml, {}: {error}", changed.name);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// Builds all drivers, in one project for each set of answers, so that cargo compiles little more
 /// than the change. Each `.sys` is beside the expectations of its project.
 fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
@@ -82,6 +105,7 @@ fn each_driver_is_found_only_by_its_rule_here_and_under_wine() {
     let names: BTreeSet<_> = cases.iter().map(|case| &case.changed.name).collect();
     assert_eq!(names.len(), cases.len(), "two drivers have the same name");
 
+    must_apply(&cases);
     let folder = emitting::folder();
     let built = build_all(&cases, &folder);
     let reports: Vec<_> = built

@@ -38,7 +38,7 @@ use crate::{
         new::answers,
         options::{self, Declared, Kind},
     },
-    files_below, is_build_folder, repository,
+    files_below, is_build_folder, repository, visible,
 };
 
 /// A project in memory.
@@ -68,9 +68,12 @@ impl Rendered {
             let name = file.to_string_lossy().replace('\\', "/");
             let bytes = self.files.get(&name);
             let bytes = bytes.with_context(|| format!("{name} is emitted and not rendered"))?;
+            let emitted = fs::read(project.join(file))?;
             ensure!(
-                fs::read(project.join(file))? == **bytes,
-                "{name} is emitted otherwise than it is rendered"
+                emitted == **bytes,
+                "{name} is emitted otherwise than it is rendered: {}. cargo-generate formats Rust files: what the \
+                 template renders must be as rustfmt writes it",
+                first_difference(&emitted, bytes)
             );
         }
         let emitted = emitted.len();
@@ -81,6 +84,30 @@ impl Rendered {
         );
         Ok(())
     }
+}
+
+/// The first line that differs.
+fn first_difference(emitted: &[u8], rendered: &[u8]) -> String {
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines
+            .map(|line| visible(&String::from_utf8_lossy(line)))
+            .collect()
+    };
+    let (emitted, rendered) = (lines(emitted), lines(rendered));
+    let equal = emitted.iter().zip(&rendered).take_while(|(a, b)| a == b);
+    let at = equal.count();
+    let shown = |lines: &[String]| {
+        lines
+            .get(at)
+            .map_or("missing".to_owned(), |line| format!("`{line}`"))
+    };
+    format!(
+        "line {} is {} and not {}",
+        at + 1,
+        shown(&emitted),
+        shown(&rendered)
+    )
 }
 
 /// The parts of `cargo-generate.toml` besides the options.

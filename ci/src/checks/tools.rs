@@ -70,7 +70,9 @@ pub fn cargo_generate(from: [&str; 2], name: &str, destination: &Path) -> anyhow
 
 /// An empty configuration for cargo-generate, so that the user's configuration does not affect a check.
 fn no_configuration() -> anyhow::Result<PathBuf> {
-    let path = root().join("no-configuration.toml");
+    let root = root();
+    fs::create_dir_all(&root)?;
+    let path = root.join("no-configuration.toml");
     fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
