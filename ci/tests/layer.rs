@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::Value;
+use testbench::vocabulary::{buffers, major::by_option};
 use xtask::{
     changes::Changed,
     checks::driver,
@@ -426,6 +427,28 @@ fn a_constant_that_is_refused_does_not_compile() {
         assert!(error.contains(message), "{expression}:\n{error}");
         assert!(error.contains("src/lib.rs"), "{expression}:\n{error}");
     }
+}
+
+/// A pre-operation callback that asks for the buffer of an operation gets it in the bench.
+#[test]
+fn the_bench_has_the_buffer_of_each_operation() {
+    let file = xtask::repository().join("template/src/flt/operation.rs");
+    let text = fs::read_to_string(file).unwrap();
+    let (_, table) = text.rsplit_once("operations! {").unwrap();
+    let mut rows = 0;
+    for row in table.split("/// `IRP_MJ_").skip(1) {
+        let (name, row) = row.split_once('`').unwrap();
+        let written = [("=> Writable", true), ("=> ReadOnly", false)]
+            .iter()
+            .find(|(access, _)| row.contains(access))
+            .map(|(_, written)| *written);
+        let Some(written) = written else { continue };
+        let major = by_option(&name.to_lowercase().replace('_', "-")).unwrap();
+        let members = buffers::of(major).unwrap_or_else(|| panic!("{name} has no row in BUFFERS"));
+        assert_eq!(members.written, written, "{name}");
+        rows += 1;
+    }
+    assert_eq!(rows, 12);
 }
 
 /// The number of a step is the `UniqueErrorValue` of an entry in the event log.

@@ -27,8 +27,9 @@ unsafe impl Minifilter for State {
 ///
 /// Each step returns a value that undoes it when it is dropped. To add a step, write a type whose
 /// constructor acquires and whose `Drop` releases. What callbacks use becomes a field of [`State`],
-/// and is released last. What must be released before the filter is unregistered, for example a
-/// communication port, becomes a part of the resources.
+/// and is released last. What calls the driver, or must be released before the filter is
+/// unregistered, becomes a part of the resources, for example a communication port or a notify
+/// routine.
 ///
 /// # Errors
 ///

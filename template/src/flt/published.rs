@@ -19,8 +19,7 @@ use super::{
 ///
 /// # Safety
 ///
-/// `published` returns the same place each time, and a driver is published there before a callback of
-/// this type's traits is called.
+/// `published` returns the same place each time, and no other type's.
 pub unsafe trait Minifilter: Send + Sync + Sized + 'static {
     /// What is acquired when the filter is registered, and released before it is unregistered, for
     /// example a communication port; `()` for nothing.
