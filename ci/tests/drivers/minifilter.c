@@ -227,6 +227,9 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCleanup(
     while (Reads >= 0) {
     }
 #endif
+#ifdef CHANGES_THE_POINTER_TO_THE_PARAMETERS
+    *(PVOID *)&Data->Iopb = (PVOID)8;
+#endif
 #ifdef WAITS_FOR_AN_EVENT_THAT_IS_NEVER_SET
     {
         KEVENT Event;

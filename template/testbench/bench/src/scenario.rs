@@ -165,8 +165,8 @@ impl Script {
         }
     }
 
-    /// Returns whether the script is only for drivers with expectations. Others may rely on the fact that no document
-    /// mentions such an unload.
+    /// Returns whether the script is only for drivers with expectations. No document mentions such an unload, so other
+    /// drivers need not expect one.
     #[must_use]
     pub fn needs_expectations(self) -> bool {
         matches!(self, Script::UnloadWhileStarting)

@@ -71,8 +71,11 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
         if handle == 0 || !guest::unicode(name).eq_ignore_ascii_case(&own) {
             return status::FLT_FILTER_NOT_FOUND;
         }
-        guest::write(out, handle);
-        filter::reference(handle)
+        let status = filter::reference(handle);
+        if status.is_success() {
+            guest::write(out, handle);
+        }
+        status
     }
 
     /// Looks up a function of the filter manager by name.

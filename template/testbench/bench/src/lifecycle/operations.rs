@@ -220,6 +220,8 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
     };
     let arguments = [data, objects_of(data), context_slot];
     let answer = enter(routine, PASSIVE, thread, callbacks.pre, &arguments) as u32;
+    // The driver can have changed the pointer to the parameters.
+    guest::write(data + data_at::IOPB, data + IOPB);
     let status = Status(guest::read(data + data_at::STATUS));
     emit(&Event::PreAnswer {
         operation: operation.clone(),
