@@ -304,20 +304,18 @@ fn word(memory: &File, address: u64) -> anyhow::Result<u64> {
 
 /// The address at which the worker has loaded the image.
 fn base(pid: Pid, memory: &File, image: &[u8]) -> anyhow::Result<u64> {
-    const HEADER: usize = 0x200;
+    /// The loader changes `ImageBase`, which comes later.
+    const HEADER: usize = 0x40;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
     let mut pages = BTreeSet::new();
     for line in maps.lines() {
         let start = line.split('-').next().unwrap_or_default();
         pages.insert(u64::from_str_radix(start, 16)?);
     }
-    // The loader changes ImageBase in the header: compare the DOS part.
-    let wanted = image.get(..0x40).context("the driver is no image")?;
+    let wanted = image.get(..HEADER).context("the driver is no image")?;
     let mut header = [0; HEADER];
     pages
         .into_iter()
-        .find(|start| {
-            memory.read_exact_at(&mut header, *start).is_ok() && header[..0x40] == *wanted
-        })
+        .find(|start| memory.read_exact_at(&mut header, *start).is_ok() && header == *wanted)
         .context("the worker has not loaded the driver")
 }
