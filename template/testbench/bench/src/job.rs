@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Setup;
 use crate::assume::Assumptions;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
@@ -19,4 +20,7 @@ pub struct Job {
     pub registry: Settings,
     /// The results of calls that the bench does not model.
     pub assume: Assumptions,
+    /// The machine of a test, or `None` for a script.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub setup: Option<Setup>,
 }

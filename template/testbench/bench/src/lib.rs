@@ -32,6 +32,11 @@
 //! [`Assumptions`] define a result for such a call. If the driver looks up a function by name and the bench does not
 //! model it, the lookup returns NULL, and the function is listed as not judged.
 //!
+//! # Tests
+//!
+//! The author of a driver writes [tests](test): they load the driver on a simulated machine with volumes, files and
+//! processes, act as programs do, and compare the results. A script and a test perform the same [acts](act).
+//!
 //! # The machine
 //!
 //! - Each driver thread has a kernel stack of 24 KB, which nested callbacks share. The functions of the model run on a
@@ -59,7 +64,8 @@
 //! # What the bench does not detect
 //!
 //! - **Threads are not preempted.** A race condition is detected only if the order of the calls reveals it.
-//! - **There is no paging, no cache manager and no file system.** Files read as zeroes. IRQL is a number.
+//! - **The operations of the scripts have fixed results.** Only [tests](test) have a file system. A file that the driver
+//!   itself opens reads as zeroes. IRQL is a number.
 //! - **XMM registers are not restored** when an exception is handled in a caller.
 //! - **The model behaves as documented.** A specific version of Windows can behave differently.
 //! - **ARM64** drivers cannot be run. Build the driver for x64 instead.
@@ -73,9 +79,11 @@ compile_error!(
 #[cfg(not(any(target_os = "linux", windows)))]
 compile_error!("the test bench runs on Linux and on Windows, x64");
 
+pub mod act;
 pub mod assume;
 mod bench;
 pub mod expect;
+mod file_system;
 pub mod image;
 pub mod imports;
 pub mod job;
@@ -83,18 +91,22 @@ mod lifecycle;
 pub mod machine;
 mod objects;
 mod os;
+mod perform;
 pub mod report;
 pub mod rules;
 pub mod scenario;
 mod scripts;
 pub mod settings;
+pub mod test;
 pub mod trace;
 pub mod vocabulary;
 pub mod worker;
 
+pub use act::VolumeKind;
 pub use assume::{Assumption, Assumptions};
 pub use bench::{Bench, Progress};
 pub use expect::{Expectations, Policy};
 pub use image::Refusal;
 pub use report::{Finding, Report};
 pub use settings::{Setting, Settings};
+pub use vocabulary::{file, status};

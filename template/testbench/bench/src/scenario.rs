@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Act;
 use crate::trace::{Event, Kind, Stage, Trace};
-use crate::vocabulary::status::Status;
+pub use crate::vocabulary::injected::Injected;
 
 /// The actions on the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,46 +26,21 @@ pub enum Script {
     OddSettings,
     /// Load, and another thread unloads the driver before `FltStartFiltering` returns.
     UnloadWhileStarting,
+    /// Load, and the acts of a test.
+    Test,
 }
 
-/// A step of a script: an action of a program, of the system or of an administrator after the driver was loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// The next stage of the script begins.
-    Stage(Stage),
-    /// The reinitialization routines run.
-    Reinitialize,
-    /// All operations, on every volume.
-    EveryOperation,
-    /// A few operations, on every volume.
-    FewOperations,
-    /// A program connects to the driver's port.
-    Connect,
-    /// The program sends messages.
-    SendMessages,
-    /// The program disconnects.
-    Disconnect,
-    /// A program opens the driver's device, sends a control code, flushes and closes it.
-    UseDevice,
-    /// A program opens the driver's device. If that fails, the script ends.
-    OpenDevice,
-    /// The program flushes the device and closes it.
-    CloseDevice,
-    /// Waits for an unload that is in progress. If the driver is unloaded, the script ends.
-    AwaitUnload,
-    /// `fltmc detach` and `fltmc attach`, on the last volume.
-    DetachAndAttach,
-    /// `fltmc unload`, or `sc stop` if `mandatory` is set. If the driver is unloaded, the script ends.
-    Unload {
-        /// The driver cannot refuse the unload.
-        mandatory: bool,
-    },
-    /// The system shuts down. The driver is not unloaded, and the script ends.
-    ShutDown,
+/// Returns the messages of a program: an empty one, one that is too short, and two with zeroes.
+fn messages() -> Vec<Act> {
+    let message = |(input, output): (usize, u32)| Act::Message {
+        input: vec![0; input],
+        output,
+    };
+    [(0, 0), (1, 0), (16, 0), (64, 256)].map(message).to_vec()
 }
 
 impl Script {
-    /// All scripts, in order.
+    /// The scripts that the bench runs, in order.
     pub const ALL: [Script; 7] = [
         Script::Life,
         Script::ServiceStop,
@@ -75,82 +51,92 @@ impl Script {
         Script::UnloadWhileStarting,
     ];
 
-    /// Returns the steps after the driver was loaded.
+    /// Returns the acts after the driver was loaded. The script ends when the driver is unloaded.
     #[must_use]
-    pub fn acts(self) -> &'static [Act] {
-        use Act::{
-            AwaitUnload, CloseDevice, Connect, DetachAndAttach, Disconnect, EveryOperation,
-            FewOperations, OpenDevice, Reinitialize, SendMessages, ShutDown, Stage, Unload,
-            UseDevice,
+    pub fn acts(self) -> Vec<Act> {
+        let stage = |stage| vec![Act::Stage { stage }];
+        let operations = || stage(Stage::Operations);
+        let unload = |mandatory| {
+            let request = Act::Unload { mandatory };
+            [stage(Stage::Unload), vec![request]].concat()
         };
-        const OPERATIONS: Act = Stage(crate::trace::Stage::Operations);
-        const BEFORE: Act = Stage(crate::trace::Stage::Before);
-        const UNLOAD: Act = Stage(crate::trace::Stage::Unload);
-        const AGAIN: Act = Stage(crate::trace::Stage::Again);
-        const FLTMC_UNLOAD: Act = Unload { mandatory: false };
-        const SC_STOP: Act = Unload { mandatory: true };
+        let every = || vec![Act::Operations { every: true }];
+        let few = || vec![Act::Operations { every: false }];
+        let reinitialize = || vec![Act::Reinitialize];
+        let open = || vec![Act::OpenDevice { name: None }];
+        let flush_and_close = || vec![Act::FlushDevice, Act::CloseDevice];
+        let connect = || {
+            vec![Act::Connect {
+                port: None,
+                context: Vec::new(),
+            }]
+        };
         match self {
-            Script::Life => &[
-                Reinitialize,
-                OPERATIONS,
-                EveryOperation,
-                Connect,
-                SendMessages,
-                Disconnect,
-                UseDevice,
-                DetachAndAttach,
-                BEFORE,
-                FewOperations,
-                Connect,
-                UNLOAD,
-                FLTMC_UNLOAD,
-                AGAIN,
-                FewOperations,
-                UNLOAD,
-                SC_STOP,
-            ],
-            Script::ServiceStop => &[
-                Reinitialize,
-                OPERATIONS,
-                FewOperations,
-                Connect,
-                SendMessages,
-                Disconnect,
-                UNLOAD,
-                SC_STOP,
-            ],
-            Script::Shutdown => &[Reinitialize, OPERATIONS, FewOperations, ShutDown],
-            Script::DeviceInUse => &[
-                Reinitialize,
-                OpenDevice,
-                BEFORE,
-                FewOperations,
-                UNLOAD,
-                FLTMC_UNLOAD,
-                AGAIN,
-                FewOperations,
-                CloseDevice,
-                UNLOAD,
-                SC_STOP,
-            ],
-            Script::EarlyUnload => &[UNLOAD, FLTMC_UNLOAD, Reinitialize, UNLOAD, SC_STOP],
-            Script::OddSettings => &[
-                Reinitialize,
-                OPERATIONS,
-                FewOperations,
-                UNLOAD,
-                FLTMC_UNLOAD,
-                UNLOAD,
-                SC_STOP,
-            ],
-            Script::UnloadWhileStarting => &[
-                Reinitialize,
-                AwaitUnload,
-                UNLOAD,
-                FLTMC_UNLOAD,
-                UNLOAD,
-                SC_STOP,
-            ],
+            Script::Life => [
+                reinitialize(),
+                operations(),
+                every(),
+                connect(),
+                messages(),
+                vec![Act::Disconnect],
+                open(),
+                vec![Act::ControlDevice {
+                    code: 0x0022_FFFC,
+                    input: Vec::new(),
+                    output: 0,
+                }],
+                flush_and_close(),
+                vec![Act::Detach { volume: None }, Act::Attach { volume: None }],
+                stage(Stage::Before),
+                few(),
+                connect(),
+                unload(false),
+                stage(Stage::Again),
+                few(),
+                unload(true),
+            ]
+            .concat(),
+            Script::ServiceStop => [
+                reinitialize(),
+                operations(),
+                few(),
+                connect(),
+                messages(),
+                vec![Act::Disconnect],
+                unload(true),
+            ]
+            .concat(),
+            Script::Shutdown => [reinitialize(), operations(), few(), vec![Act::ShutDown]].concat(),
+            Script::DeviceInUse => [
+                reinitialize(),
+                open(),
+                stage(Stage::Before),
+                few(),
+                unload(false),
+                stage(Stage::Again),
+                few(),
+                flush_and_close(),
+                unload(true),
+            ]
+            .concat(),
+            Script::EarlyUnload => [unload(false), reinitialize(), unload(true)].concat(),
+            Script::OddSettings => [
+                reinitialize(),
+                operations(),
+                few(),
+                unload(false),
+                unload(true),
+            ]
+            .concat(),
+            Script::UnloadWhileStarting => [
+                reinitialize(),
+                vec![Act::AwaitUnload],
+                unload(false),
+                unload(true),
+            ]
+            .concat(),
+            // A test sends its acts itself.
+            Script::Test => Vec::new(),
         }
     }
 
@@ -163,6 +149,12 @@ impl Script {
             Script::Shutdown => rounds == 0,
             _ => true,
         }
+    }
+
+    /// Returns whether the driver need not load. A test decides itself what it expects.
+    #[must_use]
+    pub fn may_fail_to_load(self) -> bool {
+        matches!(self, Script::OddSettings | Script::Test)
     }
 
     /// Returns whether the script is only for drivers with expectations. No document mentions such an unload, so other
@@ -181,7 +173,7 @@ impl Script {
                 .any(|event| matches!(event, Event::Acquire { kind, .. } if *kind == wanted))
         };
         match self {
-            Script::Life | Script::ServiceStop | Script::Shutdown => true,
+            Script::Life | Script::ServiceStop | Script::Shutdown | Script::Test => true,
             Script::UnloadWhileStarting => life
                 .registration()
                 .is_some_and(|registration| registration.unload),
@@ -205,6 +197,7 @@ impl fmt::Display for Script {
             Script::EarlyUnload => "load, fltmc unload before the reinitialization",
             Script::OddSettings => "load with odd settings in the registry, fltmc unload",
             Script::UnloadWhileStarting => "load, unload before FltStartFiltering returns",
+            Script::Test => "a test",
         })
     }
 }
@@ -231,45 +224,6 @@ impl fmt::Display for Fault {
             "{} in {} returns {}",
             self.function, self.within, self.result
         )
-    }
-}
-
-/// A result that a scenario injects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Injected {
-    /// A status. A success status is returned after the function has run.
-    Status(Status),
-    /// NULL, or FALSE.
-    Zero,
-}
-
-impl Injected {
-    /// Returns whether the call fails. Then the function does not run.
-    #[must_use]
-    pub fn is_failure(self) -> bool {
-        match self {
-            Injected::Status(status) => !status.is_success(),
-            Injected::Zero => true,
-        }
-    }
-
-    /// Returns the status, if there is one.
-    #[must_use]
-    pub fn status(self) -> Option<Status> {
-        match self {
-            Injected::Status(status) => Some(status),
-            Injected::Zero => None,
-        }
-    }
-}
-
-impl fmt::Display for Injected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Injected::Status(status) => fmt::Display::fmt(status, f),
-            Injected::Zero => f.write_str("NULL"),
-        }
     }
 }
 

@@ -1,24 +1,24 @@
-//! Runs a scenario: loads the driver and performs the actions of the I/O manager, the filter manager, the file systems
-//! and user-mode programs.
+//! Runs a scenario: loads the driver and performs the acts of the I/O manager, the filter manager, the file systems and
+//! user-mode programs.
 //!
 //! Documents: "Writing a `DriverEntry` Routine for a Minifilter Driver", "Returning Status from a Minifilter
 //! `DriverEntry` Routine", "When the `FilterUnloadCallback` Routine Is Called".
 
+use crate::act::{Act, Reply};
 use crate::image::Image;
 use crate::imports;
 use crate::job::Job;
-use crate::lifecycle::io_manager::{self, Open};
-use crate::lifecycle::{devices, filter, instances, operations, ports, reinitialization};
-use crate::machine::events::{emit, end, internal, must};
+use crate::lifecycle::{devices, filter, programs, reinitialization};
+use crate::machine::events::{emit, end, flush, internal, must};
 use crate::machine::schedule::{Queued, enter, must_be_idle, run_queued};
 use crate::machine::space::Purpose;
 use crate::machine::state::{self, Machine, with};
 use crate::machine::system::system_string;
 use crate::machine::{memory, threads, trap};
 use crate::objects::registry;
-use crate::objects::volumes::MANUAL;
 use crate::os;
-use crate::scenario::Act;
+use crate::perform::{self, Outcome};
+use crate::scenario::Script;
 use crate::trace::{Ending, Event, Routine, Stage};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
@@ -29,13 +29,14 @@ pub fn play(image: Image, job: Job) -> ! {
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    let acts = job.scenario.script.acts();
+    let script = job.scenario.script;
     let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
     state::install(Machine::new(
         job.scenario,
         service.clone(),
         &job.registry,
+        job.setup,
         job.assume,
         functions,
         trap::raise_access,
@@ -50,14 +51,30 @@ pub fn play(image: Image, job: Job) -> ! {
             "this system cannot confine the driver's process: {error}"
         ));
     }
-    let loaded = load(base, size, base + u64::from(entry), &service);
-    if loaded {
-        if quiet_start && with(|state| state.filter.started) {
-            filter::start();
-        }
-        perform(acts);
+    let prepared = perform::prepare();
+    let status = if prepared.is_ok() {
+        load(base, size, base + u64::from(entry), &service)
+    } else {
+        Status::default()
+    };
+    let loaded = prepared.is_ok() && status.is_success();
+    if loaded && quiet_start && with(|state| state.filter.started) {
+        filter::start();
     }
-    stage(Stage::Late);
+    let unloaded = match script {
+        Script::Test => {
+            let reply = match prepared {
+                Ok(()) => Reply::of(status),
+                Err(why) => Reply::refused(why),
+            };
+            test(reply, loaded)
+        }
+        script => !loaded || play_script(script),
+    };
+    if !unloaded {
+        complete();
+    }
+    emit(&Event::Stage { stage: Stage::Late });
     must(memory::unload());
     run_queued(Queued::Everything);
     if loaded {
@@ -67,19 +84,15 @@ pub fn play(image: Image, job: Job) -> ! {
     complete()
 }
 
-/// Ends a scenario in which all steps were performed.
+/// Ends a scenario in which all acts were performed.
 fn complete() -> ! {
     must_be_idle();
     end(Ending::Completed)
 }
 
-fn stage(stage: Stage) {
-    emit(&Event::Stage { stage });
-}
-
-/// Calls `DriverEntry` as the I/O manager does. Returns whether the driver remains loaded.
-fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
-    stage(Stage::Load);
+/// Calls `DriverEntry` as the I/O manager does. Returns its status.
+fn load(base: u64, size: usize, entry: u64, service: &str) -> Status {
+    emit(&Event::Stage { stage: Stage::Load });
     let name = format!("\\FileSystem\\{service}");
     let driver = devices::new_driver_object(base, size, entry, &name, service);
     with(|state| state.filter.driver = driver);
@@ -96,88 +109,91 @@ fn load(base: u64, size: usize, entry: u64, service: &str) -> bool {
         entry,
         &[driver, path],
     );
+    let status = Status(status as u32);
     // The I/O manager frees the registry path.
     must(memory::free(path, false));
-    if !Status(status as u32).is_success() {
+    if status.is_success() {
+        must(memory::discard_init());
+    } else {
         emit(&Event::DispatchAfterFailure {
             flush_buffers: devices::is_own_dispatch(0x09),
             shutdown: devices::is_own_dispatch(0x10),
         });
-        return false;
     }
-    must(memory::discard_init());
-    true
+    status
 }
 
-/// Performs the steps of a script. Returns if the driver was unloaded. Otherwise, ends the scenario.
-fn perform(acts: &[Act]) {
-    let mut open: Option<Open> = None;
-    for act in acts {
-        match act {
-            Act::Stage(next) => stage(*next),
-            Act::Reinitialize => reinitialization::run(),
-            Act::EveryOperation => operations::everything(),
-            Act::FewOperations => operations::probe(),
-            Act::Connect => ports::connect(),
-            Act::SendMessages => ports::message(),
-            Act::Disconnect => ports::disconnect(),
-            Act::UseDevice => io_manager::use_device(),
-            Act::OpenDevice => {
-                open = io_manager::open();
-                if open.is_none() {
-                    break;
+/// Performs the acts of a script. Returns whether the driver was unloaded.
+fn play_script(script: Script) -> bool {
+    for act in script.acts() {
+        match perform::act(&act) {
+            Outcome::Done(reply) => {
+                // A program that cannot open the device does not use it.
+                let failed = !reply.status.is_success() || reply.refused.is_some();
+                let must_open = script == Script::DeviceInUse;
+                if must_open && matches!(act, Act::OpenDevice { .. }) && failed {
+                    return false;
                 }
             }
-            Act::CloseDevice => {
-                if let Some(open) = open.take() {
-                    open.flush();
-                    open.close();
-                }
-            }
-            Act::DetachAndAttach => detach_and_attach(),
-            Act::AwaitUnload => {
-                run_queued(Queued::Kept);
-                if with(|state| state.filter.unloaded) {
-                    return;
-                }
-                // An unload that waits forever ends the scenario.
-                must_be_idle();
-            }
-            Act::Unload { mandatory } => {
-                if !unload(*mandatory) {
-                    continue;
-                }
-                // The effect of an unload on an open handle is not documented.
-                if open.is_some() {
-                    break;
-                }
-                return;
-            }
-            Act::ShutDown => {
-                io_manager::shutdown();
-                operations::shutdown();
-            }
+            Outcome::Unloaded => return true,
+            Outcome::Invalid => return false,
         }
     }
-    complete()
+    false
 }
 
-/// `fltmc detach` and `fltmc attach`, on the last volume.
-fn detach_and_attach() {
-    let last = with(|state| state.filter.instances.last().cloned());
-    let Some(instance) = last else { return };
-    if instances::detach(instance.handle) && instances::attach(&instance.volume, MANUAL).is_some() {
-        operations::deliver_at_attach(&instance.volume);
+/// Performs the acts that a test sends, and replies to each. Returns whether the driver was unloaded.
+fn test(loaded: Reply, mut is_loaded: bool) -> bool {
+    if is_loaded {
+        emit(&Event::Stage {
+            stage: Stage::Operations,
+        });
+        programs::settle();
+    }
+    let mut reply = loaded;
+    loop {
+        os::expect_line();
+        emit(&Event::Reply { reply });
+        flush();
+        let Some(act) = next_act() else {
+            // The test has ended without the last act: its process ends.
+            end(Ending::Completed);
+        };
+        let is_last = act == Act::End;
+        if is_last {
+            programs::end();
+        }
+        let act = if is_last {
+            Act::Unload { mandatory: true }
+        } else {
+            act
+        };
+        let needs_driver = matches!(act, Act::Unload { .. });
+        reply = if needs_driver && !is_loaded {
+            Reply::refused("the driver is not loaded")
+        } else {
+            match perform::act(&act) {
+                Outcome::Done(reply) => reply,
+                Outcome::Unloaded => {
+                    is_loaded = false;
+                    Reply::default()
+                }
+                Outcome::Invalid => complete(),
+            }
+        };
+        if is_last {
+            return !is_loaded;
+        }
+        programs::settle();
+        reply.not_modelled = reply.not_modelled.or_else(programs::take_not_modelled);
     }
 }
 
-/// Requests an unload. Returns whether the image is unloaded. If the result is invalid, ends the scenario.
-fn unload(mandatory: bool) -> bool {
-    let unloaded = filter::unload(mandatory);
-    let registered = filter::is_registered();
-    let started = with(|state| state.filter.started);
-    if unloaded && registered || !unloaded && !registered && started {
-        complete();
+/// Reads the next act.
+fn next_act() -> Option<Act> {
+    let line = os::next_line()?;
+    match serde_json::from_str(&line) {
+        Ok(act) => Some(act),
+        Err(error) => internal(format!("the act {line:?} is not valid: {error}")),
     }
-    unloaded
 }

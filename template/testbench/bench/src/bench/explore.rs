@@ -9,6 +9,8 @@ use std::thread;
 use super::faults::{fault, ways};
 use super::outcome;
 use super::player::Player;
+use super::session::Session;
+use super::verdict::Played;
 use crate::assume::Assumptions;
 use crate::expect::{Expectations, Policy};
 use crate::image::Refusal;
@@ -55,14 +57,6 @@ pub struct Setting<'a> {
     pub expectations: Option<&'a Expectations>,
     /// The function that receives progress reports.
     pub progress: &'a (dyn Fn(Progress) + Sync),
-}
-
-/// A scenario that was run and judged.
-pub struct Played {
-    /// The scenario.
-    pub scenario: Scenario,
-    /// The results of the rules.
-    pub judgements: Vec<Judgement>,
 }
 
 /// The state of a run.
@@ -399,12 +393,15 @@ impl<'a> Run<'a> {
                         }
                         let mut scenario = scenario.clone();
                         scenario.quiet_start |= self.quiet_start;
-                        let trace = self.setting.player.play(&Job {
+                        let job = Job {
                             driver: self.setting.driver.to_path_buf(),
                             scenario,
                             registry: self.setting.registry.clone(),
                             assume: self.setting.assume.clone(),
-                        });
+                            setup: None,
+                        };
+                        let session = Session::start(self.setting.player, &job);
+                        let trace = session.map(Session::finish);
                         if trace.as_ref().is_ok_and(is_timeout) {
                             timeouts.fetch_add(1, Ordering::Relaxed);
                         }

@@ -2,10 +2,38 @@
 
 use std::collections::HashMap;
 
-use super::explore::Played;
+use crate::expect::Expectations;
 use crate::report::{self, Finding};
-use crate::rules::{self, Level, Within};
-use crate::trace::Place;
+use crate::rules::{self, Case, Judgement, Level, Within};
+use crate::scenario::Scenario;
+use crate::trace::{Place, Trace};
+
+/// A scenario that was run and judged.
+pub struct Played {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The results of the rules.
+    pub judgements: Vec<Judgement>,
+}
+
+/// Returns the findings for one trace.
+#[must_use]
+pub fn findings_of(
+    scenario: &Scenario,
+    trace: &Trace,
+    expectations: Option<&Expectations>,
+) -> Vec<Finding> {
+    let case = Case {
+        expectations,
+        ..Case::new(scenario, trace)
+    };
+    let strict = case.is_strict();
+    let played = Played {
+        scenario: scenario.clone(),
+        judgements: rules::judge(&case),
+    };
+    of(&[played], strict).0
+}
 
 /// Returns the findings and the advice. With `strict`, advice is returned as findings.
 #[must_use]

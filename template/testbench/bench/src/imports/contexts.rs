@@ -5,9 +5,10 @@ use crate::machine::declare::functions;
 use crate::machine::events::misuse;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{bad_handle, release};
-use crate::machine::threads;
+use crate::machine::{guest, threads};
 use crate::trace::{ContextKind, Kind, Misuse, Operation, Routine};
 use crate::vocabulary::irql::{APC, DISPATCH};
+use crate::vocabulary::layout::file_object;
 use crate::vocabulary::major::CREATE;
 use crate::vocabulary::status::{self, Status};
 
@@ -88,7 +89,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Deletes a file's context.
     [APC, Fails::Never]
     fn FltDeleteFileContext(instance: u64, file: u64, old: Optional) -> Status {
-        contexts::remove(contexts::FILE, (instance_object(instance), file), old)
+        contexts::remove(contexts::FILE, (instance_object(instance), stream_of(file)), old)
     }
     /// Sets a stream's context.
     [APC, SET_FAILS]
@@ -103,7 +104,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Deletes a stream's context.
     [APC, Fails::Never]
     fn FltDeleteStreamContext(instance: u64, file: u64, old: Optional) -> Status {
-        contexts::remove(contexts::STREAM, (instance_object(instance), file), old)
+        contexts::remove(contexts::STREAM, (instance_object(instance), stream_of(file)), old)
     }
     /// Sets a stream handle's context.
     [APC, SET_FAILS]
@@ -138,6 +139,20 @@ fn instance_object(instance: u64) -> u64 {
     instance
 }
 
+/// Returns what a context is set on: the file object for a stream handle context, otherwise the stream, which the file
+/// objects of one stream share.
+fn key(kind: ContextKind, file: u64) -> u64 {
+    if kind == contexts::STREAM_HANDLE {
+        file
+    } else {
+        stream_of(file)
+    }
+}
+
+fn stream_of(file: u64) -> u64 {
+    guest::read(file + file_object::FS_CONTEXT)
+}
+
 /// Before the create operation completes, a file has no stream.
 fn before_open() -> bool {
     matches!(
@@ -160,7 +175,7 @@ fn set_on_file(
     if before_open() {
         return status::NOT_SUPPORTED;
     }
-    contexts::set(kind, (instance, file), how, new, old)
+    contexts::set(kind, (instance, key(kind, file)), how, new, old)
 }
 
 fn get_on_file(kind: ContextKind, instance: u64, file: u64, out: u64) -> Status {
@@ -168,5 +183,5 @@ fn get_on_file(kind: ContextKind, instance: u64, file: u64, out: u64) -> Status 
     if before_open() {
         return status::NOT_FOUND;
     }
-    contexts::get(kind, (instance, file), out)
+    contexts::get(kind, (instance, key(kind, file)), out)
 }

@@ -2,29 +2,41 @@
 //!
 //! Documents: "Sending Output to the Debugger", "Bug Check Code Reference".
 
+use crate::imports::text::{formatted, list};
 use crate::machine::declare::functions;
-use crate::machine::events::{end, here};
+use crate::machine::events::{emit, end, here};
 use crate::machine::function::Fails;
+use crate::machine::state::is_test;
 use crate::machine::{guest, memory};
-use crate::trace::{Ending, Trap};
+use crate::trace::{Ending, Event, Trap};
 use crate::vocabulary::irql::ANY;
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     /// Writes a message to the debugger.
     [ANY, Fails::Never]
-    fn DbgPrint(format: u64) -> Status { print(format) }
+    fn DbgPrint(
+        format: u64, a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, h: u64, i: u64, j: u64,
+    ) -> Status {
+        print("", format, [a, b, c, d, e, f, g, h, i, j].into_iter())
+    }
     /// Writes a message to the debugger, with component and level.
     [ANY, Fails::Never]
-    fn DbgPrintEx(_component: u32, _level: u32, format: u64) -> Status { print(format) }
+    fn DbgPrintEx(
+        _component: u32, _level: u32, format: u64,
+        a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, h: u64, i: u64, j: u64,
+    ) -> Status {
+        print("", format, [a, b, c, d, e, f, g, h, i, j].into_iter())
+    }
     /// Writes a message to the debugger.
     [ANY, Fails::Never]
-    fn vDbgPrintEx(_component: u32, _level: u32, format: u64, _arguments: u64) -> Status { print(format) }
+    fn vDbgPrintEx(_component: u32, _level: u32, format: u64, arguments: u64) -> Status {
+        print("", format, list(arguments))
+    }
     /// Writes a message to the debugger, with a prefix.
     [ANY, Fails::Never]
-    fn vDbgPrintExWithPrefix(prefix: u64, _component: u32, _level: u32, format: u64, _arguments: u64) -> Status {
-        let _ = print(prefix);
-        print(format)
+    fn vDbgPrintExWithPrefix(prefix: u64, _component: u32, _level: u32, format: u64, arguments: u64) -> Status {
+        print(&guest::narrow(prefix, 512), format, list(arguments))
     }
     /// Stops the system with a bug check.
     [ANY, Fails::Never]
@@ -53,9 +65,16 @@ functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     }
 }
 
-/// Discards the message. The format string is read as the kernel does.
-fn print(format: u64) -> Status {
-    let _ = guest::narrow(format, 512);
+/// Records the message of a driver that is tested. Otherwise, it is discarded after the format string was read, as the
+/// kernel does.
+fn print(prefix: &str, format: u64, arguments: impl Iterator<Item = u64>) -> Status {
+    let format = guest::narrow(format, 512);
+    if is_test() {
+        let text = formatted(&format, false, arguments);
+        emit(&Event::Trace {
+            text: format!("{prefix}{}", text.trim_end()),
+        });
+    }
     status::SUCCESS
 }
 

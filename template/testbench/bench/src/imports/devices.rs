@@ -4,7 +4,7 @@
 //! pages of the functions.
 
 use crate::imports::io;
-use crate::lifecycle::io_manager::{COMPLETED, COMPLETED_WITH};
+use crate::lifecycle::io_manager::{COMPLETED, COMPLETED_INFORMATION, COMPLETED_WITH};
 use crate::lifecycle::{devices, handles, pool};
 use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
@@ -14,6 +14,7 @@ use crate::machine::ledger::{acquire, bad_handle, holds, must_release, release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;
 use crate::machine::{guest, memory};
+use crate::objects::devices::{Device, Link};
 use crate::trace::Kind;
 use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
 use crate::vocabulary::layout::{device_object, driver_object, irp};
@@ -31,18 +32,18 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Never]
     fn IoDeleteDevice(device: u64) {
         must_release(Kind::Device, device);
-        with(|state| state.devices.made.retain(|known| *known != device));
+        with(|state| state.devices.made.retain(|known| known.object != device));
         must(memory::free(device, in_teardown()));
     }
     /// Creates a symbolic link.
     [PASSIVE, Fails::With(&[status::OBJECT_NAME_COLLISION])]
     fn IoCreateSymbolicLink(link: u64, target: u64) -> Status {
         let name = String::from_utf16_lossy(&guest::unicode_units(link));
-        let _ = guest::unicode_units(target);
+        let target = String::from_utf16_lossy(&guest::unicode_units(target));
         let key = with(|state| {
             state.devices.count += 1;
             let key = u64::from(state.devices.count);
-            state.devices.links.push((name.clone(), key));
+            state.devices.links.push(Link { name: name.clone(), target, key });
             key
         });
         acquire(Kind::SymbolicLink, key, name);
@@ -54,8 +55,8 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
         let name = String::from_utf16_lossy(&guest::unicode_units(link));
         let found = with(|state| {
             let links = &mut state.devices.links;
-            let at = links.iter().position(|(known, _)| *known == name)?;
-            Some(links.remove(at).1)
+            let at = links.iter().position(|link| link.name == name)?;
+            Some(links.remove(at).key)
         });
         match found {
             Some(key) => { let _ = release(Kind::SymbolicLink, key); status::SUCCESS }
@@ -80,6 +81,7 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
             Some(block) if !block.freed && block.purpose == Purpose::Irp => {
                 guest::write(irp + COMPLETED, 1_u8);
                 guest::copy(irp + COMPLETED_WITH, irp + irp::STATUS, 4);
+                guest::copy(irp + COMPLETED_INFORMATION, irp + irp::INFORMATION, 8);
             }
             _ => bad_handle("IRP", irp),
         }
@@ -230,7 +232,11 @@ fn create(
     let next = guest::read::<u64>(driver + driver_object::DEVICE);
     guest::write(device + device_object::NEXT, next);
     guest::write(driver + driver_object::DEVICE, device);
-    with(|state| state.devices.made.push(device));
+    let made = Device {
+        object: device,
+        name: name.clone(),
+    };
+    with(|state| state.devices.made.push(made));
     acquire(Kind::Device, device, name);
     guest::write(out, device);
     status::SUCCESS

@@ -1,21 +1,26 @@
 //! Files that the filter opens, and I/O that it initiates.
 //!
-//! Documents: "`FltCreateFile` function (fltkernel.h)" and the reference pages of the functions. A file reads as
-//! zeroes. Writes succeed, and their data is discarded.
+//! Documents: "`FltCreateFile` function (fltkernel.h)" and the reference pages of the functions. On the machine of a
+//! test, the files are those of its file system. In a script, a file reads as zeroes, and writes are discarded.
 
-use crate::lifecycle::{files, filter, handles, pool, volumes};
+use crate::act::Open;
+use crate::lifecycle::catalogue::{IRP_NOCACHE, io, irp};
+use crate::lifecycle::{files, filter, handles, pool, programs, volumes};
 use crate::machine::declare::functions;
 use crate::machine::events::must;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
 use crate::machine::space::Purpose;
-use crate::machine::state::with;
+use crate::machine::state::{is_test, with};
 use crate::machine::system::{object_block, once};
 use crate::machine::{guest, memory};
+use crate::objects::operations::{Completed, Parameters, Value};
 use crate::objects::volumes::Volume;
 use crate::trace::Kind;
+use crate::vocabulary::file::disposition;
 use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
-use crate::vocabulary::layout::callback_data;
+use crate::vocabulary::layout::{callback_data, file_object as layout};
+use crate::vocabulary::major::{FLUSH_BUFFERS, QUERY_INFORMATION, READ, SET_INFORMATION, WRITE};
 use crate::vocabulary::status::{self, Status};
 
 const OPEN_FAILS: Fails = Fails::With(&[
@@ -29,48 +34,53 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
-        filter: u64, _instance: Optional, handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
-        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
+        filter: u64, _instance: Optional, handle: u64, access: u32, attributes: u64, io_status: u64, _size: Optional, file_attributes: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
-        let _ = guest::object_name(attributes);
-        open(handle, 0, io_status, &volume(0))
+        let how = how(access, file_attributes, share, disposition, options);
+        open(Opened { handle, file: 0, io_status }, &volume(0), attributes, &how, false)
     }
     /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx(
-        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
-        _size: Optional, _file_attributes: u32,
-        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
+        filter: u64, instance: Optional, handle: u64, file: Optional, access: u32, attributes: u64, io_status: u64,
+        _size: Optional, file_attributes: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
     ) -> Status {
         filter::check(filter);
-        let _ = guest::object_name(attributes);
-        open(handle, file, io_status, &volume(instance))
+        let how = how(access, file_attributes, share, disposition, options);
+        open(Opened { handle, file, io_status }, &volume(instance), attributes, &how, false)
     }
     /// Opens a file. The I/O is sent to the filters below.
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFileEx2(
-        filter: u64, instance: Optional, handle: u64, file: Optional, _access: u32, attributes: u64, io_status: u64,
-        _size: Optional, _file_attributes: u32,
-        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32, _flags: u32, _context: Optional,
+        filter: u64, instance: Optional, handle: u64, file: Optional, access: u32, attributes: u64, io_status: u64,
+        _size: Optional, file_attributes: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32, _context: Optional,
     ) -> Status {
         filter::check(filter);
-        let _ = guest::object_name(attributes);
-        open(handle, file, io_status, &volume(instance))
+        let how = how(access, file_attributes, share, disposition, options);
+        open(Opened { handle, file, io_status }, &volume(instance), attributes, &how, false)
     }
     /// Closes a handle of `FltCreateFile`.
     [PASSIVE, Fails::Never]
     fn FltClose(handle: u64) -> Status {
-        must_release(Kind::Handle, handle);
+        close(handle);
         status::SUCCESS
     }
     /// Reads from a file. The I/O is sent to the filters below.
     [PASSIVE, IO_FAILS]
     fn FltReadFile(
-        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, read: Optional,
+        instance: u64, file: u64, offset: Optional, length: u32, buffer: u64, flags: u32, read: Optional,
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
+        if let Some(completed) = transfer(READ, file, offset, vec![0; length as usize], flags) {
+            guest::put(buffer, &completed.data);
+            guest::write_if(read, completed.information as u32);
+            return completed.status;
+        }
         guest::fill(buffer, 0, length as usize);
         guest::write_if(read, length);
         status::SUCCESS
@@ -78,10 +88,14 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Writes to a file. The I/O is sent to the filters below.
     [PASSIVE, IO_FAILS]
     fn FltWriteFile(
-        instance: u64, file: u64, _offset: u64, length: u32, buffer: u64, _flags: u32, written: Optional,
+        instance: u64, file: u64, offset: Optional, length: u32, buffer: u64, flags: u32, written: Optional,
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
+        if let Some(completed) = transfer(WRITE, file, offset, guest::bytes(buffer, length as usize), flags) {
+            guest::write_if(written, completed.information as u32);
+            return completed.status;
+        }
         guest::touch(buffer, length as usize);
         guest::write_if(written, length);
         status::SUCCESS
@@ -89,17 +103,29 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Queries information of a file.
     [PASSIVE, Fails::With(&[status::VOLUME_DISMOUNTED])]
     fn FltQueryInformationFile(
-        instance: u64, file: u64, buffer: u64, length: u32, _class: u32, returned: Optional,
+        instance: u64, file: u64, buffer: u64, length: u32, class: u32, returned: Optional,
     ) -> Status {
         check(instance, file);
+        let members = vec![(0, Value::U32(length)), (8, Value::U32(class)), (16, Value::Buffer)];
+        let parameters = Parameters { members, buffer: vec![0; length as usize], flags: 0 };
+        if let Some(completed) = programs::initiate(file, irp(QUERY_INFORMATION, 0, ""), parameters) {
+            guest::put(buffer, &completed.data);
+            guest::write_if(returned, completed.information as u32);
+            return completed.status;
+        }
         guest::fill(buffer, 0, length as usize);
         guest::write_if(returned, length);
         status::SUCCESS
     }
     /// Sets information of a file.
     [PASSIVE, IO_FAILS]
-    fn FltSetInformationFile(instance: u64, file: u64, buffer: u64, length: u32, _class: u32) -> Status {
+    fn FltSetInformationFile(instance: u64, file: u64, buffer: u64, length: u32, class: u32) -> Status {
         check(instance, file);
+        let members = vec![(0, Value::U32(length)), (8, Value::U32(class)), (32, Value::Buffer)];
+        let parameters = Parameters { members, buffer: guest::bytes(buffer, length as usize), flags: 0 };
+        if let Some(completed) = programs::initiate(file, irp(SET_INFORMATION, 0, ""), parameters) {
+            return completed.status;
+        }
         guest::touch(buffer, length as usize);
         status::SUCCESS
     }
@@ -119,7 +145,8 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, IO_FAILS]
     fn FltFlushBuffers(instance: u64, file: u64) -> Status {
         check(instance, file);
-        status::SUCCESS
+        let flushed = programs::initiate(file, irp(FLUSH_BUFFERS, 0, ""), Parameters::default());
+        flushed.map_or(status::SUCCESS, |completed| completed.status)
     }
     /// Sends a control code to the file system, which does not support it.
     [PASSIVE, IO_FAILS]
@@ -189,20 +216,22 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
 functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
     /// Opens a file. The I/O is sent through all filters.
     [PASSIVE, OPEN_FAILS]
-    fn ZwOpenFile(handle: u64, _access: u32, attributes: u64, io_status: u64, _share: u32, _options: u32) -> Status {
-        open_by_name(handle, attributes, io_status)
+    fn ZwOpenFile(handle: u64, access: u32, attributes: u64, io_status: u64, share: u32, options: u32) -> Status {
+        let how = how(access, 0, share, disposition::OPEN, options);
+        open_by_name(Opened { handle, file: 0, io_status }, attributes, &how)
     }
     /// Opens or creates a file. The I/O is sent through all filters.
     [PASSIVE, OPEN_FAILS]
     fn ZwCreateFile(
-        handle: u64, _access: u32, attributes: u64, io_status: u64, _size: Optional, _file_attributes: u32,
-        _share: u32, _disposition: u32, _options: u32, _ea: Optional, _ea_length: u32,
+        handle: u64, access: u32, attributes: u64, io_status: u64, _size: Optional, file_attributes: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32,
     ) -> Status {
-        open_by_name(handle, attributes, io_status)
+        let how = how(access, file_attributes, share, disposition, options);
+        open_by_name(Opened { handle, file: 0, io_status }, attributes, &how)
     }
 }
 
-fn open_by_name(handle: u64, attributes: u64, io_status: u64) -> Status {
+fn open_by_name(opened: Opened, attributes: u64, how: &Open) -> Status {
     if guest::read::<u64>(attributes + 0x10) == 0 {
         return status::INVALID_PARAMETER;
     }
@@ -211,7 +240,7 @@ fn open_by_name(handle: u64, attributes: u64, io_status: u64) -> Status {
         state.scenario.script.files_can_be_opened(rounds)
     });
     if up {
-        open(handle, 0, io_status, &volume(0))
+        open(opened, &volume(0), attributes, how, true)
     } else {
         status::OBJECT_NAME_NOT_FOUND
     }
@@ -235,9 +264,7 @@ pub fn file_of(handle: u64) -> Option<u64> {
     if held_once(Kind::Handle, handle).as_deref() != Some(A_FILE) {
         return None;
     }
-    let file = once(&format!("the file object of handle {handle}"), || {
-        file_object(&volumes::first())
-    });
+    let file = once(&of_handle(handle), || file_object(&volumes::first()));
     Some(file)
 }
 
@@ -257,19 +284,95 @@ fn volume(instance: u64) -> Volume {
     }
 }
 
-fn open(out: u64, file: u64, io_status: u64, volume: &Volume) -> Status {
+/// The outputs of a function that opens a file.
+#[derive(Clone, Copy)]
+struct Opened {
+    handle: u64,
+    file: u64,
+    io_status: u64,
+}
+
+fn how(access: u32, attributes: u32, share: u32, disposition: u32, options: u32) -> Open {
+    Open {
+        access,
+        share: share as u16,
+        disposition,
+        options,
+        attributes,
+        id: None,
+    }
+}
+
+/// Opens a file. On the machine of a test, it is one of its file system.
+fn open(opened: Opened, volume: &Volume, attributes: u64, how: &Open, through: bool) -> Status {
+    let name = guest::object_name(attributes);
+    let (object, information) = if is_test() {
+        match programs::open_for_filter(&name, how, through) {
+            Ok((object, information)) => (Some(object), information),
+            Err(status) => return status,
+        }
+    } else {
+        (None, 1)
+    };
     let handle = handles::new_handle(Kind::Handle, A_FILE);
-    guest::write(out, handle);
-    if file != 0 {
-        let object = file_object(volume);
+    guest::write(opened.handle, handle);
+    if let Some(object) = object {
+        let _ = once(&of_handle(handle), || object);
+    }
+    if opened.file != 0 {
+        let object = object.unwrap_or_else(|| file_object(volume));
         acquire(
             Kind::Reference,
             object,
             "the file object that the driver opened",
         );
-        guest::write(file, object);
+        guest::write(opened.file, object);
     }
-    guest::write(io_status, 0_u32);
-    guest::write(io_status + 8, 1_u64);
+    guest::write(opened.io_status, 0_u32);
+    guest::write(opened.io_status + 8, information);
     status::SUCCESS
+}
+
+fn of_handle(handle: u64) -> String {
+    format!("the file object of handle {handle}")
+}
+
+/// Closes a handle. On the machine of a test, a file is closed with it.
+pub fn close(handle: u64) {
+    let file = held_once(Kind::Handle, handle).as_deref() == Some(A_FILE);
+    must_release(Kind::Handle, handle);
+    if file && is_test() {
+        programs::close_for_filter(once(&of_handle(handle), || 0));
+    }
+}
+
+/// Reads or writes a file of a test. Returns `None` for another file.
+fn transfer(major: u8, file: u64, offset: u64, buffer: Vec<u8>, flags: u32) -> Option<Completed> {
+    const NON_CACHED: u32 = 1; // FLTFL_IO_OPERATION_NON_CACHED
+    const KEEP_POSITION: u32 = 4; // FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET
+    let position = file + layout::POSITION;
+    let begin = if offset == 0 {
+        guest::read::<u64>(position)
+    } else {
+        guest::read(offset)
+    };
+    let parameters = Parameters {
+        members: vec![
+            (0, Value::U32(buffer.len() as u32)),
+            (16, Value::U64(begin)),
+            (24, Value::Buffer),
+        ],
+        buffer,
+        flags: 0,
+    };
+    let spec = if flags & NON_CACHED == 0 {
+        irp(major, 0, "")
+    } else {
+        io(major, "non-cached", IRP_NOCACHE)
+    };
+    let completed = programs::initiate(file, spec, parameters)?;
+    if flags & KEEP_POSITION == 0 && completed.status.is_success() {
+        guest::write(position, begin + completed.information);
+    }
+    Some(completed)
 }

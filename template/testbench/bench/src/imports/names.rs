@@ -2,7 +2,7 @@
 //!
 //! Documents: "Managing File Names", "`FLT_FILE_NAME_INFORMATION` structure (fltkernel.h)".
 
-use crate::lifecycle::{files, volumes};
+use crate::lifecycle::{bottom, files, volumes};
 use crate::machine::declare::functions;
 use crate::machine::events::{misuse, must};
 use crate::machine::function::Fails;
@@ -12,8 +12,10 @@ use crate::machine::state::with;
 use crate::machine::system::system_block;
 use crate::machine::{guest, memory};
 use crate::trace::{Kind, Misuse};
+use crate::vocabulary::file::sl::OPEN_TARGET_DIRECTORY;
 use crate::vocabulary::irql::APC;
 use crate::vocabulary::layout::{callback_data, file_object, iopb, name_information as offset};
+use crate::vocabulary::major::CREATE;
 use crate::vocabulary::status::{self, Status};
 
 const GET_FAILS: Fails = Fails::With(&[
@@ -35,22 +37,33 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
         if paging || fs_filter {
             return status::FLT_INVALID_NAME_REQUEST;
         }
-        give(guest::read(iopb + iopb::FILE), options, out)
+        let file = guest::read(iopb + iopb::FILE);
+        let name = name_of(file);
+        let before = guest::read::<u32>(data + callback_data::FLAGS) & callback_data::POST_OPERATION == 0;
+        let flags = guest::read::<u8>(iopb + iopb::OPERATION_FLAGS);
+        let is_create = guest::read::<u8>(iopb + iopb::MAJOR) == CREATE;
+        if before && is_create && flags & OPEN_TARGET_DIRECTORY != 0 {
+            // The name is that of the directory, which the operation opens.
+            let directory = name.rsplit_once('\\').map_or("", |(directory, _)| directory);
+            return give(file, if directory.is_empty() { "\\" } else { directory }, options, out);
+        }
+        give(file, &name, options, out)
     }
     /// Gets the name of a file.
     [APC, GET_FAILS]
     fn FltGetFileNameInformationUnsafe(file: u64, _instance: u64, options: u32, out: u64) -> Status {
-        give(file, options, out)
+        give(file, &name_of(file), options, out)
     }
     /// Gets the destination name of a rename or a hard link operation.
     [APC, GET_FAILS]
     fn FltGetDestinationFileNameInformation(
-        instance: u64, file: u64, _root: u64, _name: u64, _length: u32, options: u32, out: u64,
+        instance: u64, file: u64, _root: u64, name: u64, length: u32, options: u32, out: u64,
     ) -> Status {
         if volumes::by_instance(instance).is_none() {
             bad_handle("instance handle", instance);
         }
-        give(file, options, out)
+        let name = String::from_utf16_lossy(&guest::wide(name, length as usize / 2));
+        give(file, &destination(file, name), options, out)
     }
     /// Gets the tunneled name of a file. The model has no tunneled names.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
@@ -119,15 +132,39 @@ fn checked(information: u64) -> u64 {
     }
 }
 
-fn give(file: u64, options: u32, out: u64) -> Status {
+/// Returns the name of a file on its volume. After the open, it is the one in the file system, which a rename changes.
+fn name_of(file: u64) -> String {
     let Some(volume) = files::volume_of(file) else {
         bad_handle("file object", file);
     };
-    let name = format!(
-        "{}{}",
-        volume.device,
-        guest::unicode(file + file_object::NAME)
-    );
+    let related = guest::read::<u64>(file + file_object::RELATED);
+    match bottom::name_of(file, &volume) {
+        Some(name) => name,
+        None if related != 0 => {
+            let name = guest::unicode(file + file_object::NAME);
+            format!("{}\\{name}", name_of(related).trim_end_matches('\\'))
+        }
+        None => guest::unicode(file + file_object::NAME),
+    }
+}
+
+/// Returns the new name of a file that is renamed. A name without a path is in the same directory.
+fn destination(file: u64, name: String) -> String {
+    if name.starts_with('\\') {
+        return name;
+    }
+    let from = name_of(file);
+    let directory = from
+        .rsplit_once('\\')
+        .map_or("", |(directory, _)| directory);
+    format!("{directory}\\{name}")
+}
+
+fn give(file: u64, name: &str, options: u32, out: u64) -> Status {
+    let Some(volume) = files::volume_of(file) else {
+        bad_handle("file object", file);
+    };
+    let name = format!("{}{name}", volume.device);
     let units: Vec<u16> = name.encode_utf16().collect();
     let size = units.len() * 2;
     let address = system_block(offset::SIZE + size, "file name information");

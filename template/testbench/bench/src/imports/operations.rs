@@ -1,5 +1,6 @@
 //! Operations in progress: callback data, pended operations and buffers.
 
+use crate::lifecycle::bottom;
 use crate::lifecycle::files::volume_of;
 use crate::lifecycle::operations::{self, MORE_PROCESSING};
 use crate::lifecycle::parameters::{self, lock_user_buffer, objects_of};
@@ -129,7 +130,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         if volume_of(file).is_none() {
             bad_handle("file object", file);
         }
-        guest::write(out, 0_u8);
+        guest::write(out, u8::from(bottom::is_directory(file)));
         status::SUCCESS
     }
 

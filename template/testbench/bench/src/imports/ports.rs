@@ -5,14 +5,14 @@
 use crate::lifecycle::{filter, security};
 use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
-use crate::machine::events::must;
+use crate::machine::events::{emit, must};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
 use crate::machine::space::Purpose;
-use crate::machine::state::with;
+use crate::machine::state::{is_test, with};
 use crate::machine::{guest, memory};
 use crate::objects::ports::Server;
-use crate::trace::Kind;
+use crate::trace::{Event, Kind};
 use crate::vocabulary::irql::{APC, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
@@ -40,7 +40,7 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         filter: u64, out: u64, attributes: u64, cookie: u64, connect: u64, disconnect: u64, message: u64, most: i32,
     ) -> Status {
         filter::check(filter);
-        create(out, attributes, most, Server { handle: 0, cookie, connect, disconnect, message, open: true })
+        create(out, attributes, most, Server { handle: 0, name: 0, cookie, connect, disconnect, message, open: true })
     }
     /// Closes a server port.
     [PASSIVE, Fails::Never]
@@ -60,10 +60,10 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         must_release(Kind::ClientPort, handle);
         guest::write(port, 0_u64);
     }
-    /// Sends a message to the client. The reply is all zeroes.
+    /// Sends a message to the client. Its reply is that of the test, or all zeroes.
     [APC, Fails::With(&[status::PORT_DISCONNECTED, status::TIMEOUT])]
     fn FltSendMessage(
-        filter: u64, port: u64, _buffer: u64, _length: u32, reply: Optional, reply_length: Optional, _timeout: u64,
+        filter: u64, port: u64, buffer: u64, length: u32, reply: Optional, reply_length: Optional, _timeout: u64,
     ) -> Status {
         filter::check(filter);
         let handle = guest::read::<u64>(port);
@@ -73,9 +73,17 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         if held_once(Kind::ClientPort, handle).is_none() {
             bad_handle("client port", handle);
         }
+        if is_test() {
+            emit(&Event::PortMessage { data: guest::bytes(buffer, length as usize) });
+        }
         if reply != 0 && reply_length != 0 {
-            let length = guest::read::<u32>(reply_length);
-            guest::fill(reply, 0, length as usize);
+            let length = guest::read::<u32>(reply_length) as usize;
+            guest::fill(reply, 0, length);
+            if let Some(given) = with(|state| state.ports.replies.pop_front()) {
+                let given = &given[..given.len().min(length)];
+                guest::put(reply, given);
+                guest::write(reply_length, given.len() as u32);
+            }
         }
         status::SUCCESS
     }
@@ -95,7 +103,15 @@ fn create(out: u64, attributes: u64, most: i32, server: Server) -> Status {
         });
     }
     let handle = memory::handle(format!("the server port {name}"));
-    with(|state| state.ports.servers.push(Server { handle, ..server }));
+    with(|state| {
+        let ports = &mut state.ports;
+        ports.names.push(name.clone());
+        ports.servers.push(Server {
+            handle,
+            name: ports.names.len() - 1,
+            ..server
+        });
+    });
     acquire(Kind::ServerPort, handle, name);
     guest::write(out, handle);
     status::SUCCESS

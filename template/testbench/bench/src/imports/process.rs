@@ -5,31 +5,33 @@
 use crate::lifecycle::security;
 use crate::machine::declare::functions;
 use crate::machine::function::{Fails, Optional};
-use crate::machine::ledger::{acquire, holds, must_release, release};
+use crate::machine::ledger::{acquire, bad_handle, holds, must_release, release};
 use crate::machine::space::USER_PROBE_ADDRESS;
 use crate::machine::state::{with, with_thread};
 use crate::machine::switch::SWITCH;
-use crate::machine::system::{current_process, once, system_block};
+use crate::machine::system::{once, system_block};
 use crate::machine::trap::current_thread;
-use crate::machine::{guest, memory, threads, thunks};
+use crate::machine::{guest, memory, process, threads, thunks};
+use crate::objects::programs::Process;
 use crate::trace::{Kind, Subject};
 use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
+use crate::vocabulary::layout::callback_data;
 use crate::vocabulary::status::{self, Status};
 use std::sync::atomic::Ordering;
 
 functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     /// Returns the identifier of the current process.
     [ANY, Fails::Quiet]
-    fn PsGetCurrentProcessId() -> u64 { 0x0EE0 }
+    fn PsGetCurrentProcessId() -> u64 { u64::from(process::current().id) }
     /// Returns the identifier of the current thread.
     [ANY, Fails::Quiet]
     fn PsGetCurrentThreadId() -> u64 { 0x1000 + 4 * u64::from(threads::current()) }
     /// Returns the current process.
     [ANY, Fails::Quiet]
-    fn IoGetCurrentProcess() -> u64 { current_process() }
+    fn IoGetCurrentProcess() -> u64 { process::current().object }
     /// Returns the current process.
     [ANY, Fails::Quiet]
-    fn PsGetCurrentProcess() -> u64 { current_process() }
+    fn PsGetCurrentProcess() -> u64 { process::current().object }
     /// Returns the current thread.
     [ANY, Fails::Quiet]
     fn KeGetCurrentThread() -> u64 { current_thread() }
@@ -38,10 +40,10 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     fn PsGetCurrentThread() -> u64 { current_thread() }
     /// Returns the identifier of a process.
     [ANY, Fails::Quiet]
-    fn PsGetProcessId(_process: u64) -> u64 { 0x0EE0 }
+    fn PsGetProcessId(process: u64) -> u64 { u64::from(process_at(process).id) }
     /// Returns the process of a thread.
     [DISPATCH, Fails::Quiet]
-    fn IoThreadToProcess(_thread: u64) -> u64 { current_process() }
+    fn IoThreadToProcess(thread: u64) -> u64 { process_of_thread(thread).object }
     /// Returns whether the requesting process is a 32-bit process.
     [ANY, Fails::Quiet]
     fn IoIs32bitProcess(_irp: u64) -> u8 { 0 }
@@ -152,17 +154,17 @@ functions! { pub VERSION = "ntoskrnl.exe", "wdm.h";
 functions! { pub FLT_PROCESS = "FLTMGR.SYS", "fltkernel.h";
     /// Returns the process that requested the operation.
     [DISPATCH, Fails::Never]
-    fn FltGetRequestorProcess(_data: u64) -> u64 { current_process() }
+    fn FltGetRequestorProcess(data: u64) -> u64 { requestor(data).object }
     /// Returns the identifier of the process that requested the operation.
     [DISPATCH, Fails::Never]
-    fn FltGetRequestorProcessId(_data: u64) -> u32 { 0x0EE0 }
+    fn FltGetRequestorProcessId(data: u64) -> u32 { requestor(data).id }
     /// Returns the identifier of the process that requested the operation.
     [DISPATCH, Fails::Never]
-    fn FltGetRequestorProcessIdEx(_data: u64) -> u64 { 0x0EE0 }
+    fn FltGetRequestorProcessIdEx(data: u64) -> u64 { u64::from(requestor(data).id) }
     /// Returns the session of the process that requested the operation.
     [APC, Fails::Never]
-    fn FltGetRequestorSessionId(_data: u64, out: u64) -> Status {
-        guest::write(out, 1_u32);
+    fn FltGetRequestorSessionId(data: u64, out: u64) -> Status {
+        guest::write(out, requestor(data).session);
         status::SUCCESS
     }
     /// Returns the next extra create parameter. There is none.
@@ -222,11 +224,25 @@ pub fn variable(name: &str) -> Option<u64> {
             "MmSystemRangeStart" => 0xFFFF_8000_0000_0000,
             "MmUserProbeAddress" => USER_PROBE_ADDRESS,
             "SeExports" => security::exports(),
+            "PsInitialSystemProcess" => process::get(process::SYSTEM).object,
             name => memory::handle(format!("the object {name}")),
         };
         guest::write(block, value);
         block
     }))
+}
+
+/// Returns the process that requested an operation.
+fn requestor(data: u64) -> Process {
+    process_of_thread(guest::read(data + callback_data::THREAD))
+}
+
+fn process_of_thread(thread: u64) -> Process {
+    process::of_thread(thread).unwrap_or_else(|| bad_handle("thread object", thread))
+}
+
+fn process_at(object: u64) -> Process {
+    process::of_object(object).unwrap_or_else(|| bad_handle("process object", object))
 }
 
 /// Returns the limits of the stack of the current thread.

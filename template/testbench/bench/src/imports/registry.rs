@@ -2,11 +2,12 @@
 //!
 //! Document: "Accessing Registry Keys Safely" and the reference pages of the functions.
 
+use crate::imports::io;
 use crate::lifecycle::{handles, pool};
 use crate::machine::declare::functions;
 use crate::machine::events::{emit, misuse, must};
 use crate::machine::function::{Fails, Optional};
-use crate::machine::ledger::{bad_handle, held_once, must_release};
+use crate::machine::ledger::{bad_handle, held_once};
 use crate::machine::schedule::enter;
 use crate::machine::state::with;
 use crate::machine::system::system_block;
@@ -75,7 +76,7 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
 
 fn close(handle: u64) {
     with(|state| state.registry.open.retain(|(known, _)| *known != handle));
-    must_release(Kind::Handle, handle);
+    io::close(handle);
 }
 
 fn give(out: u64, path: &str) {

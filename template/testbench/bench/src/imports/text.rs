@@ -38,7 +38,7 @@ functions! { pub TEXT = "ntoskrnl.exe", "stdio.h";
 }
 
 /// Returns the arguments of a `va_list`, eight bytes each.
-fn list(mut address: u64) -> impl Iterator<Item = u64> {
+pub fn list(mut address: u64) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || {
         let argument = guest::read(address);
         address += 8;
@@ -76,7 +76,7 @@ fn length(length: usize, count: u64) -> i32 {
 const WIDEST: usize = 0x1_0000;
 
 /// Formats a text.
-fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>) -> String {
+pub fn formatted(format: &str, wide: bool, mut arguments: impl Iterator<Item = u64>) -> String {
     let mut text = String::new();
     let mut rest = format.chars().peekable();
     while let Some(next) = rest.next() {

@@ -32,7 +32,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND, status::INSUFFICIENT_RESOURCES])]
     fn FltGetVolumeGuidName(volume: u64, name: Optional, size: Optional) -> Status {
         let volume = volumes::find(volume);
-        if !volume.disk {
+        if !volume.kind.disk {
             return status::INVALID_DEVICE_REQUEST;
         }
         give_name("\\??\\Volume{01234567-89ab-cdef-0123-456789abcdef}", name, size)
@@ -42,7 +42,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     [APC, Fails::With(&[status::FLT_DELETING_OBJECT])]
     fn FltGetFileSystemType(object: u64, out: u64) -> Status {
         let volume = volumes::by_instance(object).map_or_else(|| volumes::find(object), |instance| instance.volume);
-        guest::write(out, volume.file_system);
+        guest::write(out, volume.kind.file_system);
         status::SUCCESS
     }
 
@@ -50,7 +50,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     [DISPATCH, Fails::With(&[status::FLT_NO_DEVICE_OBJECT])]
     fn FltGetDiskDeviceObject(volume: u64, out: u64) -> Status {
         let volume = volumes::find(volume);
-        if !volume.disk {
+        if !volume.kind.disk {
             return status::FLT_NO_DEVICE_OBJECT;
         }
         guest::write(out, referenced(volume.disk_device_object(), "the disk device object"));
@@ -195,16 +195,16 @@ fn give_list(found: &[u64], list: u64, size: u32, returned: u64) -> Status {
 
 fn volume_properties(volume: &Volume, address: u64, length: usize, returned: u64) -> Status {
     const SIZE: usize = 0x48;
-    let strings = [volume.driver, "\\Ntfs", volume.device];
+    let strings = [volume.kind.driver, "\\Ntfs", volume.device];
     let room: usize = strings.iter().map(|text| text.len() * 2).sum();
     guest::write(returned, (SIZE + room) as u32);
     if length < SIZE {
         return status::BUFFER_TOO_SMALL;
     }
     guest::fill(address, 0, SIZE);
-    guest::write(address, volume.device_type);
+    guest::write(address, volume.kind.device_type);
     guest::write(address + 0x04, volume.characteristics());
-    guest::write::<u16>(address + 0x10, if volume.disk { 512 } else { 0 }); // SectorSize
+    guest::write::<u16>(address + 0x10, if volume.kind.disk { 512 } else { 0 }); // SectorSize
     if length < SIZE + room {
         guest::write(returned, SIZE as u32);
         return status::BUFFER_OVERFLOW;

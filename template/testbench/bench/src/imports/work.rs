@@ -11,7 +11,7 @@ use crate::machine::events::must;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, holds, must_release};
 use crate::machine::schedule::{Queued, run_queued};
-use crate::machine::state::with;
+use crate::machine::state::{is_test, with};
 use crate::machine::system::system_block;
 use crate::machine::{guest, memory};
 use crate::objects::work::{Item, Queue};
@@ -58,10 +58,10 @@ functions! { pub WORK = "ntoskrnl.exe", "wdm.h";
     }
     /// Starts a timer.
     [DISPATCH, Fails::Never]
-    fn KeSetTimer(timer: u64, _due: i64, dpc: Optional) -> u8 { set_timer(timer, dpc) }
+    fn KeSetTimer(timer: u64, due: i64, dpc: Optional) -> u8 { set_timer(timer, due, 0, dpc) }
     /// Starts a periodic timer.
     [DISPATCH, Fails::Never]
-    fn KeSetTimerEx(timer: u64, _due: i64, _period: u32, dpc: Optional) -> u8 { set_timer(timer, dpc) }
+    fn KeSetTimerEx(timer: u64, due: i64, period: u32, dpc: Optional) -> u8 { set_timer(timer, due, period, dpc) }
     /// Cancels a timer.
     [DISPATCH, Fails::Never]
     fn KeCancelTimer(timer: u64) -> u8 {
@@ -225,6 +225,8 @@ fn queue(
             irql,
             holds_back,
             key,
+            due: None,
+            period: 0,
         });
     });
 }
@@ -241,7 +243,7 @@ fn remove(key: u64) -> bool {
 /// The size of `KTIMER`.
 const TIMER_SIZE: usize = 0x40;
 
-fn set_timer(timer: u64, dpc: u64) -> u8 {
+fn set_timer(timer: u64, due: i64, period: u32, dpc: u64) -> u8 {
     guest::touch(timer, TIMER_SIZE);
     let was_set = remove(timer);
     if dpc != 0 {
@@ -254,6 +256,16 @@ fn set_timer(timer: u64, dpc: u64) -> u8 {
             false,
             timer,
         );
+        if is_test() {
+            with(|state| {
+                // A time that is not positive is relative.
+                let due = if due > 0 { due } else { state.clock - due };
+                if let Some(item) = state.work.queue.last_mut() {
+                    item.due = Some(due);
+                    item.period = i64::from(period) * 10_000;
+                }
+            });
+        }
     }
     u8::from(was_set)
 }

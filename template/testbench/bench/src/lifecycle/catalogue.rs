@@ -1,10 +1,17 @@
-//! The operations that the system delivers.
+//! The operations that the scripts deliver, with their parameters. They have a fixed result.
 
-use crate::objects::operations::Spec;
+use crate::lifecycle::security;
+use crate::machine::process;
+use crate::objects::operations::{Parameters, Spec, Value};
 use crate::trace::Via;
-use crate::vocabulary::irql::{DISPATCH, PASSIVE};
+use crate::vocabulary::buffers::{self, SYSTEM_BUFFER};
+use crate::vocabulary::bypass_io::{self, MANAGE_BYPASS_IO};
+use crate::vocabulary::file::{access, attribute, class, disposition, option, share, volume_class};
+use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
 use crate::vocabulary::major::{
-    CLEANUP, CLOSE, CREATE, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, READ, WRITE,
+    CLEANUP, CLOSE, CREATE, DEVICE_CONTROL, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL,
+    INTERNAL_DEVICE_CONTROL, LOCK_CONTROL, QUERY_INFORMATION, QUERY_SECURITY,
+    QUERY_VOLUME_INFORMATION, READ, SET_INFORMATION, SET_SECURITY, SET_VOLUME_INFORMATION, WRITE,
 };
 use crate::vocabulary::status;
 
@@ -34,8 +41,9 @@ pub const fn irp(major: u8, minor: u8, variant: &'static str) -> Spec {
         variant,
         via: Via::Irp,
         irp_flags: 0,
+        pre: PASSIVE,
         post: PASSIVE,
-        result: status::SUCCESS,
+        result: Some(status::SUCCESS),
         paging: false,
         cached: false,
     }
@@ -74,6 +82,108 @@ pub const fn io(major: u8, variant: &'static str, irp_flags: u32) -> Spec {
     }
 }
 
+/// Returns a paging read or write of the file system.
+pub const fn paging(major: u8) -> Spec {
+    Spec {
+        pre: APC,
+        post: DISPATCH,
+        result: None,
+        ..io(major, "paging I/O", IRP_NOCACHE | IRP_PAGING_IO)
+    }
+}
+
+/// The length of the buffers.
+const LENGTH: u32 = 0x200;
+
+/// Returns the parameters of an operation. `file` is the file object.
+#[must_use]
+pub fn parameters(spec: Spec, file: u64) -> Parameters {
+    let mut given = Parameters::default();
+    let members = &mut given.members;
+    if let Some(of) = buffers::of(spec.major) {
+        members.push((of.length.1, Value::U32(LENGTH)));
+        members.push((of.buffer.1, Value::Buffer));
+        given.buffer = vec![0; LENGTH as usize];
+        if let (true, Some(member)) = (spec.paging, of.mdl) {
+            members.push((member.1, Value::Mdl));
+        }
+    }
+    match spec.major {
+        CREATE | 0x01 | 0x13 => {
+            let directory = u32::from(spec.variant == "directory");
+            let options = disposition::OPEN << 24 | option::SYNCHRONOUS | directory;
+            members.push((0, Value::SecurityContext(access::GENERIC_READ)));
+            members.push((8, Value::U32(options)));
+            members.push((16, Value::U16(attribute::NORMAL as u16)));
+            members.push((18, Value::U16(share::ALL)));
+        }
+        QUERY_INFORMATION => members.push((8, Value::U32(class::STANDARD))),
+        QUERY_VOLUME_INFORMATION => members.push((8, Value::U32(volume_class::SIZE))),
+        SET_VOLUME_INFORMATION => members.push((8, Value::U32(volume_class::LABEL))),
+        SET_INFORMATION => set_information(&mut given, spec, file),
+        DIRECTORY_CONTROL if spec.minor == 1 => {
+            members.push((16, Value::U32(class::ID_BOTH_DIRECTORY)));
+        }
+        DIRECTORY_CONTROL => members.push((8, Value::U32(0x1))),
+        FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL => {
+            let (code, operation) = match spec.variant {
+                REQUEST_OPLOCK => (0x0009_0008, 0),
+                ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
+                DISABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::DISABLE),
+                QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
+                _ => (0x0009_0028, 0), // FSCTL_IS_VOLUME_MOUNTED
+            };
+            members.push((8, Value::U32(LENGTH)));
+            members.push((16, Value::U32(code)));
+            members.push((SYSTEM_BUFFER.1, Value::Buffer));
+            given.buffer[..4].copy_from_slice(&operation.to_le_bytes());
+        }
+        LOCK_CONTROL => {
+            members.push((0, Value::Structure(1_u64.to_le_bytes().to_vec())));
+            members.push((24, Value::U64(process::get(process::PROGRAM).object)));
+            members.push((33, Value::U8(1)));
+        }
+        QUERY_SECURITY => members.push((0, Value::U32(0x7))),
+        SET_SECURITY => {
+            members.push((0, Value::U32(security::DACL_INFORMATION)));
+            members.push((8, Value::Buffer));
+            given.buffer = security::default_relative(access::ALL);
+        }
+        0xFF => {
+            members.push((0, Value::U32(1))); // SyncTypeCreateSection
+            members.push((4, Value::U32(0x20))); // PAGE_EXECUTE_READ
+        }
+        0xF2 => {
+            members.push((8, Value::Buffer));
+            given.buffer = vec![0; LENGTH as usize];
+        }
+        _ => {}
+    }
+    given
+}
+
+/// Adds a `FileBasicInformation`, `FileRenameInformation` or `FileDispositionInformation`.
+fn set_information(given: &mut Parameters, spec: Spec, file: u64) {
+    let (class, length) = match spec.variant {
+        "rename" => {
+            let name = "\\documents\\renamed.txt".encode_utf16();
+            let name: Vec<u8> = name.flat_map(u16::to_le_bytes).collect();
+            given.buffer[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
+            given.buffer[20..20 + name.len()].copy_from_slice(&name);
+            given.members.push((16, Value::U64(file)));
+            (class::RENAME, 20 + name.len())
+        }
+        "delete" => {
+            given.buffer[0] = 1;
+            (class::DISPOSITION, 1)
+        }
+        _ => (class::BASIC, 40),
+    };
+    given.buffer.truncate(length);
+    given.members.push((0, Value::U32(length as u32)));
+    given.members.push((8, Value::U32(class)));
+}
+
 pub const OPEN: Spec = irp(CREATE, 0, "");
 
 pub const CLEAN_UP: Spec = irp(CLEANUP, 0, "");
@@ -97,7 +207,7 @@ pub const CATALOGUE: &[Spec] = &[
         ..fast(WRITE)
     },
     Spec {
-        result: status::END_OF_FILE,
+        result: Some(status::END_OF_FILE),
         ..io(READ, "beyond the end", 0)
     },
     irp(0x05, 0, ""),

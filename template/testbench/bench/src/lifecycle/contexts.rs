@@ -113,7 +113,9 @@ pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
         Purpose::PagedPool
     };
     let what = format!("the context ({kind})");
-    let Ok(address) = memory::allocate(size as usize, purpose, what.clone()) else {
+    let block =
+        memory::has_pool(size).then(|| memory::allocate(size as usize, purpose, what.clone()));
+    let Some(Ok(address)) = block else {
         return status::INSUFFICIENT_RESOURCES;
     };
     with(|state| {

@@ -49,8 +49,8 @@ pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
             let arguments = [
                 objects,
                 u64::from(flags),
-                u64::from(volume.device_type),
-                u64::from(volume.file_system),
+                u64::from(volume.kind.device_type),
+                u64::from(volume.kind.file_system),
             ];
             enter(routine, PASSIVE, thread, setup, &arguments)
         });

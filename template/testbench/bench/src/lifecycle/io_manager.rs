@@ -1,79 +1,118 @@
 //! The I/O manager: requests of a user-mode program to the driver's device, and system shutdown.
 //!
-//! Documents: "Handling IRPs", "`IRP` structure (wdm.h)", "`DRIVER_DISPATCH` callback function (wdm.h)".
+//! Documents: "Handling IRPs", "`IRP` structure (wdm.h)", "`DRIVER_DISPATCH` callback function (wdm.h)", "Methods for
+//! Accessing Data Buffers".
 
+use crate::lifecycle::pool;
 use crate::machine::events::{misuse, must};
 use crate::machine::ledger::holds;
-use crate::machine::schedule::enter;
+use crate::machine::process::PROGRAM;
+use crate::machine::schedule::{Queued, enter, run_queued};
 use crate::machine::space::Purpose;
-use crate::machine::state::{left_out, with};
+use crate::machine::state::{is_test, left_out, with};
 use crate::machine::system::{object_block, opaque, system_block};
-use crate::machine::threads::new_thread;
-use crate::machine::trap::current_thread;
+use crate::machine::threads::new_thread_of;
+use crate::machine::trap::thread_object;
 use crate::machine::{guest, memory};
+use crate::objects::devices::OpenDevice;
+use crate::objects::operations::Completed;
 use crate::trace::{Callback, Kind, Misuse, Routine};
+use crate::vocabulary::file::{access, disposition, option, share};
 use crate::vocabulary::irql::PASSIVE;
-use crate::vocabulary::layout::{driver_object, file_object, irp};
-use crate::vocabulary::major;
+use crate::vocabulary::layout::{device_object, driver_object, file_object, irp};
+use crate::vocabulary::major::{
+    self, CLEANUP, CLOSE, CREATE, DEVICE_CONTROL, FLUSH_BUFFERS, READ, SHUTDOWN, WRITE,
+};
 use crate::vocabulary::status::{self, Status};
 
-/// An open handle of a user-mode program to the driver's device.
-#[derive(Debug)]
-pub struct Open {
-    device: u64,
-    file: u64,
+/// The data of a request: a control code, the input, and the size of the output buffer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Transfer<'a> {
+    /// The control code.
+    pub code: u32,
+    /// The input.
+    pub input: &'a [u8],
+    /// The size of the output buffer.
+    pub output: u32,
 }
 
-/// Opens the first device of the driver.
+/// Opens a device of the driver by its name or its symbolic link, or the first device.
 #[must_use]
-pub fn open() -> Option<Open> {
-    let device = with(|state| state.devices.made.first().copied())?;
-    let open = Open {
+pub fn open(name: Option<&str>) -> Completed {
+    let Some(device) = find(name) else {
+        return of(status::OBJECT_NAME_NOT_FOUND);
+    };
+    let open = OpenDevice {
         device,
         file: new_file(device),
     };
-    if open.send(0x00).is_success() {
-        return Some(open);
+    let completed = send(open, CREATE, Transfer::default());
+    if completed.status.is_success() {
+        with(|state| state.devices.open = Some(open));
+    } else {
+        must(memory::free(open.file, false));
     }
+    completed
+}
+
+/// Returns the device with a name. Programs write `\\\\.\\name` for `\\DosDevices\\name`.
+fn find(name: Option<&str>) -> Option<u64> {
+    let Some(name) = name else {
+        return with(|state| state.devices.made.first().map(|device| device.object));
+    };
+    let last = |name: &str| name.rsplit('\\').next().unwrap_or_default().to_lowercase();
+    let short = ["\\\\.\\", "\\??\\", "\\DosDevices\\"];
+    let link = short.iter().find_map(|prefix| name.strip_prefix(prefix));
+    with(|state| {
+        let devices = &state.devices;
+        let target = match link {
+            Some(link) => {
+                let mut links = devices.links.iter();
+                let found = links.find(|known| last(&known.name) == link.to_lowercase());
+                found.map(|found| found.target.clone())
+            }
+            None => Some(name.to_owned()),
+        }?;
+        let mut made = devices.made.iter();
+        let device = made.find(|device| device.name.eq_ignore_ascii_case(&target))?;
+        Some(device.object)
+    })
+}
+
+/// Sends a request to the open device. Returns `None` if no device is open.
+#[must_use]
+pub fn request(major: u8, transfer: Transfer) -> Option<Completed> {
+    let open = with(|state| state.devices.open)?;
+    Some(send(open, major, transfer))
+}
+
+/// Closes the open device.
+#[must_use]
+pub fn close() -> Option<Completed> {
+    let open = with(|state| state.devices.open.take())?;
+    let _ = send(open, CLEANUP, Transfer::default());
+    let completed = send(open, CLOSE, Transfer::default());
     must(memory::free(open.file, false));
-    None
+    Some(completed)
 }
 
-impl Open {
-    /// `FlushFileBuffers`.
-    pub fn flush(&self) {
-        let _ = self.send(0x09);
-    }
-
-    /// `CloseHandle`.
-    pub fn close(self) {
-        let _ = self.send(0x12);
-        let _ = self.send(0x02);
-        must(memory::free(self.file, false));
-    }
-
-    fn send(&self, major: u8) -> Status {
-        send(self.device, self.file, major)
-    }
-}
-
-/// Opens the driver's device, sends a control code, flushes the device and closes it.
-pub fn use_device() {
-    if let Some(open) = open() {
-        let _ = open.send(0x0E);
-        open.flush();
-        open.close();
-    }
+/// Returns whether a device is open.
+#[must_use]
+pub fn is_open() -> bool {
+    with(|state| state.devices.open.is_some())
 }
 
 /// Shuts down the system: sends the shutdown notifications.
 pub fn shutdown() {
     let devices = with(|state| state.devices.made.clone());
     for device in devices {
-        if holds(Kind::ShutdownNotification, device) {
-            let file = new_file(device);
-            let _ = send(device, file, 0x10);
-            must(memory::free(file, false));
+        if holds(Kind::ShutdownNotification, device.object) {
+            let open = OpenDevice {
+                device: device.object,
+                file: new_file(device.object),
+            };
+            let _ = send(open, SHUTDOWN, Transfer::default());
+            must(memory::free(open.file, false));
         }
     }
 }
@@ -92,48 +131,56 @@ const SECURITY_CONTEXT: u64 = irp::SIZE as u64 + 0x120;
 
 const ACCESS_STATE: u64 = SECURITY_CONTEXT + 0x20;
 
+/// The offset after the IRP of the memory descriptor list.
+const MDL: u64 = irp::SIZE as u64 + 0x200;
+
 /// The offset after the IRP of the flag for completion. The driver does not access it.
 pub const COMPLETED: u64 = irp::SIZE as u64 + 0x100;
 
 /// The offset after the IRP of the completion status. The driver does not access it.
 pub const COMPLETED_WITH: u64 = COMPLETED + 4;
 
+/// The offset after the IRP of `IoStatus.Information` at completion. The driver does not access it.
+pub const COMPLETED_INFORMATION: u64 = COMPLETED + 8;
+
+fn of(status: Status) -> Completed {
+    Completed {
+        status,
+        ..Completed::default()
+    }
+}
+
 /// Sends an IRP to the driver's dispatch routine.
-fn send(device: u64, file: u64, major: u8) -> Status {
+fn send(open: OpenDevice, major: u8, transfer: Transfer) -> Completed {
+    let OpenDevice { device, file } = open;
     let driver = with(|state| state.filter.driver);
     let dispatch = guest::read::<u64>(driver + driver_object::MAJOR + 8 * u64::from(major));
     let routine = Routine::Other {
         callback: Callback::Dispatch(major),
     };
     if !memory::is_code(dispatch) || left_out(&routine) {
-        return status::INVALID_DEVICE_REQUEST;
+        return of(status::INVALID_DEVICE_REQUEST);
     }
     let name = major::name(major);
+    let thread = new_thread_of(PROGRAM);
     let request = object_block(irp::SIZE + 0x240, Purpose::Irp, "an IRP");
     let stack = request + irp::SIZE as u64 + 0x40;
     guest::write(request + irp::HEAD, 0x00D0_0006_u32);
     guest::write(request + irp::MODE, 1_u8);
     guest::write(request + irp::LOCATION, 0x0101_u16);
-    guest::write(request + irp::THREAD, current_thread());
+    guest::write(request + irp::THREAD, thread_object(thread));
     guest::write(request + irp::STACK, stack);
     guest::write(stack, major);
     guest::write(stack + 0x28, device);
     guest::write(stack + 0x30, file);
-    match major {
-        0x00 => {
-            guest::write(request + SECURITY_CONTEXT + 8, request + ACCESS_STATE);
-            guest::write(request + SECURITY_CONTEXT + 0x10, 0x0012_0089_u32); // FILE_GENERIC_READ
-            guest::write(stack + 0x08, request + SECURITY_CONTEXT);
-            guest::write(stack + 0x10, 0x0100_0060_u32); // FILE_OPEN, FILE_NON_DIRECTORY_FILE, synchronous
-            guest::write(stack + 0x1A, 0x7_u16);
-        }
-        0x0E => guest::write(stack + 0x18, 0x0022_FFFC_u32),
-        _ => {}
+    let (buffer, size) = parameters(request, stack, device, major, transfer);
+    let answer = Status(enter(routine, PASSIVE, thread, dispatch, &[device, request]) as u32);
+    if answer == status::PENDING && is_test() {
+        run_queued(Queued::Kept);
     }
-    let answer = Status(enter(routine, PASSIVE, new_thread(), dispatch, &[device, request]) as u32);
-    let completed = guest::read::<u8>(request + COMPLETED) == 1;
+    let is_completed = guest::read::<u8>(request + COMPLETED) == 1;
     let with = Status(guest::read(request + COMPLETED_WITH));
-    let problem = match completed {
+    let problem = match is_completed {
         false if answer != status::PENDING => {
             Some(format!("returned {answer} without IoCompleteRequest"))
         }
@@ -147,6 +194,114 @@ fn send(device: u64, file: u64, major: u8) -> Status {
             problem: format!("the dispatch routine of {name} {problem}"),
         });
     }
+    if !is_completed && is_test() {
+        // The driver completes the request later.
+        return of(answer);
+    }
+    let information = guest::read::<u64>(request + COMPLETED_INFORMATION);
+    let filled = if is_completed && transfer.output != 0 {
+        size.min(transfer.output as usize).min(information as usize)
+    } else {
+        0
+    };
+    let completed = Completed {
+        status: if is_completed { with } else { answer },
+        information,
+        data: guest::bytes(buffer, filled),
+    };
     must(memory::free(request, false));
-    answer
+    if buffer != 0 {
+        must(memory::free(buffer, false));
+    }
+    completed
+}
+
+/// Writes the parameters of a request, and its buffer by the method of the control code or the device. Returns the
+/// output buffer, or the only one, and its size.
+fn parameters(
+    request: u64,
+    stack: u64,
+    device: u64,
+    major: u8,
+    transfer: Transfer,
+) -> (u64, usize) {
+    const BUFFERED_IO: u32 = 0x4; // DO_BUFFERED_IO
+    const DIRECT_IO: u32 = 0x10; // DO_DIRECT_IO
+    let (input, output) = (transfer.input.len(), transfer.output as usize);
+    let block = |size: usize| match size {
+        0 => 0,
+        size => system_block(size, "the buffer of a request to the device"),
+    };
+    let flags = guest::read::<u32>(device + device_object::FLAGS);
+    match major {
+        CREATE => {
+            guest::write(request + SECURITY_CONTEXT + 8, request + ACCESS_STATE);
+            guest::write(request + SECURITY_CONTEXT + 0x10, access::GENERIC_READ);
+            guest::write(stack + 0x08, request + SECURITY_CONTEXT);
+            let options = disposition::OPEN << 24 | option::NON_DIRECTORY | option::SYNCHRONOUS;
+            guest::write(stack + 0x10, options);
+            guest::write(stack + 0x1A, share::ALL);
+            (0, 0)
+        }
+        DEVICE_CONTROL => {
+            guest::write(stack + 0x08, output as u32);
+            guest::write(stack + 0x10, input as u32);
+            guest::write(stack + 0x18, transfer.code);
+            match transfer.code & 3 {
+                // METHOD_BUFFERED
+                0 => {
+                    let size = input.max(output);
+                    let buffer = block(size);
+                    guest::put(buffer, transfer.input);
+                    guest::write(request + irp::SYSTEM_BUFFER, buffer);
+                    (buffer, size)
+                }
+                // METHOD_NEITHER
+                3 => {
+                    let (from, to) = (block(input), block(output));
+                    guest::put(from, transfer.input);
+                    guest::write(stack + 0x20, from);
+                    guest::write(request + irp::USER_BUFFER, to);
+                    (to, output)
+                }
+                // METHOD_IN_DIRECT, METHOD_OUT_DIRECT
+                _ => {
+                    let (from, to) = (block(input), block(output));
+                    guest::put(from, transfer.input);
+                    guest::write(request + irp::SYSTEM_BUFFER, from);
+                    describe(request, to, output);
+                    (to, output)
+                }
+            }
+        }
+        READ | WRITE => {
+            let size = if major == READ { output } else { input };
+            let buffer = block(size);
+            guest::put(buffer, transfer.input);
+            guest::write(stack + 0x08, size as u32);
+            if flags & BUFFERED_IO != 0 {
+                guest::write(request + irp::SYSTEM_BUFFER, buffer);
+            } else if flags & DIRECT_IO != 0 {
+                describe(request, buffer, size);
+            } else {
+                guest::write(request + irp::USER_BUFFER, buffer);
+            }
+            (buffer, size)
+        }
+        _ => (0, 0),
+    }
+}
+
+/// Stores a memory descriptor list for a buffer in a request.
+fn describe(request: u64, buffer: u64, size: usize) {
+    if size != 0 {
+        pool::describe(request + MDL, buffer, size as u32);
+        guest::write(request + irp::MDL, request + MDL);
+    }
+}
+
+/// Flushes the open device.
+#[must_use]
+pub fn flush() -> Option<Completed> {
+    request(FLUSH_BUFFERS, Transfer::default())
 }

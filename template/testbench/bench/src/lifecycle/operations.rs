@@ -1,25 +1,29 @@
-//! Delivers operations to the callbacks and processes their return values.
+//! Delivers operations to the callbacks and the file system, and processes their return values.
 //!
 //! Documents: "Writing Preoperation and Postoperation Callback Routines", "Writing Postoperation Callback Routines",
 //! "`PFLT_POST_OPERATION_CALLBACK` callback function (fltkernel.h)".
 
+use crate::lifecycle::bottom::{self, Below};
 use crate::lifecycle::catalogue::{
-    CATALOGUE, CLEAN_UP, CLOSE_IT, IRP_NOCACHE, OPEN, PROBE, fast, fs_filter, io, irp,
+    self, CATALOGUE, CLEAN_UP, CLOSE_IT, IRP_NOCACHE, OPEN, PROBE, fast, fs_filter, io, irp,
 };
 use crate::lifecycle::files::{close_file, open_file};
 use crate::lifecycle::parameters::{
-    EXTRA, IOPB, callback_data, free_swapped, objects_of, restore, swapped_mdl,
+    EXTRA, IOPB, free_swapped, objects_of, prepare, restore, swapped_mdl,
 };
 use crate::machine::events::{emit, misuse, must};
+use crate::machine::process::PROGRAM;
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};
-use crate::machine::state::{left_out, with};
-use crate::machine::threads::new_thread;
+use crate::machine::state::{is_test, left_out, with};
+use crate::machine::threads::{new_thread, new_thread_of};
 use crate::machine::{guest, memory};
-use crate::objects::operations::{File, InFlight, OperationCallbacks, Spec};
+use crate::objects::operations::{
+    Completed, File, InFlight, OperationCallbacks, Parameters, Place, Sent, Spec,
+};
 use crate::objects::volumes::{Instance, Volume};
 use crate::trace::{Event, Misuse, Operation, Routine, Via, Wait};
 use crate::vocabulary::irql::{DISPATCH, PASSIVE};
-use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
+use crate::vocabulary::layout::callback_data as data_at;
 use crate::vocabulary::major::{self, READ, WRITE};
 use crate::vocabulary::preop;
 use crate::vocabulary::status::{self, Status};
@@ -27,11 +31,14 @@ use crate::vocabulary::status::{self, Status};
 /// `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
 pub const MORE_PROCESSING: u32 = 1;
 
+/// `FLT_POSTOP_DISALLOW_FSFILTER_IO`.
+const DISALLOW_FSFILTER_IO: u32 = 2;
+
 /// Delivers all operations on every instance.
 pub fn everything() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in &instances {
-        let full = instance.volume.file_system == 2;
+        let full = instance.volume.kind.file_system == 2;
         session(instance, if full { CATALOGUE } else { PROBE }, full);
     }
     run_queued(Queued::Kept);
@@ -48,34 +55,42 @@ pub fn probe() {
 
 /// Delivers operations on a volume when the filter attaches, before `FltStartFiltering` returns.
 pub fn deliver_at_attach(volume: &Volume) {
-    let instance = with(|state| {
-        let mut instances = state.filter.instances.iter();
-        instances
-            .find(|instance| instance.volume.handle == volume.handle)
-            .cloned()
-    });
-    if let Some(instance) = instance {
+    if let Some(instance) = instance_on(volume).filter(|_| !is_test()) {
         session(&instance, PROBE, false);
     }
 }
 
 /// Delivers operations while the filter is being unregistered.
 pub fn deliver_at_unregister() {
-    probe();
+    if !is_test() {
+        probe();
+    }
 }
 
 /// Delivers the shutdown operation.
 pub fn shutdown() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in instances {
-        let file = open_file(&instance, "");
+        let file = open_file(&instance.volume, "");
         deliver(&file, irp(major::SHUTDOWN, 0, ""), true);
     }
 }
 
+/// Returns the instance on a volume.
+#[must_use]
+pub fn instance_on(volume: &Volume) -> Option<Instance> {
+    with(|state| {
+        let mut instances = state.filter.instances.iter();
+        instances
+            .find(|instance| instance.volume.handle == volume.handle)
+            .cloned()
+    })
+}
+
 /// Delivers the operations of a file from open to close.
 fn session(instance: &Instance, specs: &[Spec], full: bool) {
-    let file = open_file(instance, "\\documents\\report.txt");
+    let volume = &instance.volume;
+    let file = open_file(volume, "\\documents\\report.txt");
     let opened = deliver(&file, OPEN, false);
     if opened {
         for spec in specs {
@@ -98,29 +113,16 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         ),
         ("\\documents\\link", "reparse point", status::REPARSE),
     ] {
-        let file = open_file(instance, name);
+        let file = open_file(volume, name);
         let open = Spec {
             variant,
-            result,
+            result: Some(result),
             ..OPEN
         };
         if deliver(&file, open, false) && result == status::SUCCESS {
-            deliver(
-                &file,
-                Spec {
-                    variant,
-                    ..CLEAN_UP
-                },
-                false,
-            );
-            deliver(
-                &file,
-                Spec {
-                    variant,
-                    ..CLOSE_IT
-                },
-                false,
-            );
+            for spec in [CLEAN_UP, CLOSE_IT] {
+                deliver(&file, Spec { variant, ..spec }, false);
+            }
         }
         close_file(&file);
     }
@@ -131,95 +133,131 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         irp(0x01, 0, ""),
         irp(0x13, 0, ""),
     ] {
-        let file = open_file(instance, "\\documents\\report.txt");
+        let file = open_file(volume, "\\documents\\report.txt");
         deliver(&file, spec, true);
     }
     for major in [0xED, 0xEC] {
-        let file = open_file(instance, "");
+        let file = open_file(volume, "");
         deliver(&file, fs_filter(major), true);
     }
 }
 
-/// Delivers an operation to the pre-operation and the post-operation callback. Returns `false` if the filter failed it.
+/// Delivers an operation of the catalogue. Returns `false` if the filter failed it.
 fn deliver(file: &File, spec: Spec, own_file: bool) -> bool {
-    let flight = match begin(file, spec, own_file) {
-        Begun::InFlight(flight) => flight,
-        Begun::Done(passed) => {
+    let parameters = catalogue::parameters(spec, file.object);
+    let thread = new_thread_of(PROGRAM);
+    match begin(new_flight(file, spec, parameters, thread, own_file)) {
+        Begun::InFlight(flight) => finish(*flight, false).status.is_success(),
+        Begun::Pended(_) => true,
+        Begun::Done(completed) => {
             if own_file {
                 close_file(file);
             }
-            return passed;
+            completed.status.is_success()
         }
-    };
-    finish(*flight, false)
-}
-
-enum Begun {
-    InFlight(Box<InFlight>),
-    Done(bool),
-}
-
-fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
-    let callbacks = with(|state| {
-        let here = state
-            .filter
-            .instances
-            .iter()
-            .any(|instance| instance.handle == file.instance.handle);
-        let mut operations = state.filter.operations.iter();
-        operations
-            .find(|callbacks| here && callbacks.major == spec.major)
-            .copied()
-    });
-    let Some(callbacks) = callbacks.filter(|callbacks| !skipped(callbacks, spec)) else {
-        return Begun::Done(true);
-    };
-    let operation = operation(file, spec);
-    let routines = [
-        Routine::Pre {
-            operation: operation.clone(),
-        },
-        Routine::Post {
-            operation: operation.clone(),
-            draining: false,
-        },
-        Routine::Post {
-            operation: operation.clone(),
-            draining: true,
-        },
-    ];
-    if routines.iter().any(left_out) {
-        return Begun::Done(true);
     }
-    let data = callback_data(file, spec, &operation);
-    let thread = new_thread();
-    let mut flight = InFlight {
+}
+
+/// Sends an operation to the filter and the file system, in a thread.
+#[must_use]
+pub fn send(file: &File, spec: Spec, parameters: Parameters, thread: u32) -> Sent {
+    let flight = new_flight(file, spec, parameters, thread, false);
+    match begin(flight) {
+        Begun::InFlight(flight) => pass_down(*flight),
+        Begun::Pended(data) => Sent::Pending(data),
+        Begun::Done(completed) => Sent::Completed(completed),
+    }
+}
+
+/// Sends an operation that the filter initiates to the file system. The filter does not see it.
+#[must_use]
+pub fn send_below(file: &File, spec: Spec, parameters: Parameters, thread: u32) -> Sent {
+    let mut flight = new_flight(file, spec, parameters, thread, false);
+    flight.instance = None;
+    match begin(flight) {
+        Begun::InFlight(flight) => pass_down(*flight),
+        Begun::Pended(data) => Sent::Pending(data),
+        Begun::Done(completed) => Sent::Completed(completed),
+    }
+}
+
+fn new_flight(
+    file: &File,
+    spec: Spec,
+    parameters: Parameters,
+    thread: u32,
+    own_file: bool,
+) -> InFlight {
+    InFlight {
         spec,
+        parameters,
         file: file.clone(),
-        data,
-        callbacks,
+        instance: instance_on(&file.volume),
+        data: 0,
+        buffer: (0, 0),
+        callbacks: OperationCallbacks::NONE,
         context: 0,
         post_irql: spec.post,
         thread,
         own_file,
-        pended: false,
+        place: Place::Begun,
+        original: Vec::new(),
         swapped: 0,
+    }
+}
+
+enum Begun {
+    /// The pre-operation callback passed the operation on.
+    InFlight(Box<InFlight>),
+    /// The pre-operation callback pended the operation. The callback data identifies it.
+    Pended(u64),
+    /// The operation is complete.
+    Done(Completed),
+}
+
+/// Calls the pre-operation callback.
+fn begin(mut flight: InFlight) -> Begun {
+    let spec = flight.spec;
+    let operation = flight.operation();
+    let callbacks = flight.instance.is_some().then(|| {
+        with(|state| {
+            let mut operations = state.filter.operations.iter();
+            operations
+                .find(|callbacks| callbacks.major == spec.major)
+                .copied()
+        })
+    });
+    let routines = || {
+        let post = |draining| Routine::Post {
+            operation: operation.clone(),
+            draining,
+        };
+        let pre = Routine::Pre {
+            operation: operation.clone(),
+        };
+        [pre, post(false), post(true)]
     };
-    if callbacks.pre == 0 {
-        if callbacks.post == 0 {
-            must(memory::free(data, false));
-            return Begun::Done(true);
-        }
+    let callbacks = callbacks
+        .flatten()
+        .filter(|callbacks| callbacks.pre != 0 || callbacks.post != 0)
+        .filter(|callbacks| !skipped(callbacks, spec) && !routines().iter().any(left_out));
+    if callbacks.is_none() && spec.result.is_some() {
+        return Begun::Done(Completed::default());
+    }
+    flight.callbacks = callbacks.unwrap_or(OperationCallbacks::NONE);
+    prepare(&mut flight, &operation);
+    if flight.callbacks.pre == 0 {
         return Begun::InFlight(Box::new(flight));
     }
-    let iopb = guest::bytes(data + IOPB, iopb_at::SIZE);
+    let data = flight.data;
     let context_slot = data + EXTRA;
     guest::write(context_slot, 0_u64);
     let routine = Routine::Pre {
         operation: operation.clone(),
     };
     let arguments = [data, objects_of(data), context_slot];
-    let answer = enter(routine, PASSIVE, thread, callbacks.pre, &arguments) as u32;
+    let pre = flight.callbacks.pre;
+    let answer = enter(routine, spec.pre, flight.thread, pre, &arguments) as u32;
     // The driver can have changed the pointer to the parameters.
     guest::write(data + data_at::IOPB, data + IOPB);
     let status = Status(guest::read(data + data_at::STATUS));
@@ -229,26 +267,12 @@ fn begin(file: &File, spec: Spec, own_file: bool) -> Begun {
         status,
     });
     flight.context = guest::read(context_slot);
-    flight.swapped = swapped_mdl(data);
-    // A post-operation callback receives the original parameters.
-    restore(data, &iopb);
-    process_answer(flight, answer, status, &operation)
+    process_answer(flight, answer, &operation)
 }
 
 /// Processes the return value of a pre-operation callback.
-fn process_answer(
-    mut flight: InFlight,
-    answer: u32,
-    status: Status,
-    operation: &Operation,
-) -> Begun {
-    let data = flight.data;
-    let swapped = flight.swapped;
-    let done = |passed| {
-        free_swapped(swapped);
-        must(memory::free(data, false));
-        Begun::Done(passed)
-    };
+fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> Begun {
+    flight.swapped = swapped_mdl(flight.data);
     match answer {
         preop::WITH_CALLBACK | preop::SYNCHRONIZE => {
             if flight.callbacks.post == 0 {
@@ -262,39 +286,149 @@ fn process_answer(
             }
             Begun::InFlight(Box::new(flight))
         }
-        preop::PENDING if flight.spec.via == Via::Irp => {
-            flight.pended = true;
-            with(|state| state.filter.in_flight.push(flight.clone()));
+        preop::PENDING if flight.spec.via == Via::Irp && flight.place == Place::Begun => {
+            flight.place = Place::Pended;
+            let data = flight.data;
+            with(|state| state.filter.in_flight.push(flight));
             run_queued(Queued::Kept);
-            let mine = with(|state| {
-                let in_flight = &mut state.filter.in_flight;
-                let at = in_flight
-                    .iter()
-                    .position(|other| other.data == data && !other.pended)?;
-                Some(in_flight.remove(at))
-            });
-            match mine {
-                Some(flight) if flight.callbacks.post != 0 => Begun::InFlight(Box::new(flight)),
-                Some(_) => done(true),
+            match take_resumed(data) {
+                Some((flight, answer)) => process_answer(flight, answer, operation),
                 // The operation is still pended. It is completed or cancelled later.
-                None => Begun::Done(true),
+                None => Begun::Pended(data),
             }
         }
         preop::DISALLOW_FASTIO if flight.spec.via == Via::FastIo => {
+            free(&flight);
+            // Some operations exist only as fast I/O.
+            if flight.spec.major >= 0x80 {
+                return Begun::Done(if flight.spec.result.is_some() {
+                    Completed::default()
+                } else {
+                    disallowed()
+                });
+            }
             let again = Spec {
                 via: Via::Irp,
                 variant: "after fast I/O was disallowed",
                 ..flight.spec
             };
-            must(memory::free(data, false));
-            // Some operations exist only as fast I/O.
-            if flight.spec.major >= 0x80 {
-                return Begun::Done(true);
-            }
-            begin(&flight.file, again, flight.own_file)
+            begin(new_flight(
+                &flight.file,
+                again,
+                flight.parameters,
+                flight.thread,
+                flight.own_file,
+            ))
         }
-        preop::COMPLETE => done(status.is_success()),
-        _ => done(true),
+        preop::DISALLOW_FSFILTER_IO
+            if flight.spec.major == major::QUERY_OPEN && flight.spec.result.is_none() =>
+        {
+            free(&flight);
+            Begun::Done(disallowed())
+        }
+        preop::COMPLETE => {
+            free_swapped(flight.swapped);
+            let completed = completed(&flight);
+            free(&flight);
+            Begun::Done(completed)
+        }
+        // The operation is passed on without a post-operation callback.
+        _ if flight.spec.result.is_some() => {
+            free_swapped(flight.swapped);
+            free(&flight);
+            Begun::Done(Completed::default())
+        }
+        _ => {
+            flight.callbacks.post = 0;
+            Begun::InFlight(Box::new(flight))
+        }
+    }
+}
+
+/// Removes an operation that the filter resumed from those in flight. Returns the answer of the filter too.
+fn take_resumed(data: u64) -> Option<(InFlight, u32)> {
+    with(|state| {
+        let in_flight = &mut state.filter.in_flight;
+        let at = in_flight.iter().position(|flight| flight.data == data)?;
+        let Place::Resumed(answer) = in_flight[at].place else {
+            return None;
+        };
+        Some((in_flight.remove(at), answer))
+    })
+}
+
+/// Sends an operation to the file system after the pre-operation callback.
+fn pass_down(mut flight: InFlight) -> Sent {
+    if guest::read::<u32>(flight.data + data_at::FLAGS) & data_at::DIRTY == 0 {
+        // Parameters that are changed without FltSetCallbackDataDirty are not passed on.
+        restore(flight.data, &flight.original);
+    }
+    let data = flight.data;
+    match bottom::answer(&flight, send) {
+        Below::Done {
+            status,
+            information,
+        } => {
+            guest::write(data + data_at::STATUS, status.0);
+            guest::write(data + data_at::INFORMATION, information);
+            Sent::Completed(finish(flight, false))
+        }
+        Below::Pending => {
+            flight.place = Place::Below;
+            with(|state| state.filter.in_flight.push(flight));
+            Sent::Pending(data)
+        }
+    }
+}
+
+/// Completes an operation that the file system pended.
+pub fn complete_below(data: u64, status: Status, bytes: &[u8]) {
+    let flight = with(|state| {
+        let mut in_flight = state.filter.in_flight.iter_mut();
+        let flight =
+            in_flight.find(|flight| flight.data == data && flight.place == Place::Below)?;
+        flight.place = Place::Completed;
+        flight.post_irql = DISPATCH;
+        Some(flight.clone())
+    });
+    if let Some(flight) = flight {
+        guest::put(flight.buffer.0, &bytes[..bytes.len().min(flight.buffer.1)]);
+        guest::write(data + data_at::STATUS, status.0);
+        guest::write(data + data_at::INFORMATION, bytes.len() as u64);
+    }
+}
+
+/// Continues the operations that the filter resumed or the file system completed. Returns their results.
+#[must_use]
+pub fn settle() -> Vec<(u64, Completed)> {
+    let mut settled = Vec::new();
+    loop {
+        let next = with(|state| {
+            let in_flight = &mut state.filter.in_flight;
+            let is_ready =
+                |flight: &InFlight| matches!(flight.place, Place::Resumed(_) | Place::Completed);
+            let at = in_flight.iter().position(is_ready)?;
+            Some(in_flight.remove(at))
+        });
+        let Some(flight) = next else { return settled };
+        let data = flight.data;
+        settled.extend(proceed(flight).map(|completed| (data, completed)));
+    }
+}
+
+/// Continues an operation that the filter resumed or the file system completed. Returns `None` if it is pending again.
+fn proceed(flight: InFlight) -> Option<Completed> {
+    let Place::Resumed(answer) = flight.place else {
+        return Some(finish(flight, false));
+    };
+    let operation = flight.operation();
+    match process_answer(flight, answer, &operation) {
+        Begun::InFlight(flight) => match pass_down(*flight) {
+            Sent::Completed(completed) => Some(completed),
+            Sent::Pending(_) => None,
+        },
+        Begun::Done(completed) => Some(completed),
+        Begun::Pended(_) => None,
     }
 }
 
@@ -313,60 +447,75 @@ fn skipped(callbacks: &OperationCallbacks, spec: Spec) -> bool {
                 || callbacks.flags & 8 != 0 && neither)
 }
 
-fn operation(file: &File, spec: Spec) -> Operation {
-    Operation {
-        major: spec.major,
-        variant: spec.variant.to_owned(),
-        volume: file.instance.volume.name.to_owned(),
-        via: spec.via,
+/// Returns the result of an operation.
+fn completed(flight: &InFlight) -> Completed {
+    let information = guest::read::<u64>(flight.data + data_at::INFORMATION);
+    let (buffer, size) = flight.buffer;
+    let length = if flight.spec.result.is_some() {
+        0
+    } else {
+        size.min(usize::try_from(information).unwrap_or(usize::MAX))
+    };
+    Completed {
+        status: Status(guest::read(flight.data + data_at::STATUS)),
+        information,
+        data: guest::bytes(buffer, length),
     }
 }
 
-/// Calls the post-operation callback. Returns `false` if the filter failed the operation.
-fn finish(flight: InFlight, draining: bool) -> bool {
-    let InFlight {
-        spec,
-        file,
-        data,
-        callbacks,
-        context,
-        post_irql,
-        thread,
-        own_file,
-        swapped,
-        ..
-    } = flight;
-    if callbacks.post == 0 {
-        // The operation was pended and completed without a post-operation callback.
-        free_swapped(swapped);
-        must(memory::free(data, false));
-        if own_file {
-            close_file(&file);
-        }
-        return true;
+/// Frees the callback data of an operation.
+fn free(flight: &InFlight) {
+    must(memory::free(flight.data, false));
+    if flight.buffer.0 != 0 {
+        must(memory::free(flight.buffer.0, false));
     }
-    let operation = operation(&file, spec);
-    let result = if draining {
-        status::FLT_POST_OPERATION_CLEANUP
-    } else {
-        spec.result
+}
+
+/// Calls the post-operation callback. Returns the result.
+fn finish(flight: InFlight, draining: bool) -> Completed {
+    let data = flight.data;
+    let end = |flight: &InFlight| {
+        free_swapped(flight.swapped);
+        let completed = completed(flight);
+        free(flight);
+        if flight.own_file {
+            close_file(&flight.file);
+        }
+        completed
+    };
+    // The file system still has the operation. The filter does not see its completion.
+    let remains = draining && flight.place == Place::Below;
+    if flight.callbacks.post == 0 {
+        return if remains {
+            leave_below(flight)
+        } else {
+            end(&flight)
+        };
+    }
+    // A post-operation callback receives the original parameters.
+    restore(data, &flight.original);
+    let operation = flight.operation();
+    let result = match (draining, flight.spec.result) {
+        (true, _) => status::FLT_POST_OPERATION_CLEANUP,
+        (false, Some(result)) => result,
+        (false, None) => Status(guest::read(data + data_at::STATUS)),
     };
     guest::write(data + data_at::STATUS, result.0);
     let flags = guest::read::<u32>(data + data_at::FLAGS);
     guest::write(data + data_at::FLAGS, flags | data_at::POST_OPERATION);
-    let irql = if draining { PASSIVE } else { post_irql };
+    let irql = if draining { PASSIVE } else { flight.post_irql };
     // A completion at DISPATCH_LEVEL runs in a separate thread.
     let thread = if irql == DISPATCH {
         new_thread()
     } else {
-        thread
+        flight.thread
     };
     let routine = Routine::Post {
         operation: operation.clone(),
         draining,
     };
-    let arguments = [data, objects_of(data), context, u64::from(draining)];
-    let answer = enter(routine, irql, thread, callbacks.post, &arguments) as u32;
+    let arguments = [data, objects_of(data), flight.context, u64::from(draining)];
+    let answer = enter(routine, irql, thread, flight.callbacks.post, &arguments) as u32;
     let after = Status(guest::read(data + data_at::STATUS));
     if answer == MORE_PROCESSING && !draining {
         let wait = || Wait::MoreProcessing {
@@ -388,16 +537,39 @@ fn finish(flight: InFlight, draining: bool) -> bool {
         before: result,
         after,
     });
-    free_swapped(swapped);
-    must(memory::free(data, false));
-    if own_file {
-        close_file(&file);
+    if remains {
+        return leave_below(flight);
     }
-    after.is_success()
+    let is_disallowed = answer == DISALLOW_FSFILTER_IO && flight.spec.major == major::QUERY_OPEN;
+    let completed = end(&flight);
+    if is_disallowed {
+        disallowed()
+    } else {
+        completed
+    }
+}
+
+/// Returns the result of an operation that the filter disallows in this form, so that the system sends others instead.
+fn disallowed() -> Completed {
+    Completed {
+        status: status::FLT_DISALLOW_FAST_IO,
+        ..Completed::default()
+    }
+}
+
+/// Leaves an operation that is drained at the file system.
+fn leave_below(mut flight: InFlight) -> Completed {
+    flight.callbacks = OperationCallbacks::NONE;
+    flight.instance = None;
+    with(|state| state.filter.in_flight.push(flight));
+    Completed::default()
 }
 
 /// Begins operations of each kind on each instance without completing them.
 pub fn begin_in_flight() {
+    if is_test() {
+        return;
+    }
     let instances = with(|state| state.filter.instances.clone());
     for instance in instances {
         for spec in [OPEN, io(READ, "non-cached", IRP_NOCACHE), CLEAN_UP] {
@@ -405,12 +577,15 @@ pub fn begin_in_flight() {
                 variant: "in flight",
                 ..spec
             };
-            let file = open_file(&instance, "\\documents\\in-flight.txt");
-            match begin(&file, spec, true) {
+            let file = open_file(&instance.volume, "\\documents\\in-flight.txt");
+            let parameters = catalogue::parameters(spec, file.object);
+            let thread = new_thread_of(PROGRAM);
+            match begin(new_flight(&file, spec, parameters, thread, true)) {
                 Begun::InFlight(flight) => {
                     with(|state| state.filter.in_flight.push(*flight));
                 }
                 Begun::Done(_) => close_file(&file),
+                Begun::Pended(_) => {}
             }
         }
     }
@@ -418,15 +593,20 @@ pub fn begin_in_flight() {
 
 /// Completes the operations that are in flight.
 pub fn complete_in_flight() {
+    if is_test() {
+        return;
+    }
     loop {
         let next = with(|state| {
             let in_flight = &mut state.filter.in_flight;
-            let at = in_flight.iter().position(|flight| !flight.pended)?;
+            let at = in_flight
+                .iter()
+                .position(|flight| flight.place != Place::Pended)?;
             Some(in_flight.remove(at))
         });
         match next {
             Some(flight) => {
-                finish(flight, false);
+                let _ = finish(flight, false);
             }
             None => return,
         }
@@ -436,21 +616,21 @@ pub fn complete_in_flight() {
 /// Drains the operations of an instance that is torn down.
 pub fn drain(instance: u64) {
     run_queued(Queued::Kept);
+    let is_here = |flight: &&InFlight| {
+        let on = flight.instance.as_ref();
+        on.is_some_and(|on| on.handle == instance)
+    };
     loop {
-        let next = with(|state| {
-            let mut in_flight = state.filter.in_flight.iter();
-            let flight = in_flight.find(|flight| flight.file.instance.handle == instance)?;
-            Some(flight.clone())
-        });
+        let next = with(|state| state.filter.in_flight.iter().find(is_here).cloned());
         let Some(flight) = next else { return };
         let data = flight.data;
         let wait = || Wait::Pended {
-            operation: operation(&flight.file, flight.spec),
+            operation: flight.operation(),
         };
         block_until(Queued::Kept, wait, || {
             with(|state| {
                 let mut in_flight = state.filter.in_flight.iter();
-                !in_flight.any(|flight| flight.data == data && flight.pended)
+                !in_flight.any(|flight| flight.data == data && flight.place == Place::Pended)
             })
         });
         let flight = with(|state| {
@@ -458,8 +638,17 @@ pub fn drain(instance: u64) {
             let at = in_flight.iter().position(|flight| flight.data == data)?;
             Some(in_flight.remove(at))
         });
-        if let Some(flight) = flight {
-            finish(flight, true);
+        let Some(flight) = flight else { continue };
+        if is_test() && matches!(flight.place, Place::Resumed(_) | Place::Completed) {
+            let completed = proceed(flight);
+            with(|state| {
+                let mut requests = state.programs.requests.iter_mut();
+                if let Some(request) = requests.find(|request| request.data == data) {
+                    request.completed = completed;
+                }
+            });
+        } else {
+            let _ = finish(flight, true);
         }
     }
 }
@@ -469,11 +658,8 @@ pub fn complete_pended(data: u64, answer: u32, context: u64) {
     with(|state| {
         let mut in_flight = state.filter.in_flight.iter_mut();
         if let Some(flight) = in_flight.find(|flight| flight.data == data) {
-            flight.pended = false;
+            flight.place = Place::Resumed(answer);
             flight.context = context;
-            if !matches!(answer, preop::WITH_CALLBACK | preop::SYNCHRONIZE) {
-                flight.callbacks.post = 0;
-            }
         }
     });
 }

@@ -3,25 +3,21 @@
 //! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" and the pages of
 //! its members.
 
-use crate::lifecycle::catalogue::{
-    DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, QUERY_BYPASS_IO, REQUEST_OPLOCK,
-};
-use crate::lifecycle::{pool, security, volumes};
+use crate::lifecycle::{pool, volumes};
 use crate::machine::events::must;
 use crate::machine::ledger::{bad_handle, holds, release};
 use crate::machine::space::Purpose;
-use crate::machine::system::{current_process, object_block};
-use crate::machine::trap::current_thread;
+use crate::machine::system::{object_block, system_block};
+use crate::machine::threads;
+use crate::machine::trap::thread_object;
 use crate::machine::{guest, memory};
-use crate::objects::operations::{File, Spec};
+use crate::objects::operations::{InFlight, Parameters, Value};
 use crate::trace::{Kind, Operation, Via};
 use crate::vocabulary::buffers::{self, SYSTEM_BUFFER};
-use crate::vocabulary::bypass_io::{self, MANAGE_BYPASS_IO};
 use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
 use crate::vocabulary::major::{
-    CREATE, DEVICE_CONTROL, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, INTERNAL_DEVICE_CONTROL,
-    LOCK_CONTROL, QUERY_INFORMATION, QUERY_SECURITY, QUERY_VOLUME_INFORMATION, SET_INFORMATION,
-    SET_SECURITY, SET_VOLUME_INFORMATION,
+    DEVICE_CONTROL, FILE_SYSTEM_CONTROL, INTERNAL_DEVICE_CONTROL, QUERY_INFORMATION,
+    QUERY_VOLUME_INFORMATION, SET_INFORMATION, SET_VOLUME_INFORMATION,
 };
 
 /// The offset of the parameter block in the block of an operation.
@@ -32,11 +28,12 @@ const OBJECTS: u64 = 0xB0;
 /// The offset of the completion context.
 pub const EXTRA: u64 = 0x100;
 
-const BUFFER: u64 = 0x400;
+/// The offset of the structures to which members of the parameters point.
+const STRUCTURES: u64 = 0x120;
 
-const MDL: u64 = 0x380;
+const MDL: u64 = 0x3C0;
 
-const BLOCK: usize = 0x800;
+const BLOCK: usize = 0x400;
 
 /// Returns the `FLT_RELATED_OBJECTS` of an operation.
 #[must_use]
@@ -53,129 +50,84 @@ pub fn checked(data: u64) -> u64 {
     }
 }
 
-/// Creates the callback data of an operation, with its parameters, in one block.
-#[must_use]
-pub fn callback_data(file: &File, spec: Spec, operation: &Operation) -> u64 {
+/// Creates the callback data of an operation with its parameters, in one block, and its buffer in another.
+pub fn prepare(flight: &mut InFlight, operation: &Operation) {
+    let (spec, parameters) = (flight.spec, flight.parameters.clone());
     let data = object_block(
         BLOCK,
         Purpose::CallbackData,
         &format!("the callback data of {operation}"),
     );
+    flight.data = data;
+    if !parameters.buffer.is_empty() {
+        let size = parameters.buffer.len();
+        let buffer = system_block(size, &format!("the buffer of {operation}"));
+        guest::put(buffer, &parameters.buffer);
+        flight.buffer = (buffer, size);
+    }
     let iopb = data + IOPB;
     let mut flags = match spec.via {
         Via::Irp => data_at::IRP,
         Via::FastIo => data_at::FAST_IO,
         Via::FsFilter => data_at::FS_FILTER,
     };
-    if has_system_buffer(spec) {
+    if spec.via == Via::Irp && has_system_buffer(spec.major, &parameters) {
         flags |= data_at::SYSTEM_BUFFER;
     }
-    let thread = current_thread();
     guest::write(data + data_at::FLAGS, flags);
-    guest::write(data + data_at::THREAD, thread);
+    guest::write(data + data_at::THREAD, thread_object(flight.thread));
     guest::write(data + data_at::IOPB, iopb);
-    guest::write(data + data_at::MODE, u8::from(!spec.paging));
+    let user = !spec.paging && threads::process_of(flight.thread) != 0;
+    guest::write(data + data_at::MODE, u8::from(user));
     guest::write(iopb + iopb_at::IRP_FLAGS, spec.irp_flags);
     guest::write(iopb + iopb_at::MAJOR, spec.major);
     guest::write(iopb + iopb_at::MINOR, spec.minor);
-    guest::write(iopb + iopb_at::FILE, file.object);
-    guest::write(iopb + iopb_at::INSTANCE, file.instance.handle);
-    volumes::fill_objects(objects_of(data), &file.instance, file.object);
-    parameters(data, iopb + iopb_at::PARAMETERS, spec, file);
-    data
+    guest::write(iopb + iopb_at::OPERATION_FLAGS, parameters.flags);
+    guest::write(iopb + iopb_at::FILE, flight.file.object);
+    if let Some(instance) = &flight.instance {
+        guest::write(iopb + iopb_at::INSTANCE, instance.handle);
+        volumes::fill_objects(objects_of(data), instance, flight.file.object);
+    }
+    write(data, flight.buffer, &parameters);
+    flight.original = guest::bytes(iopb, iopb_at::SIZE);
 }
 
 /// Writes the `FLT_PARAMETERS`. Its members are aligned to eight bytes on x64.
-fn parameters(data: u64, at: u64, spec: Spec, file: &File) {
-    let buffer = data + BUFFER;
-    let length = 0x200_u32;
-    if let Some(members) = buffers::of(spec.major) {
-        guest::write(at + members.length.1, length);
-        guest::write(at + members.buffer.1, buffer);
-        if let (true, Some(member)) = (spec.paging, members.mdl) {
-            guest::write(at + member.1, mdl(data, buffer, length));
-        }
-    }
-    match spec.major {
-        CREATE | 0x01 | 0x13 => {
-            // IO_SECURITY_CONTEXT with its ACCESS_STATE.
-            let context = data + EXTRA + 0x20;
-            guest::write(context + 8, data + EXTRA + 0x60);
-            guest::write(context + 0x10, 0x0012_0089_u32); // FILE_GENERIC_READ
-            guest::write(at, context);
-            let directory = u32::from(spec.variant == "directory");
-            guest::write(at + 8, 0x0100_0020 | directory); // FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT
-            guest::write(at + 16, 0x80_u16); // FILE_ATTRIBUTE_NORMAL
-            guest::write(at + 18, 0x7_u16);
-        }
-        // FileStandardInformation.
-        QUERY_INFORMATION => guest::write(at + 8, 5_u32),
-        // FileFsSizeInformation.
-        QUERY_VOLUME_INFORMATION => guest::write(at + 8, 3_u32),
-        // FileFsLabelInformation.
-        SET_VOLUME_INFORMATION => guest::write(at + 8, 2_u32),
-        SET_INFORMATION => set_information(at, buffer, spec, file),
-        DIRECTORY_CONTROL if spec.minor == 1 => {
-            guest::write(at + 16, 37_u32); // FileIdBothDirectoryInformation
-        }
-        DIRECTORY_CONTROL => guest::write(at + 8, 0x1_u32),
-        FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL => {
-            let (code, operation) = match spec.variant {
-                REQUEST_OPLOCK => (0x0009_0008, 0),
-                ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
-                DISABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::DISABLE),
-                QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
-                _ => (0x0009_0028, 0), // FSCTL_IS_VOLUME_MOUNTED
-            };
-            guest::write(at + 8, length);
-            guest::write(at + 16, code);
-            guest::write(at + SYSTEM_BUFFER.1, buffer);
-            if operation != 0 {
-                guest::write(buffer, operation);
-            }
-        }
-        LOCK_CONTROL => {
-            guest::write(data + EXTRA + 0x20, 1_u64);
-            guest::write(at, data + EXTRA + 0x20);
-            guest::write(at + 24, current_process());
-            guest::write(at + 33, 1_u8);
-        }
-        QUERY_SECURITY => guest::write(at, 0x7_u32),
-        SET_SECURITY => {
-            guest::write(at, 0x4_u32);
-            // FILE_ALL_ACCESS
-            security::put_default(buffer, 0x001F_01FF);
-            guest::write(at + 8, buffer);
-        }
-        0xFF => {
-            guest::write(at, 1_u32); // SyncTypeCreateSection
-            guest::write(at + 4, 0x20_u32); // PAGE_EXECUTE_READ
-        }
-        0xF2 => guest::write(at + 8, buffer),
-        _ => {}
-    }
-}
-
-/// Writes a `FileBasicInformation`, `FileRenameInformation` or `FileDispositionInformation`.
-fn set_information(at: u64, buffer: u64, spec: Spec, file: &File) {
-    let (class, length) = match spec.variant {
-        "rename" => {
-            let name: Vec<u16> = "\\documents\\renamed.txt".encode_utf16().collect();
-            guest::write(buffer + 16, name.len() as u32 * 2);
-            for (index, unit) in name.iter().enumerate() {
-                guest::write(buffer + 20 + 2 * index as u64, *unit);
-            }
-            guest::write(at + 16, file.object);
-            (10_u32, 20 + 2 * name.len() as u32)
-        }
-        "delete" => {
-            guest::write(buffer, 1_u8);
-            (13, 1)
-        }
-        _ => (4, 40),
+fn write(data: u64, (buffer, length): (u64, usize), parameters: &Parameters) {
+    let mut next = data + STRUCTURES;
+    let mut structure = |bytes: &[u8]| {
+        let at = next;
+        guest::put(at, bytes);
+        next += (bytes.len() as u64).next_multiple_of(16);
+        at
     };
-    guest::write(at, length);
-    guest::write(at + 8, class);
+    for (offset, value) in &parameters.members {
+        let at = data + IOPB + iopb_at::PARAMETERS + offset;
+        match value {
+            Value::U8(value) => guest::write(at, *value),
+            Value::U16(value) => guest::write(at, *value),
+            Value::U32(value) => guest::write(at, *value),
+            Value::U64(value) => guest::write(at, *value),
+            Value::Buffer => guest::write(at, buffer),
+            Value::Mdl => guest::write(at, mdl(data, buffer, length as u32)),
+            Value::Structure(bytes) => guest::write(at, structure(bytes)),
+            Value::Text(text) => {
+                let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                let string = structure(&[0; 16]);
+                let characters = structure(&units);
+                guest::set_unicode(string, units.len(), units.len(), characters);
+                guest::write(at, string);
+            }
+            Value::SecurityContext(access) => {
+                // SecurityQos, AccessState, DesiredAccess, FullCreateOptions.
+                let context = structure(&[0; 0x20]);
+                let state = structure(&[0; 0xA0]);
+                guest::write(context + 8, state);
+                guest::write(context + 0x10, *access);
+                guest::write(at, context);
+            }
+        }
+    }
 }
 
 /// Creates a memory descriptor list for a buffer that is locked and mapped.
@@ -242,19 +194,17 @@ pub fn restore(data: u64, original: &[u8]) {
 }
 
 /// Returns whether the buffer of an operation is a system buffer.
-const fn has_system_buffer(spec: Spec) -> bool {
-    // The control codes of the model have METHOD_BUFFERED.
-    matches!(spec.via, Via::Irp)
-        && matches!(
-            spec.major,
-            QUERY_INFORMATION
-                | SET_INFORMATION
-                | QUERY_VOLUME_INFORMATION
-                | SET_VOLUME_INFORMATION
-                | FILE_SYSTEM_CONTROL
-                | DEVICE_CONTROL
-                | INTERNAL_DEVICE_CONTROL
-        )
+fn has_system_buffer(major: u8, parameters: &Parameters) -> bool {
+    match major {
+        QUERY_INFORMATION | SET_INFORMATION | QUERY_VOLUME_INFORMATION | SET_VOLUME_INFORMATION => {
+            true
+        }
+        FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL => parameters
+            .members
+            .iter()
+            .any(|(offset, value)| *offset == SYSTEM_BUFFER.1 && matches!(value, Value::Buffer)),
+        _ => false,
+    }
 }
 
 /// Locks the user buffer of an operation. Returns `false` if its parameters have no memory descriptor list.

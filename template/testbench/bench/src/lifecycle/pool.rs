@@ -42,6 +42,9 @@ pub fn allocate(size: u64, tag: u32, paged: bool, zeroed: bool) -> u64 {
         return 0;
     }
     paged_at_dispatch(purpose, "allocated");
+    if !memory::has_pool(size) {
+        return 0;
+    }
     let block = memory::allocate(size as usize, purpose, format!("the pool block {what}"));
     let Ok(address) = block else { return 0 };
     if zeroed {

@@ -5,74 +5,99 @@
 
 use crate::machine::events::must;
 use crate::machine::ledger::{acquire, release};
+use crate::machine::process::PROGRAM;
 use crate::machine::schedule::enter;
 use crate::machine::state::{left_out, with};
 use crate::machine::system::system_block;
-use crate::machine::threads::new_thread;
+use crate::machine::threads::new_thread_of;
 use crate::machine::{guest, memory};
-use crate::objects::ports::Client;
+use crate::objects::operations::Completed;
+use crate::objects::ports::{Client, Server};
 use crate::trace::{Callback, Kind, Routine};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
 
-/// Connects a user-mode program to the driver's port, if there is one.
-pub fn connect() {
+/// Connects a user-mode program to a port of the driver, or to the first one. Returns the status, or `None` if there is
+/// no such port.
+pub fn connect(name: Option<&str>, context: &[u8]) -> Option<Status> {
     let server = with(|state| {
-        let mut servers = state.ports.servers.iter();
-        servers.find(|server| server.open).copied()
+        let ports = &state.ports;
+        let mut servers = ports.servers.iter();
+        let is_named = |server: &Server| {
+            let known = ports.names.get(server.name);
+            name.is_none_or(|name| known.is_some_and(|known| known.eq_ignore_ascii_case(name)))
+        };
+        servers
+            .find(|server| server.open && is_named(server))
+            .copied()
     });
     let routine = Routine::Other {
         callback: Callback::Connect,
     };
-    let Some(server) = server.filter(|_| !left_out(&routine)) else {
-        return;
-    };
+    let server = server.filter(|_| !left_out(&routine))?;
     let port = memory::handle("the client port".to_owned());
     let slot = system_block(8, "the connection's cookie");
+    let given = match context.len() {
+        0 => 0,
+        size => {
+            let block = system_block(size, "the connection context");
+            guest::put(block, context);
+            block
+        }
+    };
     acquire(Kind::ClientPort, port, "a connection");
-    let arguments = [port, server.cookie, 0, 0, slot];
-    let answer = enter(routine, PASSIVE, new_thread(), server.connect, &arguments);
-    if Status(answer as u32).is_success() {
+    let length = context.len() as u64;
+    let arguments = [port, server.cookie, given, length, slot];
+    let thread = new_thread_of(PROGRAM);
+    let answer = Status(enter(routine, PASSIVE, thread, server.connect, &arguments) as u32);
+    if answer.is_success() {
         let cookie = guest::read(slot);
         with(|state| state.ports.client = Some(Client { server, cookie }));
     } else {
         // The filter manager closes a connection that the driver refused.
         let _ = release(Kind::ClientPort, port);
     }
+    Some(answer)
 }
 
-/// Sends messages of the program: an empty one, one that is too short, and one with zeroes.
-pub fn message() {
-    let Some(client) = with(|state| state.ports.client) else {
-        return;
-    };
+/// Sends a message of the program. Returns the result, or `None` if it is not connected or the driver accepts no
+/// messages.
+pub fn message(input: &[u8], output: u32) -> Option<Completed> {
+    let client = with(|state| state.ports.client)?;
     let routine = Routine::Other {
         callback: Callback::Message,
     };
     if client.server.message == 0 || left_out(&routine) {
-        return;
+        return None;
     }
-    for (input, output) in [(0_u32, 0_u32), (1, 0), (16, 0), (64, 256)] {
-        let buffer = system_block(0x200, "a message");
-        let returned = buffer + 0x1F8;
-        let at = |length: u32, place: u64| if length == 0 { 0 } else { place };
-        let arguments = [
-            client.cookie,
-            at(input, buffer),
-            u64::from(input),
-            at(output, buffer + 0x80),
-            u64::from(output),
-            returned,
-        ];
-        let _ = enter(
-            routine.clone(),
-            PASSIVE,
-            new_thread(),
-            client.server.message,
-            &arguments,
-        );
-        must(memory::free(buffer, false));
+    let block = |size: usize, what: &str| match size {
+        0 => 0,
+        size => system_block(size, what),
+    };
+    let message = block(input.len(), "a message");
+    guest::put(message, input);
+    let answer = block(output as usize, "the buffer for the answer to a message");
+    let returned = system_block(4, "the length of the answer to a message");
+    let arguments = [
+        client.cookie,
+        message,
+        input.len() as u64,
+        answer,
+        u64::from(output),
+        returned,
+    ];
+    let thread = new_thread_of(PROGRAM);
+    let status = enter(routine, PASSIVE, thread, client.server.message, &arguments);
+    let information = guest::read::<u32>(returned);
+    let completed = Completed {
+        status: Status(status as u32),
+        information: u64::from(information),
+        data: guest::bytes(answer, information.min(output) as usize),
+    };
+    for block in [message, answer, returned] {
+        must(memory::free(block, false));
     }
+    Some(completed)
 }
 
 /// Disconnects the program.
@@ -86,7 +111,7 @@ pub fn disconnect() {
     let _ = enter(
         routine,
         PASSIVE,
-        new_thread(),
+        new_thread_of(PROGRAM),
         client.server.disconnect,
         &[client.cookie],
     );

@@ -200,6 +200,18 @@ pub fn put_default(address: u64, mask: u32) {
     guest::put(dacl, &default_dacl(mask));
 }
 
+/// Returns the descriptor of [`put_default`] in self-relative format.
+#[must_use]
+pub fn default_relative(mask: u32) -> Vec<u8> {
+    let mut bytes = vec![0; RELATIVE_SIZE];
+    bytes[0] = REVISION;
+    bytes[CONTROL as usize..][..2].copy_from_slice(&(SELF_RELATIVE | DACL_PRESENT).to_le_bytes());
+    bytes[Part::Dacl.relative() as usize..][..4]
+        .copy_from_slice(&(RELATIVE_SIZE as u32).to_le_bytes());
+    bytes.extend(default_dacl(mask));
+    bytes
+}
+
 /// A member of `SE_EXPORTS`.
 pub enum Export {
     Privilege(u32),

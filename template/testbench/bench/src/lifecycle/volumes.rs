@@ -5,7 +5,7 @@ use crate::machine::ledger::bad_handle;
 use crate::machine::state::with;
 use crate::machine::system::{once, system_block};
 use crate::machine::{guest, memory};
-use crate::objects::volumes::{Instance, KINDS, Volume};
+use crate::objects::volumes::{Instance, Kind, Volume, VolumeKind};
 use crate::trace::Registration;
 use crate::vocabulary::layout::{device_object, related_objects, vpb};
 
@@ -14,14 +14,15 @@ impl Volume {
     #[must_use]
     pub fn device_object(&self) -> u64 {
         let what = format!("the volume device object of {}", self.name);
-        devices::of_another(&what, self.device_type, self.characteristics(), self.driver)
+        let (device_type, driver) = (self.kind.device_type, self.kind.driver);
+        devices::of_another(&what, device_type, self.characteristics(), driver)
     }
 
     /// Returns the `Characteristics` of its devices: `FILE_REMOVABLE_MEDIA`, `FILE_REMOTE_DEVICE`.
     #[must_use]
     pub fn characteristics(&self) -> u32 {
         const NETWORK: u32 = 0x14;
-        u32::from(self.removable) | u32::from(self.device_type == NETWORK) << 4
+        u32::from(self.kind.removable) | u32::from(self.kind.device_type == NETWORK) << 4
     }
 
     /// Returns the device object of the underlying disk.
@@ -37,7 +38,7 @@ impl Volume {
     /// Returns the volume parameter block, or 0 if there is no disk.
     #[must_use]
     pub fn parameter_block(&self) -> u64 {
-        if !self.disk {
+        if !self.kind.disk {
             return 0;
         }
         let what = format!("the volume parameter block of {}", self.name);
@@ -56,47 +57,91 @@ impl Volume {
 #[must_use]
 pub fn all() -> Vec<Volume> {
     let pipes = with(|state| state.filter.registration.flags & Registration::NPFS_MSFS != 0);
-    known()
-        .into_iter()
-        .zip(&KINDS)
-        .filter(|(_, kind)| pipes || !kind.pipes)
-        .map(|(volume, _)| volume)
-        .collect()
+    let all = all_known().into_iter();
+    all.filter(|volume| pipes || !volume.kind.pipes).collect()
 }
 
-fn known() -> Vec<Volume> {
-    let known = with(|state| state.volumes.known.clone());
-    if !known.is_empty() {
-        return known;
+/// Returns all volumes, whether or not the filter can attach to them.
+#[must_use]
+pub fn all_known() -> Vec<Volume> {
+    if !with(|state| std::mem::replace(&mut state.volumes.created, true)) {
+        match with(|state| state.setup.as_ref().map(|setup| setup.volumes.clone())) {
+            Some(volumes) => {
+                for (letter, kind) in volumes {
+                    let _ = add(letter, kind);
+                }
+            }
+            None => {
+                for kind in VolumeKind::OF_SCRIPTS {
+                    let kind = kind.properties();
+                    let _ = create(kind.title, None, kind.device_name, kind);
+                }
+            }
+        }
     }
-    let made: Vec<Volume> = KINDS
-        .iter()
-        .map(|kind| Volume {
-            name: kind.name,
-            handle: memory::handle(format!("the volume handle of {}", kind.name)),
-            file_context: memory::handle("FsContext2 of a file object".to_owned()),
-            device: kind.device,
-            device_type: kind.device_type,
-            file_system: kind.file_system,
-            disk: kind.disk,
-            removable: kind.removable,
-            driver: kind.driver,
-        })
-        .collect();
-    with(|state| state.volumes.known.clone_from(&made));
-    made
+    with(|state| state.volumes.known.clone())
+}
+
+/// Creates the volume of a drive letter.
+#[must_use]
+pub fn add(letter: char, kind: VolumeKind) -> Volume {
+    let properties = kind.properties();
+    let name = format!("{letter}:, {}", properties.title);
+    let device = if properties.disk {
+        let number = u32::from(letter).saturating_sub(u32::from('A')) + 1;
+        format!("\\Device\\HarddiskVolume{number}")
+    } else {
+        properties.device_name.to_owned()
+    };
+    // The volumes exist until the process ends.
+    create(name.leak(), Some(letter), device.leak(), properties)
+}
+
+fn create(
+    name: &'static str,
+    letter: Option<char>,
+    device: &'static str,
+    kind: &'static Kind,
+) -> Volume {
+    let volume = Volume {
+        name,
+        letter,
+        handle: memory::handle(format!("the volume handle of {name}")),
+        device,
+        kind,
+    };
+    with(|state| state.volumes.known.push(volume.clone()));
+    volume
+}
+
+/// Removes a volume that is dismounted.
+pub fn remove(volume: &Volume) {
+    with(|state| {
+        let known = &mut state.volumes.known;
+        known.retain(|known| known.handle != volume.handle);
+    });
+}
+
+/// Returns the volume of a drive letter.
+#[must_use]
+pub fn by_letter(letter: char) -> Option<Volume> {
+    let letter = letter.to_ascii_uppercase();
+    let mut all = all_known().into_iter();
+    all.find(|volume| volume.letter == Some(letter))
 }
 
 /// Returns the default volume of files.
 #[must_use]
 pub fn first() -> Volume {
-    known().swap_remove(0)
+    all_known().swap_remove(0)
 }
 
 /// Returns the volume of a handle. The scenario ends if the handle is invalid.
 #[must_use]
 pub fn find(handle: u64) -> Volume {
-    let volume = known().into_iter().find(|volume| volume.handle == handle);
+    let volume = all_known()
+        .into_iter()
+        .find(|volume| volume.handle == handle);
     volume.unwrap_or_else(|| bad_handle("volume handle", handle))
 }
 

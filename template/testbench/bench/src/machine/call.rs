@@ -76,20 +76,23 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
         thread.frames.push(Frame::System(function));
         thread.irql
     });
-    let (point, injected) = with(|state| {
+    let (point, fault, injected) = with(|state| {
         let fallible = !cannot_fail && !matches!(function.fails, Fails::Never | Fails::Quiet);
         let point = fallible.then_some(state.points);
         state.points += u32::from(fallible);
         let mut faults = state.scenario.faults.iter();
         let fault = faults.find(|fault| Some(fault.point) == point).cloned();
-        let injected = fault.as_ref().map(|fault| fault.result);
+        let next = state
+            .fail_next
+            .take_if(|(name, _)| fallible && *name == function.name);
+        let injected = match (&fault, next) {
+            (Some(fault), _) => Some(fault.result),
+            (None, next) => next.map(|(_, result)| result),
+        };
         state.failed |= injected.is_some_and(Injected::is_failure);
-        (point, fault)
+        (point, fault, injected)
     });
-    if let Some(fault) = injected
-        .as_ref()
-        .filter(|fault| fault.function != function.name)
-    {
+    if let Some(fault) = fault.filter(|fault| fault.function != function.name) {
         internal(format!(
             "call {} is {} and not {}: the driver behaves differently in repeated runs",
             fault.point, function.name, fault.function
@@ -101,7 +104,7 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
         irql,
         point,
     });
-    injected.map(|fault| fault.result)
+    injected
 }
 
 /// Ends a call that raised an exception. The call does not return to the driver.

@@ -96,6 +96,25 @@ pub fn allocate(size: usize, purpose: Purpose, what: String) -> io::Result<u64> 
     Ok(address as u64)
 }
 
+/// Returns whether the driver can allocate that many bytes of pool within the limit of the test.
+#[must_use]
+pub fn has_pool(size: u64) -> bool {
+    with(|memory| {
+        memory.limit.is_none_or(|limit| {
+            let blocks = memory.blocks.iter().filter(|block| block.freed.is_none());
+            let pool =
+                blocks.filter(|block| matches!(block.purpose, Purpose::Pool | Purpose::PagedPool));
+            let used: usize = pool.map(|block| block.size).sum();
+            used as u64 + size <= limit
+        })
+    })
+}
+
+/// Sets the number of bytes of pool that the driver can allocate.
+pub fn limit_pool(limit: Option<u64>) {
+    with(|memory| memory.limit = limit);
+}
+
 /// Finds the block that begins at an address.
 #[must_use]
 pub fn block_at(address: u64) -> Option<Found> {

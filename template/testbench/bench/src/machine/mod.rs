@@ -11,6 +11,7 @@ pub mod function;
 pub mod guest;
 pub mod ledger;
 pub mod memory;
+pub mod process;
 pub mod record;
 pub mod schedule;
 pub mod space;

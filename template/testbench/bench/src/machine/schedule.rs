@@ -25,7 +25,10 @@ pub enum Queued {
 }
 
 impl Queued {
-    fn includes(self, item: &Item, unloading: bool) -> bool {
+    fn includes(self, item: &Item, unloading: bool, time: i64) -> bool {
+        if self == Queued::Kept && item.due.is_some_and(|due| due > time) {
+            return false;
+        }
         match self {
             Queued::Nothing => false,
             Queued::Kept => item.holds_back || !unloading,
@@ -69,7 +72,7 @@ fn run_another(queued: Queued) -> bool {
     let unloading = is_unloading();
     let items = with(|state| {
         let items = state.work.queue.iter().enumerate();
-        let items = items.filter(|(_, item)| queued.includes(item, unloading));
+        let items = items.filter(|(_, item)| queued.includes(item, unloading, state.clock));
         items.map(|(at, _)| at).collect::<Vec<_>>()
     });
     let count = waiting.len() + items.len();
@@ -80,7 +83,19 @@ fn run_another(queued: Queued) -> bool {
     if let Some(index) = waiting.get(choice) {
         threads::resume(*index);
     } else {
-        let item = with(|state| state.work.queue.remove(items[choice - waiting.len()]));
+        let item = with(|state| {
+            let item = state.work.queue.remove(items[choice - waiting.len()]);
+            if let Some(due) = item
+                .due
+                .filter(|_| item.period != 0 && queued == Queued::Kept)
+            {
+                state.work.queue.push(Item {
+                    due: Some(due + item.period),
+                    ..item.clone()
+                });
+            }
+            item
+        });
         start(&item);
     }
     true

@@ -100,6 +100,8 @@ pub struct Memory {
     pub dispatch: bool,
     /// The number of bytes of pool that are allocated, in whole pages.
     pub pool: usize,
+    /// The number of bytes of pool that the driver can allocate, or `None` without a limit.
+    pub limit: Option<u64>,
     /// The stacks of the driver: the lowest address of the guard area, that of the stack, and the end of the stack.
     pub stacks: Vec<(usize, usize, usize)>,
 }

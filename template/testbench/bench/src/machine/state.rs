@@ -7,15 +7,18 @@ use super::function::Function;
 use super::record::Record;
 use super::space::Memory;
 use super::thread::{Thread, Threads};
+use crate::act::Setup;
 use crate::assume::Assumptions;
 use crate::objects::{
     contexts::Contexts, devices::Devices, filter::Manager, locks::Locks, names::Names,
-    pool::Lookasides, ports::Ports, registry::Registry, volumes::Volumes, work::Work,
+    pool::Lookasides, ports::Ports, programs::Programs, registry::Registry, volumes::Volumes,
+    work::Work,
 };
 use crate::os::Use;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::trace::{Ending, Kind, Routine};
+use crate::vocabulary::injected::Injected;
 
 /// A resource that the driver holds or held.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct State {
     pub scenario: Scenario,
     /// The name of the service, which is that of the file.
     pub service: String,
+    /// The machine of a test, or `None` for a script.
+    pub setup: Option<Setup>,
     /// The filter manager.
     pub filter: Manager,
     /// Volumes.
@@ -53,6 +58,8 @@ pub struct State {
     pub lookasides: Lookasides,
     /// Devices.
     pub devices: Devices,
+    /// Programs and their files.
+    pub programs: Programs,
     /// The registry.
     pub registry: Registry,
     /// Work items, timers.
@@ -67,6 +74,8 @@ pub struct State {
     pub points: u32,
     /// A failure was injected.
     pub failed: bool,
+    /// The function whose next call fails, and its result.
+    pub fail_next: Option<(String, Injected)>,
     /// The number of scheduling decisions with more than one runnable thread.
     pub choices: usize,
 }
@@ -129,6 +138,7 @@ impl Machine {
         scenario: Scenario,
         service: String,
         settings: &Settings,
+        setup: Option<Setup>,
         assumed: Assumptions,
         functions: Vec<&'static Function>,
         raise: Raise,
@@ -142,6 +152,7 @@ impl Machine {
             state: RefCell::new(State {
                 scenario,
                 service,
+                setup,
                 filter: Manager::default(),
                 volumes: Volumes::default(),
                 contexts: Contexts::default(),
@@ -150,6 +161,7 @@ impl Machine {
                 locks: Locks::default(),
                 lookasides: Lookasides::default(),
                 devices: Devices::default(),
+                programs: Programs::default(),
                 registry,
                 work: Work::default(),
                 clock: 0x01DB_0000_0000_0000,
@@ -157,6 +169,7 @@ impl Machine {
                 events: 0,
                 points: 0,
                 failed: false,
+                fail_next: None,
                 choices: 0,
             }),
             memory: RefCell::default(),
@@ -213,6 +226,12 @@ pub fn with_thread<T>(action: impl FnOnce(&mut Thread) -> T) -> T {
     let mut threads = machine().threads.borrow_mut();
     let current = threads.current;
     action(&mut threads.all[current])
+}
+
+/// Returns whether a test runs, and not a script.
+#[must_use]
+pub fn is_test() -> bool {
+    with(|state| state.setup.is_some())
 }
 
 /// Returns whether the scenario omits a driver routine. The system then behaves as if the driver did not have the

@@ -47,6 +47,14 @@ pub fn once(name: &str, make: impl FnOnce() -> u64) -> u64 {
     })
 }
 
+/// Returns the name of an object that [`once`] created.
+#[must_use]
+pub fn known_by(value: u64) -> Option<String> {
+    let all = machine().once.borrow();
+    let mut found = all.iter().filter(|(_, known)| *known == value);
+    found.next().map(|(name, _)| name.clone())
+}
+
 /// Returns the address for an opaque pointer of a structure.
 #[must_use]
 pub fn opaque(what: &str) -> u64 {
@@ -63,10 +71,4 @@ pub fn text(text: &str) -> u64 {
         guest::put(block, text.as_bytes());
         block
     })
-}
-
-/// Returns the process object, which is the same for all operations.
-#[must_use]
-pub fn current_process() -> u64 {
-    once("process", || memory::handle("a process object".to_owned()))
 }

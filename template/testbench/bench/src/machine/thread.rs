@@ -128,6 +128,8 @@ pub type Work = Coroutine<(), (), (), DefaultStack>;
 pub struct Thread {
     /// The IRQL.
     pub irql: u8,
+    /// The index of the process. The first is the system process.
+    pub process: usize,
     /// The frames, outermost first.
     pub frames: Vec<Frame>,
     /// The call of the driver that is in progress.

@@ -23,12 +23,30 @@ pub fn current() -> u32 {
     with(|threads| threads.current_number())
 }
 
-/// Creates a thread without work.
+/// Creates a thread of the system process without work.
 #[must_use]
 pub fn new_thread() -> u32 {
+    new_thread_of(0)
+}
+
+/// Creates a thread of a process without work.
+#[must_use]
+pub fn new_thread_of(process: usize) -> u32 {
     with(|threads| {
-        threads.all.push(Thread::default());
+        threads.all.push(Thread {
+            process,
+            ..Thread::default()
+        });
         threads.all.len() as u32
+    })
+}
+
+/// Returns the index of the process of a thread.
+#[must_use]
+pub fn process_of(number: u32) -> usize {
+    with(|threads| {
+        let thread = threads.all.get((number as usize).wrapping_sub(1));
+        thread.map_or(0, |thread| thread.process)
     })
 }
 

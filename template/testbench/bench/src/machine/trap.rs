@@ -45,10 +45,35 @@ pub fn set_up() -> io::Result<()> {
     os::catch_traps(on_exception)
 }
 
+/// Moves the times in the shared page, in units of 100 ns.
+///
+/// # Errors
+///
+/// Returns the error of the operating system.
+pub fn advance(time: i64) -> io::Result<()> {
+    /// The length of a clock tick.
+    const TICK: i64 = 156_250;
+    let page = machine().shared_page.get();
+    os::protect(page as usize, PAGE, Access::ReadWrite)?;
+    for (place, amount) in [(0x08, time), (0x14, time), (0x320, time / TICK)] {
+        let moved = raw::read::<i64>(page + place).wrapping_add(amount);
+        raw::write(page + place, moved);
+        if place != 0x320 {
+            raw::write(page + place + 8, (moved >> 32) as u32);
+        }
+    }
+    os::protect(page as usize, PAGE, Access::Read)
+}
+
 /// Returns the thread object of the current thread.
 #[must_use]
 pub fn current_thread() -> u64 {
-    let number = threads::current();
+    thread_object(threads::current())
+}
+
+/// Returns the thread object of a thread.
+#[must_use]
+pub fn thread_object(number: u32) -> u64 {
     once(&format!("thread {number}"), || {
         memory::handle("a thread object".to_owned())
     })

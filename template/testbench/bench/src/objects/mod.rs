@@ -8,6 +8,7 @@ pub mod names;
 pub mod operations;
 pub mod pool;
 pub mod ports;
+pub mod programs;
 pub mod registry;
 pub mod volumes;
 pub mod work;

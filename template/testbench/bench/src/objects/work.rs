@@ -47,4 +47,8 @@ pub struct Item {
     pub holds_back: bool,
     /// The address that identifies the item.
     pub key: u64,
+    /// The time at which a timer of a test expires. Other items have none.
+    pub due: Option<i64>,
+    /// The period of a timer of a test in units of 100 ns, or 0.
+    pub period: i64,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -171,6 +172,8 @@ pub fn confine() -> io::Result<()> {
 }
 
 fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+    /// Standard input, from which the acts of a test are read.
+    const INPUT: u64 = 0;
     /// Standard output, to which events are written.
     const OUTPUT: u64 = 1;
     const ARCH_SET_GS: u64 = 0x1001;
@@ -182,6 +185,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         Ok(vec![SeccompRule::new(vec![condition])?])
     };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::from([
+        (libc::SYS_read, only(0, INPUT)?),
         (libc::SYS_write, only(0, OUTPUT)?),
         (libc::SYS_mmap, only(4, NO_FILE)?),
         (libc::SYS_arch_prctl, only(0, ARCH_SET_GS)?),
@@ -197,6 +201,7 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
         libc::SYS_mprotect,
         libc::SYS_mremap,
         libc::SYS_munmap,
+        libc::SYS_poll,
         libc::SYS_rt_sigprocmask,
         libc::SYS_rt_sigreturn,
         libc::SYS_sched_yield,
@@ -215,7 +220,10 @@ fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
 
 static INPUT: OnceLock<fn()> = OnceLock::new();
 
-/// Calls a handler and ends this process when standard input has data or is closed.
+/// The worker waits for the next act, so that input is expected.
+static IS_WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Calls a handler and ends this process when standard input has data or is closed, unless [`expect_line`] announced it.
 ///
 /// # Errors
 ///
@@ -233,20 +241,46 @@ pub fn watch_input(handler: fn()) -> io::Result<()> {
     if unsafe { libc::fcntl(libc::STDIN_FILENO, libc::F_SETFL, libc::O_ASYNC) } == -1 {
         return Err(io::Error::last_os_error());
     }
+    // It can have happened before the signal could be sent.
+    on_input(libc::SIGIO);
+    Ok(())
+}
+
+/// Announces a call of [`next_line`]. Input is expected from now on.
+pub fn expect_line() {
+    IS_WAITING.store(true, Ordering::Relaxed);
+}
+
+/// Returns the next line of standard input, or `None` at its end.
+#[must_use]
+pub fn next_line() -> Option<String> {
+    let mut line = Vec::new();
+    let mut byte = 0_u8;
+    loop {
+        // SAFETY: the call writes at most one byte to `byte`.
+        let count = unsafe { libc::read(libc::STDIN_FILENO, (&raw mut byte).cast(), 1) };
+        match (count, byte) {
+            (1, b'\n') => break,
+            (1, byte) => line.push(byte),
+            (-1, _) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            _ => return None,
+        }
+    }
+    IS_WAITING.store(false, Ordering::Relaxed);
+    String::from_utf8(line).ok()
+}
+
+extern "C" fn on_input(_signal: libc::c_int) {
     let mut input = libc::pollfd {
         fd: libc::STDIN_FILENO,
         events: libc::POLLIN,
         revents: 0,
     };
+    // The signal of a line that was read can arrive late.
     // SAFETY: the call only writes to `input`.
-    if unsafe { libc::poll(&raw mut input, 1, 0) } == 1 {
-        // It happened before the signal could be sent.
-        on_input(libc::SIGIO);
+    if IS_WAITING.load(Ordering::Relaxed) || unsafe { libc::poll(&raw mut input, 1, 0) } != 1 {
+        return;
     }
-    Ok(())
-}
-
-extern "C" fn on_input(_signal: libc::c_int) {
     if let Some(handler) = INPUT.get() {
         handler();
     }

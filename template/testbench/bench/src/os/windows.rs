@@ -2,9 +2,10 @@
 //!
 //! Some instructions that fault on Linux behave differently in a Windows process. [`patch`] replaces them.
 
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _};
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use windows_sys::Win32::Foundation::{
@@ -329,19 +330,43 @@ pub fn confine() -> io::Result<()> {
     Ok(())
 }
 
-/// Calls a handler and ends this process when standard input has data or is closed.
+/// The lines of standard input that the worker expects.
+static LINES: OnceLock<Mutex<mpsc::Receiver<String>>> = OnceLock::new();
+
+/// The worker waits for the next act, so that input is expected.
+static IS_WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Calls a handler and ends this process when standard input has data or is closed, unless [`expect_line`] announced it.
 ///
 /// # Errors
 ///
 /// The error of the operating system.
 pub fn watch_input(handler: fn()) -> io::Result<()> {
+    let (sender, receiver) = mpsc::channel();
+    let _ = LINES.set(Mutex::new(receiver));
     let watch = move || {
-        let mut rest = [0];
-        let _ = io::stdin().lock().read(&mut rest);
+        let mut lines = io::stdin().lock().lines();
+        while let Some(Ok(line)) = lines.next() {
+            if !IS_WAITING.swap(false, Ordering::AcqRel) || sender.send(line).is_err() {
+                break;
+            }
+        }
         handler();
         std::process::exit(3);
     };
     std::thread::Builder::new().spawn(watch).map(drop)
+}
+
+/// Announces a call of [`next_line`]. Input is expected from now on.
+pub fn expect_line() {
+    IS_WAITING.store(true, Ordering::Release);
+}
+
+/// Returns the next line of standard input, or `None` at its end.
+#[must_use]
+pub fn next_line() -> Option<String> {
+    let lines = LINES.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.recv().ok()
 }
 
 static HANDLER: OnceLock<Handler> = OnceLock::new();

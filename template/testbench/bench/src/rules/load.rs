@@ -2,7 +2,7 @@
 
 use super::case::{Case, Seen};
 use crate::imports;
-use crate::scenario::{Injected, Script};
+use crate::scenario::Injected;
 use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};
 use crate::vocabulary::status::{self, Status};
 
@@ -25,7 +25,7 @@ fn cause(case: &Case) -> String {
 pub(super) fn clean_load(case: &Case) -> Vec<Seen> {
     match failed(case) {
         // Missing registry values are covered by a separate rule.
-        Some((_, status)) if case.is_clean() && case.scenario.script != Script::OddSettings => {
+        Some((_, status)) if case.is_clean() && !case.scenario.script.may_fail_to_load() => {
             let refused = case
                 .view
                 .load_calls()

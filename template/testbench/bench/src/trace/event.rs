@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ending::{Ending, Place};
+use super::reply::Reply;
 use super::resource::Kind;
 use super::routine::{Operation, Routine};
 use crate::vocabulary::status::Status;
@@ -125,6 +126,42 @@ pub enum Event {
         before: Status,
         /// `IoStatus.Status` after the call.
         after: Status,
+    },
+    /// The file system received an operation of a test.
+    Below {
+        /// The operation.
+        operation: Operation,
+        /// The path of the file, such as `C:\\a.txt`.
+        path: String,
+        /// The name of the program.
+        process: String,
+        /// `IrpFlags`.
+        flags: u32,
+        /// For a read or a write, the offset.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        offset: Option<u64>,
+        /// The length of the buffer.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        length: Option<u32>,
+        /// The status, which is `STATUS_PENDING` if the operation is not complete.
+        status: Status,
+        /// `IoStatus.Information`.
+        information: u64,
+    },
+    /// The driver wrote a message to the debugger.
+    Trace {
+        /// The message.
+        text: String,
+    },
+    /// The driver sent a message to the program that is connected to its port.
+    PortMessage {
+        /// The message.
+        data: Vec<u8>,
+    },
+    /// The worker performed an act of a test.
+    Reply {
+        /// The reply.
+        reply: Reply,
     },
     /// The driver queried a key or a value that does not exist in the registry.
     NotInRegistry {

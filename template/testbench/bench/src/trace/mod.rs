@@ -6,6 +6,7 @@
 mod ending;
 mod event;
 mod recorded;
+mod reply;
 mod resource;
 mod routine;
 mod words;
@@ -13,5 +14,6 @@ mod words;
 pub use ending::{Argument, Ending, Misuse, Place, Target, Trap, Wait, Waiting};
 pub use event::{Event, LogEntry, Registration, Stage, Unload};
 pub use recorded::Trace;
+pub use reply::{Number, Reply};
 pub use resource::{Kind, Subject};
 pub use routine::{Callback, ContextKind, Operation, Routine, Via};

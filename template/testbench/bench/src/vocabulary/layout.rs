@@ -75,10 +75,20 @@ pub mod file_object {
     pub const FS_CONTEXT2: u64 = 0x20;
     /// `SectionObjectPointer`.
     pub const SECTION: u64 = 0x28;
+    /// `PrivateCacheMap`.
+    pub const PRIVATE_CACHE_MAP: u64 = 0x30;
+    /// `RelatedFileObject`.
+    pub const RELATED: u64 = 0x40;
+    /// `DeletePending`.
+    pub const DELETE_PENDING: u64 = 0x49;
+    /// `ReadAccess`, `WriteAccess`, `DeleteAccess`, `SharedRead`, `SharedWrite`, `SharedDelete`.
+    pub const ACCESS: u64 = 0x4A;
     /// `Flags`.
     pub const FLAGS: u64 = 0x50;
     /// `FileName`.
     pub const NAME: u64 = 0x58;
+    /// `CurrentByteOffset`.
+    pub const POSITION: u64 = 0x68;
     /// `FileObjectExtension`, which is opaque.
     pub const OBJECT_EXTENSION: u64 = 0xD0;
     /// The size.
@@ -153,6 +163,8 @@ pub mod iopb {
     pub const MAJOR: u64 = 0x04;
     /// `MinorFunction`.
     pub const MINOR: u64 = 0x05;
+    /// `OperationFlags`.
+    pub const OPERATION_FLAGS: u64 = 0x06;
     /// `TargetFileObject`.
     pub const FILE: u64 = 0x08;
     /// `TargetInstance`.
@@ -233,10 +245,14 @@ pub mod name_information {
 pub mod irp {
     /// `Type`, `Size`.
     pub const HEAD: u64 = 0x00;
+    /// `MdlAddress`.
+    pub const MDL: u64 = 0x08;
     /// `AssociatedIrp.SystemBuffer`.
     pub const SYSTEM_BUFFER: u64 = 0x18;
     /// `IoStatus.Status`.
     pub const STATUS: u64 = 0x30;
+    /// `IoStatus.Information`.
+    pub const INFORMATION: u64 = 0x38;
     /// `RequestorMode`.
     pub const MODE: u64 = 0x40;
     /// `StackCount`, `CurrentLocation`.

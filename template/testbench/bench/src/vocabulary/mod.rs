@@ -2,6 +2,8 @@
 
 pub mod buffers;
 pub mod bypass_io;
+pub mod file;
+pub mod injected;
 pub mod irql;
 pub mod layout;
 pub mod major;
