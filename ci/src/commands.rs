@@ -6,6 +6,8 @@
 //! | which options are there? | [`options`] |
 //! | how is a driver built, and what is in a package? | [`build`], [`package`] |
 //! | what must be installed for that? | [`setup`] |
+//! | how are the tests of a project run? | [`test_driver`] |
+//! | what does a driver do, step by step? | [`try_driver`] |
 //! | how does the bench judge a `.sys`, and how is the verdict shown? | [`verify`] |
 //! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
 
@@ -15,4 +17,6 @@ pub mod new;
 pub mod options;
 pub mod package;
 pub mod setup;
+pub mod test_driver;
+pub mod try_driver;
 pub mod verify;

@@ -5,7 +5,7 @@ use std::{any::Any, io, panic, process::ExitCode};
 use clap::{Parser, Subcommand};
 use xtask::{
     checks::{lock, matrix, measure, nightly, test},
-    commands::{build, inf, new, options, setup, verify},
+    commands::{build, inf, new, options, setup, test_driver, try_driver, verify},
     openwdk,
 };
 
@@ -28,6 +28,8 @@ enum Verb {
     Options(options::list::Args),
     Build(build::Args),
     Verify(verify::Args),
+    TestDriver(test_driver::Args),
+    Try(try_driver::Args),
     Inf(inf::Args),
     Matrix(matrix::Args),
     Measure(measure::Args),
@@ -83,6 +85,8 @@ fn run() -> ExitCode {
         Verb::Options(args) => options::list::run(&args),
         Verb::Build(args) => build::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::TestDriver(args) => test_driver::run(&args),
+        Verb::Try(args) => try_driver::run(&args),
         Verb::Inf(args) => inf::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Measure(args) => measure::run(&args),

@@ -12,6 +12,7 @@ mod first;
 mod peer;
 mod scenarios;
 mod statistics;
+mod testing;
 
 use std::{
     fmt::Write as _,
@@ -68,10 +69,11 @@ Examples:
   cargo xtask measure scenarios-per-second --json | jq '.measurements[0].ratio'
       one number, for a script";
 
-const EXPERIMENTS: [&Experiment; 5] = [
+const EXPERIMENTS: [&Experiment; 6] = [
     &code::EXPERIMENT,
     &emission::EXPERIMENT,
     &scenarios::EXPERIMENT,
+    &testing::EXPERIMENT,
     &combinations::EXPERIMENT,
     &first::EXPERIMENT,
 ];
@@ -394,7 +396,7 @@ mod tests {
         assert_eq!(
             refusal.to_string(),
             "`speed` is not a measurement: give the name of an experiment (code, emission, scenarios, \
-             combinations, first-verified), or of a measurement in the list of `cargo xtask measure --list`"
+             test, combinations, first-verified), or of a measurement in the list of `cargo xtask measure --list`"
         );
     }
 

@@ -83,7 +83,8 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 19] = [
+const PROGRAMS: [(&str, bool, &[&str]); 20] = [
+    ("author", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     (
         "bench_c",
         false,

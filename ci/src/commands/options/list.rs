@@ -146,11 +146,11 @@ fn altitudes(option: &Declared, value: &str) -> Option<(u32, u32)> {
     Some((*range.start(), *range.end()))
 }
 
-/// Files by their paths, the test bench's as one.
+/// Files by their paths, those of the test bench's own crate as one.
 fn summary<'a>(files: impl Iterator<Item = &'a String>) -> Vec<String> {
     let names = files.map(|name| {
-        if name.starts_with("testbench/") {
-            "testbench/".to_owned()
+        if name.starts_with("testbench/bench/") {
+            "testbench/bench/".to_owned()
         } else {
             name.clone()
         }

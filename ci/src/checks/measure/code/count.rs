@@ -68,6 +68,7 @@ pub fn count(sys: &Path, script: Script) -> anyhow::Result<Counts> {
         scenario: Scenario::clean(script),
         registry: Settings::default(),
         assume: Assumptions::default(),
+        setup: None,
     };
     let mut worker = start(&job)?;
     let result = Tracer::new(&worker, &image).and_then(Tracer::run);

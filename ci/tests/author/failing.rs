@@ -1,0 +1,136 @@
+//! Tests that fail, each with a message that `author.rs` checks.
+
+use std::time::Duration;
+
+use testbench::{machine, status};
+
+#[test]
+fn success_is_required() {
+    let machine = machine!().start();
+    machine
+        .process("editor.exe")
+        .open(r"C:\missing.txt")
+        .unwrap();
+}
+
+#[test]
+fn a_failure_is_required() {
+    let machine = machine!().file(r"C:\a.txt", b"text").start();
+    let editor = machine.process("editor.exe");
+    editor.open(r"C:\a.txt").fails_with(status::ACCESS_DENIED);
+}
+
+#[test]
+fn other_data_is_required() {
+    let machine = machine!().file(r"C:\a.txt", b"text").start();
+    machine
+        .process("editor.exe")
+        .read(r"C:\a.txt")
+        .returns(b"other");
+}
+
+#[test]
+fn the_driver_crashes() {
+    let machine = machine!().start();
+    machine
+        .process("editor.exe")
+        .write(r"C:\a.crash", b"")
+        .unwrap();
+}
+
+#[test]
+fn the_driver_hangs() {
+    let machine = machine!().limit(Duration::from_millis(500)).start();
+    machine
+        .process("editor.exe")
+        .write(r"C:\a.hang", b"")
+        .unwrap();
+}
+
+#[test]
+fn the_driver_leaks() {
+    let machine = machine!().start();
+    machine
+        .process("editor.exe")
+        .write(r"C:\a.leak", b"")
+        .unwrap();
+}
+
+#[test]
+fn a_finding_is_expected() {
+    machine!().expect_finding("crash").run(|machine| {
+        machine
+            .process("editor.exe")
+            .write(r"C:\a.txt", b"")
+            .unwrap();
+    });
+}
+
+#[test]
+fn the_driver_does_not_start() {
+    let machine = machine!().fail_next("FltRegisterFilter").start();
+    drop(machine);
+}
+
+#[test]
+fn a_control_code_is_not_modelled() {
+    let machine = machine!().file(r"C:\a.txt", b"text").start();
+    let file = machine.process("editor.exe").open(r"C:\a.txt").unwrap();
+    file.control(0x0009_0240, b"", 0).unwrap();
+}
+
+#[test]
+fn a_volume_does_not_exist() {
+    let machine = machine!().start();
+    machine.process("editor.exe").open(r"E:\a.txt").unwrap();
+}
+
+#[test]
+fn a_value_is_invalid() {
+    drop(machine!().registry("Mode", "1").start());
+}
+
+#[test]
+fn a_fault_is_not_tolerated() {
+    machine!()
+        .file(r"C:\a.leak", b"")
+        .every_fault()
+        .run(|machine| {
+            assert!(machine.fault().is_none(), "there is a fault");
+            machine
+                .process("editor.exe")
+                .open(r"C:\a.txt")
+                .fails_with(status::OBJECT_NAME_NOT_FOUND);
+        });
+}
+
+/// These tests pass: what they expect happens.
+mod passing {
+    use super::*;
+
+    #[test]
+    fn an_expected_crash() {
+        machine!().expect_finding("crash").run(|machine| {
+            machine
+                .process("editor.exe")
+                .write(r"C:\a.crash", b"")
+                .unwrap();
+        });
+    }
+
+    #[test]
+    fn an_expected_leak() {
+        let rule = "name-information-released";
+        let machine = machine!().expect_finding(rule).start();
+        machine
+            .process("editor.exe")
+            .write(r"C:\a.leak", b"")
+            .unwrap();
+    }
+
+    #[test]
+    fn an_expected_failure_of_the_start() {
+        let status = machine!().fail_next("FltStartFiltering").fails_to_start();
+        assert_eq!(status, status::INVALID_PARAMETER);
+    }
+}
