@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbench::{machine, status};
+use testbench::{file, machine, status};
 
 #[test]
 fn success_is_required() {
@@ -80,6 +80,20 @@ fn a_control_code_is_not_modelled() {
 }
 
 #[test]
+fn a_status_that_is_not_modelled_is_compared() {
+    let machine = machine!().file(r"C:\a.txt", b"text").start();
+    let file = machine.process("editor.exe").open(r"C:\a.txt").unwrap();
+    let status = file.control(0x0009_0240, b"", 0).status();
+    assert!(!status.is_success());
+}
+
+#[test]
+fn an_impossible_act_is_dropped() {
+    let machine = machine!().start();
+    let _ = machine.fail_next("FltNothing");
+}
+
+#[test]
 fn a_volume_does_not_exist() {
     let machine = machine!().start();
     machine.process("editor.exe").open(r"E:\a.txt").unwrap();
@@ -116,6 +130,26 @@ mod passing {
                 .write(r"C:\a.crash", b"")
                 .unwrap();
         });
+    }
+
+    #[test]
+    fn a_request_that_is_complete_is_cancelled() {
+        let machine = machine!().directory(r"C:\d").start();
+        let program = machine.process("editor.exe");
+        let directory = program.open_directory(r"C:\d").unwrap();
+        let request = directory.watch(file::notify::FILE_NAME, false);
+        program.write(r"C:\d\a.txt", b"").unwrap();
+        request.cancel().unwrap();
+    }
+
+    #[test]
+    fn generic_rights_are_those_of_files() {
+        let machine = machine!().file(r"C:\a.txt", b"text").start();
+        let program = machine.process("editor.exe");
+        let open = |access| program.options().access(access).share(1).open(r"C:\a.txt");
+        let reader = open(0x8000_0000).unwrap();
+        reader.read(0, 4).returns(b"text");
+        open(0x4000_0000).fails_with(status::SHARING_VIOLATION);
     }
 
     #[test]

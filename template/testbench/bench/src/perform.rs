@@ -163,13 +163,14 @@ fn act_on_machine(act: &Act) -> Reply {
             path,
             open,
         } => programs::open(*process, path, open),
-        Act::QueryPath { process, path } => programs::query_path(*process, path),
-        act => act_on_file(act),
+        // A refusal is a reply, too.
+        act => act_on_file(act).unwrap_or_else(|refused| refused),
     }
 }
 
-fn act_on_file(act: &Act) -> Reply {
+fn act_on_file(act: &Act) -> Result<Reply, Reply> {
     match act {
+        Act::QueryPath { process, path } => programs::query_path(*process, path),
         Act::Close { file } => programs::close(*file),
         Act::Read {
             file,
@@ -259,6 +260,12 @@ fn act_on_file(act: &Act) -> Reply {
             descriptor,
         } => programs::set_security(*file, *information, descriptor),
         Act::Map { file, write } => programs::map(*file, *write),
+        act => Ok(act_on_view(act)),
+    }
+}
+
+fn act_on_view(act: &Act) -> Reply {
+    match act {
         Act::ReadView {
             view,
             offset,

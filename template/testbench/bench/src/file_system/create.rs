@@ -5,7 +5,8 @@
 use super::directory::Action;
 use super::name::{self, Path};
 use super::tree::{
-    Answer, FileSystem, Node, NodeId, Open, OpenId, ROOT, Scan, Stream, StreamId, Times,
+    Answer, FileSystem, Link, Node, NodeId, Open, OpenId, ROOT, Refused, Scan, Stream, StreamId,
+    Times,
 };
 use crate::vocabulary::file::{access, attribute, disposition, notify, option, result};
 use crate::vocabulary::status;
@@ -62,7 +63,10 @@ impl FileSystem {
             Some(_) if request.path.starts_with('\\') => {
                 return Err(status::INVALID_PARAMETER.into());
             }
-            Some(related) => self.node_of(related)?,
+            Some(related) => {
+                self.open(related)?;
+                self.node_of(related)?
+            }
         };
         if request.target_directory {
             let target = path.components.pop().ok_or(status::OBJECT_NAME_INVALID)?;
@@ -97,21 +101,21 @@ impl FileSystem {
         if request.disposition != disposition::OPEN {
             return Err(status::INVALID_PARAMETER.into());
         }
-        self.open_existing(request, id, None)
+        self.open_existing(request, id, None, None)
     }
 
     fn create_at(&mut self, request: &Create, base: NodeId, path: &Path) -> Answer<Created> {
         let wants_directory = request.options & option::DIRECTORY != 0 || path.directory;
         let Some((last, directories)) = path.components.split_last() else {
-            return self.open_existing(request, base, path.stream.as_deref());
+            return self.open_existing(request, base, None, path.stream.as_deref());
         };
         let parent = self.walk(base, directories)?;
         self.directory(parent)?;
-        if let Some(existing) = self.entry(parent, last) {
+        if let Some((existing, link)) = self.entry_and_link(parent, last) {
             if path.directory && self.node(existing)?.entries.is_none() {
                 return Err(status::OBJECT_NAME_INVALID.into());
             }
-            return self.open_existing(request, existing, path.stream.as_deref());
+            return self.open_existing(request, existing, Some(link), path.stream.as_deref());
         }
         if matches!(
             request.disposition,
@@ -126,7 +130,7 @@ impl FileSystem {
         if wants_directory && (path.stream.is_some() || overwrites) {
             return Err(status::INVALID_PARAMETER.into());
         }
-        if self.node(parent)?.delete_pending {
+        if self.node(parent)?.delete_pending.is_some() {
             return Err(status::DELETE_PENDING.into());
         }
         let node = self.new_node(parent, last, wants_directory, request.attributes);
@@ -144,12 +148,22 @@ impl FileSystem {
         &mut self,
         request: &Create,
         id: NodeId,
+        link: Option<Link>,
         name: Option<&str>,
     ) -> Answer<Created> {
         let node = self.node(id)?;
-        if node.delete_pending {
+        if node.delete_pending.is_some() && (link.is_none() || node.delete_pending == link) {
             return Err(status::DELETE_PENDING.into());
         }
+        let created = self.open_node(request, id, name)?;
+        if let (Some(file), Some(_)) = (self.opens.get_mut(&created.open), &link) {
+            file.link = link;
+        }
+        Ok(created)
+    }
+
+    fn open_node(&mut self, request: &Create, id: NodeId, name: Option<&str>) -> Answer<Created> {
+        let node = self.node(id)?;
         let is_directory = node.entries.is_some();
         let attributes = node.attributes;
         let known = node
@@ -158,6 +172,9 @@ impl FileSystem {
             .find(|(known, _)| name::is_same(known, name.unwrap_or_default()))
             .map(|(_, stream)| *stream);
         let named = name.is_some_and(|name| !name.is_empty());
+        if request.disposition == disposition::CREATE && (known.is_some() || !named) {
+            return Err(status::OBJECT_NAME_COLLISION.into());
+        }
         if request.options & option::DIRECTORY != 0 && (!is_directory || named) {
             return Err(status::NOT_A_DIRECTORY.into());
         }
@@ -170,14 +187,13 @@ impl FileSystem {
                     self.check_share(id, None, request)?;
                     Ok(self.opened(request, Some(id), None, result::OPENED))
                 }
-                disposition::CREATE => Err(status::OBJECT_NAME_COLLISION.into()),
                 _ => Err(status::INVALID_PARAMETER.into()),
             };
         }
         if attributes & attribute::READ_ONLY != 0 {
             let overwrites = !matches!(
                 request.disposition,
-                disposition::OPEN | disposition::OPEN_IF | disposition::CREATE
+                disposition::OPEN | disposition::OPEN_IF
             );
             if overwrites || request.access & (access::WRITE_DATA | access::APPEND_DATA) != 0 {
                 return Err(status::ACCESS_DENIED.into());
@@ -196,9 +212,6 @@ impl FileSystem {
             let stream = self.new_stream(id, name.unwrap_or_default());
             return Ok(self.opened(request, Some(id), Some(stream), result::CREATED));
         };
-        if request.disposition == disposition::CREATE {
-            return Err(status::OBJECT_NAME_COLLISION.into());
-        }
         if self
             .streams
             .get(&stream)
@@ -218,6 +231,9 @@ impl FileSystem {
                 return Err(status::ACCESS_DENIED.into());
             }
             self.resize(stream, 0)?;
+            if !named {
+                self.remove_other_streams(id, stream)?;
+            }
             let time = self.time;
             let node = self.node_mut(id)?;
             node.attributes = attribute::ARCHIVE | request.attributes & attribute::SETTABLE;
@@ -226,6 +242,24 @@ impl FileSystem {
             self.report_change(id, notify::SIZE);
         }
         Ok(self.opened(request, Some(id), Some(stream), information))
+    }
+
+    /// Removes the named streams and the extended attributes of a file whose data stream is overwritten.
+    fn remove_other_streams(&mut self, id: NodeId, data: StreamId) -> Answer<()> {
+        let others: Vec<StreamId> = self.node(id)?.streams.iter().map(|(_, id)| *id).collect();
+        for stream in others.into_iter().filter(|stream| *stream != data) {
+            if self.is_open(|file| file.stream == Some(stream)) {
+                return Err(Refused::NotModelled(
+                    "the replacement of a file with an open stream".to_owned(),
+                ));
+            }
+            self.discard_data(stream);
+            self.node_mut(id)?
+                .streams
+                .retain(|(_, known)| *known != stream);
+        }
+        self.node_mut(id)?.extended.clear();
+        Ok(())
     }
 
     /// Looks up a directory. A missing directory and a file in its place have the same status.
@@ -246,14 +280,18 @@ impl FileSystem {
 
     /// Looks up an entry of a directory.
     pub(super) fn entry(&self, parent: NodeId, name: &str) -> Option<NodeId> {
+        self.entry_and_link(parent, name).map(|(id, _)| id)
+    }
+
+    /// Looks up an entry of a directory, with its link.
+    pub(super) fn entry_and_link(&self, parent: NodeId, name: &str) -> Option<(NodeId, Link)> {
         let entries = self.nodes.get(&parent)?.entries.as_ref()?;
-        let is_named = |id: &&NodeId| {
-            self.nodes.get(id).is_some_and(|node| {
-                let mut links = node.links.iter();
-                links.any(|(directory, known)| *directory == parent && name::is_same(known, name))
-            })
-        };
-        entries.iter().find(is_named).copied()
+        entries.iter().find_map(|id| {
+            let mut links = self.nodes.get(id)?.links.iter();
+            let found =
+                links.find(|(directory, known)| *directory == parent && name::is_same(known, name));
+            Some((*id, found?.clone()))
+        })
     }
 
     /// Creates a file or a directory.
@@ -274,7 +312,7 @@ impl FileSystem {
         self.nodes.insert(
             id,
             Node {
-                links: vec![(parent, name.to_owned())],
+                links: Vec::new(),
                 entries: is_directory.then(Vec::new),
                 attributes: kind | attributes & attribute::SETTABLE,
                 times: Times {
@@ -286,16 +324,10 @@ impl FileSystem {
                 streams: Vec::new(),
                 extended: Vec::new(),
                 security: Vec::new(),
-                delete_pending: false,
+                delete_pending: None,
             },
         );
-        if let Some(entries) = self
-            .nodes
-            .get_mut(&parent)
-            .and_then(|node| node.entries.as_mut())
-        {
-            entries.push(id);
-        }
+        self.add_link(id, (parent, name.to_owned()));
         self.report(parent, name, Action::Added { is_directory });
         id
     }
@@ -323,10 +355,15 @@ impl FileSystem {
         information: u64,
     ) -> Created {
         let open = OpenId(self.new_id());
+        let links = node
+            .and_then(|id| self.nodes.get(&id))
+            .map(|node| &node.links);
+        let link = links.and_then(|links| links.first().cloned());
         self.opens.insert(
             open,
             Open {
                 node,
+                link,
                 stream,
                 access: request.access,
                 share: request.share,
@@ -349,15 +386,22 @@ impl FileSystem {
     /// right to which share access applies takes no part in it.
     fn check_share(&self, node: NodeId, stream: Option<StreamId>, request: &Create) -> Answer<()> {
         let shared = access::SHARED.iter().fold(0, |all, rights| all | rights);
+        // Overwriting needs the right to write, superseding that to delete.
+        let access = request.access
+            | match request.disposition {
+                disposition::OVERWRITE | disposition::OVERWRITE_IF => access::WRITE_DATA,
+                disposition::SUPERSEDE => access::DELETE,
+                _ => 0,
+            };
         let conflicts = |file: &Open| {
             let same = file.node == Some(node) && file.stream == stream;
             let conflict = |(at, rights): (usize, &u32)| {
-                request.access & rights != 0 && file.share & 1 << at == 0
+                access & rights != 0 && file.share & 1 << at == 0
                     || file.access & rights != 0 && request.share & 1 << at == 0
             };
             same && file.access & shared != 0 && access::SHARED.iter().enumerate().any(conflict)
         };
-        if request.access & shared != 0 && self.is_open(conflicts) {
+        if access & shared != 0 && self.is_open(conflicts) {
             return Err(status::SHARING_VIOLATION.into());
         }
         Ok(())

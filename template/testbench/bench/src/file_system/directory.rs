@@ -83,6 +83,7 @@ impl FileSystem {
     /// `STATUS_NO_SUCH_FILE` if no entry matches, `STATUS_NO_MORE_FILES` after the last one, `STATUS_BUFFER_OVERFLOW` if
     /// the buffer is too small for an entry.
     pub fn enumerate(&mut self, open: OpenId, request: &Enumeration) -> Answer<Vec<u8>> {
+        self.open(open)?;
         let id = self.node_of(open)?;
         let Some(entries) = &self.node(id)?.entries else {
             return Err(status::INVALID_PARAMETER.into());
@@ -222,6 +223,7 @@ impl FileSystem {
     ///
     /// `STATUS_INVALID_PARAMETER` if the file is no directory.
     pub fn watch(&mut self, open: OpenId, watch: Watch) -> Answer<()> {
+        self.open(open)?;
         let id = self.node_of(open)?;
         if self.node(id)?.entries.is_none() {
             return Err(status::INVALID_PARAMETER.into());

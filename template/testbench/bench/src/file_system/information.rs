@@ -37,7 +37,7 @@ impl FileSystem {
     pub fn query(&self, open: OpenId, class: u32, position: u64) -> Answer<Vec<u8>> {
         let id = self.node_of(open)?;
         let node = self.node(id)?;
-        let file = self.open(open)?;
+        let file = self.opens.get(&open).ok_or(status::FILE_CLOSED)?;
         let mut bytes = Bytes::default();
         match class {
             class::BASIC => basic(&mut bytes, node),
@@ -48,6 +48,9 @@ impl FileSystem {
             class::MODE => bytes.u32(file.options & 0x103E),
             class::POSITION => bytes.u64(position),
             class::NAME | class::NORMALIZED_NAME => named(&mut bytes, &self.queried_path(open)?),
+            class::ATTRIBUTE_TAG | class::STREAM if !self.features.streams => {
+                return Err(status::INVALID_PARAMETER.into());
+            }
             class::ATTRIBUTE_TAG => {
                 bytes.u32(node.visible_attributes());
                 bytes.u32(0);
@@ -97,8 +100,10 @@ impl FileSystem {
         let (allocation, size) = self.sizes(node, open);
         bytes.u64(allocation);
         bytes.u64(size);
-        bytes.u32((node.links.len() as u32).saturating_sub(u32::from(node.delete_pending)));
-        bytes.u8(u8::from(node.delete_pending));
+        bytes.u32(
+            (node.links.len() as u32).saturating_sub(u32::from(node.delete_pending.is_some())),
+        );
+        bytes.u8(u8::from(node.delete_pending.is_some()));
         bytes.u8(u8::from(self.is_directory(open)));
         bytes.align(8);
     }

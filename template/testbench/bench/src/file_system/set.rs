@@ -6,7 +6,7 @@
 use super::bytes::{i64_at, text, u32_at};
 use super::directory::Action;
 use super::name;
-use super::tree::{Answer, FileSystem, NodeId, OpenId, ROOT, Refused};
+use super::tree::{Answer, FileSystem, Link, NodeId, OpenId, ROOT, Refused};
 use crate::vocabulary::file::{attribute, class, notify};
 use crate::vocabulary::status;
 
@@ -139,8 +139,9 @@ impl FileSystem {
 
     fn set_disposition(&mut self, open: OpenId, id: NodeId, delete: bool) -> Answer<()> {
         let stream = self.open(open)?.stream;
+        let link = self.link_of(open);
         if !delete {
-            self.node_mut(id)?.delete_pending = false;
+            self.node_mut(id)?.delete_pending = None;
             if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
                 stream.delete_pending = false;
             }
@@ -165,7 +166,7 @@ impl FileSystem {
         }) {
             return Err(status::CANNOT_DELETE.into());
         }
-        self.mark_for_deletion(Some(id), stream);
+        self.mark_for_deletion(Some(id), link.as_ref(), stream);
         Ok(())
     }
 
@@ -188,7 +189,7 @@ impl FileSystem {
         if id == ROOT {
             return Err(status::INVALID_PARAMETER.into());
         }
-        let (parent, name) = self.target(id, to)?;
+        let (parent, name) = self.target(open, to)?;
         let is_directory = self.node(id)?.entries.is_some();
         let inside = std::iter::successors(Some(parent), |next| {
             self.nodes
@@ -205,20 +206,31 @@ impl FileSystem {
         {
             return Err(status::ACCESS_DENIED.into());
         }
-        let Some((old_parent, old_name)) = self.node(id)?.links.first().cloned() else {
+        let Some(old) = self.link_of(open) else {
             return Err(status::FILE_DELETED.into());
         };
-        self.make_room(id, parent, &name, to.replace)?;
+        self.make_room(id, Some(&old), parent, &name, to.replace)?;
+        let (old_parent, old_name) = old.clone();
+        let new = (parent, name.clone());
         let time = self.time;
-        if let Some(entries) = self.node_mut(old_parent)?.entries.as_mut() {
+        let node = self.node_mut(id)?;
+        node.links.retain(|link| *link != old);
+        let remains = node.links.iter().any(|(known, _)| *known == old_parent);
+        node.times.change = time;
+        if let Some(entries) = self
+            .node_mut(old_parent)?
+            .entries
+            .as_mut()
+            .filter(|_| !remains)
+        {
             entries.retain(|entry| *entry != id);
         }
-        if let Some(entries) = self.node_mut(parent)?.entries.as_mut() {
-            entries.push(id);
+        self.add_link(id, new.clone());
+        for file in self.opens.values_mut() {
+            if file.node == Some(id) && file.link.as_ref() == Some(&old) {
+                file.link = Some(new.clone());
+            }
         }
-        let node = self.node_mut(id)?;
-        node.links[0] = (parent, name.clone());
-        node.times.change = time;
         if old_parent == parent {
             self.report(
                 parent,
@@ -248,12 +260,9 @@ impl FileSystem {
         if self.node(id)?.entries.is_some() {
             return Err(status::FILE_IS_A_DIRECTORY.into());
         }
-        let (parent, name) = self.target(id, to)?;
-        self.make_room(id, parent, &name, to.replace)?;
-        if let Some(entries) = self.node_mut(parent)?.entries.as_mut() {
-            entries.push(id);
-        }
-        self.node_mut(id)?.links.push((parent, name.clone()));
+        let (parent, name) = self.target(open, to)?;
+        self.make_room(id, None, parent, &name, to.replace)?;
+        self.add_link(id, (parent, name.clone()));
         self.report(
             parent,
             &name,
@@ -265,7 +274,7 @@ impl FileSystem {
     }
 
     /// Returns the directory and the name of a new link.
-    fn target(&self, id: NodeId, to: &Renamed) -> Answer<(NodeId, String)> {
+    fn target(&self, open: OpenId, to: &Renamed) -> Answer<(NodeId, String)> {
         let path = name::parse(&to.name, self.features)?;
         if path.stream.is_some() {
             return Err(status::OBJECT_NAME_INVALID.into());
@@ -278,9 +287,8 @@ impl FileSystem {
             Some(directory) => self.node_of(directory)?,
             None if to.name.starts_with('\\') => ROOT,
             None if directories.is_empty() => {
-                let link = self.node(id)?.links.first();
-                link.map(|(parent, _)| *parent)
-                    .ok_or(status::FILE_DELETED)?
+                let link = self.link_of(open);
+                link.map(|(parent, _)| parent).ok_or(status::FILE_DELETED)?
             }
             None => return Err(status::OBJECT_NAME_INVALID.into()),
         };
@@ -290,28 +298,44 @@ impl FileSystem {
                 .entry(parent, name)
                 .ok_or(status::OBJECT_PATH_NOT_FOUND)?;
         }
-        match self.node(parent)?.entries {
+        let directory = self.node(parent)?;
+        if directory.delete_pending.is_some() {
+            return Err(status::DELETE_PENDING.into());
+        }
+        match directory.entries {
             Some(_) => Ok((parent, last.clone())),
             None => Err(status::OBJECT_PATH_NOT_FOUND.into()),
         }
     }
 
-    /// Deletes the file that a rename or a link replaces.
-    fn make_room(&mut self, id: NodeId, parent: NodeId, name: &str, replace: bool) -> Answer<()> {
-        let Some(existing) = self.entry(parent, name).filter(|existing| *existing != id) else {
+    /// Deletes the link that a rename of `own` or a new link replaces.
+    fn make_room(
+        &mut self,
+        id: NodeId,
+        own: Option<&Link>,
+        parent: NodeId,
+        name: &str,
+        replace: bool,
+    ) -> Answer<()> {
+        let Some((existing, link)) = self.entry_and_link(parent, name) else {
             return Ok(());
         };
+        // A rename can change the case of a name.
+        if existing == id && own == Some(&link) {
+            return Ok(());
+        }
         let node = self.node(existing)?;
         if !replace {
             return Err(status::OBJECT_NAME_COLLISION.into());
         }
         if node.entries.is_some()
             || node.attributes & attribute::READ_ONLY != 0
-            || self.is_open(|file| file.node == Some(existing))
+            || self.is_open(|file| file.node == Some(existing) && file.link.as_ref() == Some(&link))
         {
             return Err(status::ACCESS_DENIED.into());
         }
-        self.unlink_all(existing);
+        self.unlink(existing, &link);
+        self.delete_if_unused(Some(existing), None);
         Ok(())
     }
 

@@ -73,8 +73,11 @@ impl FileSystem {
         length: u64,
     ) -> Answer<Cached<Vec<u8>>> {
         let data = self.stream(stream)?;
+        if length == 0 {
+            return Ok(Cached::Done(Vec::new()));
+        }
         let end = data.size.min(offset.saturating_add(length));
-        if offset >= data.size && length != 0 {
+        if offset >= data.size {
             return Err(status::END_OF_FILE.into());
         }
         let missing = missing(data, offset, end, |_| true);
@@ -105,8 +108,11 @@ impl FileSystem {
         offset: u64,
         bytes: &[u8],
     ) -> Answer<Cached<()>> {
-        let end = offset.saturating_add(bytes.len() as u64);
         let data = self.stream(stream)?;
+        if bytes.is_empty() {
+            return Ok(Cached::Done(()));
+        }
+        let end = offset.saturating_add(bytes.len() as u64);
         self.check_size(end.max(data.size))?;
         // A page that is not written whole keeps its other bytes, unless it is past the data on the volume.
         let missing = missing(data, offset, end, |page| {
@@ -168,6 +174,15 @@ impl FileSystem {
         Some(dirty.bytes[..length].to_vec())
     }
 
+    /// Marks pages as dirty whose paging write failed.
+    pub fn mark_dirty(&mut self, stream: StreamId, begin: u64, count: u64) {
+        if let Some(data) = self.streams.get_mut(&stream) {
+            for (_, page) in data.pages.range_mut(begin..begin + count) {
+                page.dirty = true;
+            }
+        }
+    }
+
     /// Returns the pages of a range that are not in the cache.
     #[must_use]
     pub fn missing_pages(&self, stream: StreamId, offset: u64, length: u64) -> Vec<u64> {
@@ -215,7 +230,10 @@ impl FileSystem {
     /// `STATUS_END_OF_FILE` if the offset is not before the end of the file.
     pub fn read_disk(&self, stream: StreamId, offset: u64, length: u64) -> Answer<Vec<u8>> {
         let data = self.stream(stream)?;
-        if offset >= data.size && length != 0 {
+        if length == 0 {
+            return Ok(Vec::new());
+        }
+        if offset >= data.size {
             return Err(status::END_OF_FILE.into());
         }
         let end = data.size.min(offset.saturating_add(length));
@@ -237,6 +255,9 @@ impl FileSystem {
         paging: bool,
     ) -> Answer<()> {
         let size = self.stream(stream)?.size;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let end = offset.saturating_add(bytes.len() as u64);
         let end = if paging { end.min(size) } else { end };
         self.check_size(end)?;

@@ -691,3 +691,199 @@ fn information_has_the_documented_layout() {
         status::INVALID_INFO_CLASS
     );
 }
+
+#[test]
+fn each_link_of_a_file_is_renamed_and_deleted_by_itself() {
+    let mut volume = volume(NTFS);
+    let root = directory(&mut volume, "\\");
+    let inside = directory(&mut volume, "\\d");
+    let first = file(&mut volume, "\\a", b"text");
+    let to = |name: &str, replace| Renamed {
+        directory: None,
+        name: name.to_owned(),
+        replace,
+    };
+    volume.link(first, &to("\\b", false)).unwrap();
+    assert_eq!(
+        status_of(volume.link(first, &to("\\a", false))),
+        status::OBJECT_NAME_COLLISION
+    );
+    assert_eq!(names(&mut volume, root, "*"), ["a", "b", "d"]);
+
+    let second = volume
+        .create(&request("\\b", disposition::OPEN))
+        .unwrap()
+        .open;
+    assert_eq!(volume.path_of(first).unwrap(), "\\a");
+    assert_eq!(volume.path_of(second).unwrap(), "\\b");
+    volume.rename(second, &to("\\d\\c", false)).unwrap();
+    assert_eq!(volume.path_of(second).unwrap(), "\\d\\c");
+    assert_eq!(names(&mut volume, root, "*"), ["a", "d"]);
+
+    volume.set(first, class::DISPOSITION, &[1]).unwrap();
+    shut(&mut volume, first);
+    assert_eq!(names(&mut volume, root, "*"), ["d"]);
+    assert_eq!(names(&mut volume, inside, "c"), ["c"]);
+    let stream = volume.data_of(second).unwrap();
+    assert_eq!(volume.read_disk(stream, 0, 9).unwrap(), b"text");
+}
+
+#[test]
+fn the_pages_of_a_deleted_file_are_not_written() {
+    let mut volume = volume(NTFS);
+    let create = Create {
+        options: option::DELETE_ON_CLOSE,
+        ..request("\\a", disposition::CREATE)
+    };
+    let open = volume.create(&create).unwrap().open;
+    let stream = volume.data_of(open).unwrap();
+    assert_eq!(
+        volume.write_cached(stream, 0, b"text").unwrap(),
+        Cached::Done(())
+    );
+    assert_eq!(volume.dirty_pages(stream), [0]);
+    volume.clean_up(open);
+    assert!(volume.dirty_pages(stream).is_empty());
+}
+
+#[test]
+fn a_page_whose_write_failed_remains_dirty() {
+    let mut volume = volume(NTFS);
+    let open = file(&mut volume, "\\a", b"");
+    let stream = volume.data_of(open).unwrap();
+    volume.write_cached(stream, 0, b"text").unwrap();
+    assert!(volume.take_dirty(stream, 0).is_some());
+    assert!(volume.dirty_pages(stream).is_empty());
+    volume.mark_dirty(stream, 0, 1);
+    assert_eq!(volume.dirty_pages(stream), [0]);
+}
+
+#[test]
+fn a_directory_with_entries_is_not_deleted_on_close() {
+    let mut volume = volume(NTFS);
+    let create = Create {
+        options: option::DIRECTORY | option::DELETE_ON_CLOSE,
+        ..request("\\d", disposition::CREATE)
+    };
+    let open = volume.create(&create).unwrap().open;
+    let inside = file(&mut volume, "\\d\\a", b"");
+    shut(&mut volume, open);
+    shut(&mut volume, inside);
+    let open = volume
+        .create(&request("\\d\\a", disposition::OPEN))
+        .unwrap();
+    shut(&mut volume, open.open);
+    let on_root = Create {
+        options: option::DIRECTORY | option::DELETE_ON_CLOSE,
+        ..request("\\", disposition::OPEN)
+    };
+    let root = volume.create(&on_root).unwrap().open;
+    shut(&mut volume, root);
+    file(&mut volume, "\\b", b"");
+}
+
+#[test]
+fn overwriting_a_file_removes_its_streams_and_needs_the_right_to_write() {
+    let mut volume = volume(NTFS);
+    for path in ["\\a", "\\a:meta"] {
+        let open = file(&mut volume, path, b"x");
+        shut(&mut volume, open);
+    }
+    let reader = volume
+        .create(&Create {
+            access: access::READ_DATA,
+            share: 1,
+            ..request("\\a", disposition::OPEN)
+        })
+        .unwrap()
+        .open;
+    let overwrite = Create {
+        access: access::READ_DATA,
+        ..request("\\a", disposition::OVERWRITE)
+    };
+    assert_eq!(
+        status_of(volume.create(&overwrite)),
+        status::SHARING_VIOLATION
+    );
+    shut(&mut volume, reader);
+    let open = volume.create(&overwrite).unwrap().open;
+    shut(&mut volume, open);
+    assert_eq!(
+        status_of(volume.create(&request("\\a:meta", disposition::OPEN))),
+        status::OBJECT_NAME_NOT_FOUND
+    );
+}
+
+#[test]
+fn a_transfer_of_no_bytes_changes_nothing() {
+    let mut volume = volume(NTFS);
+    let open = file(&mut volume, "\\a", b"text");
+    let stream = volume.data_of(open).unwrap();
+    assert_eq!(volume.read_disk(stream, 512, 0).unwrap(), b"");
+    assert_eq!(
+        volume.read_cached(stream, 512, 0).unwrap(),
+        Cached::Done(Vec::new())
+    );
+    volume.write_cached(stream, 100, b"").unwrap();
+    volume.write_disk(stream, 100, b"", false).unwrap();
+    assert_eq!(volume.size_of(stream), 4);
+}
+
+#[test]
+fn information_is_queried_after_the_handles_are_closed() {
+    let mut volume = volume(NTFS);
+    let open = file(&mut volume, "\\a", b"text");
+    volume.clean_up(open);
+    volume.query(open, class::STANDARD, 0).unwrap();
+    let on_directory = directory(&mut volume, "\\");
+    volume.clean_up(on_directory);
+    assert_eq!(
+        status_of(volume.enumerate(
+            on_directory,
+            &Enumeration {
+                class: class::NAMES,
+                expression: None,
+                restart: true,
+                single: true,
+                length: 600,
+            }
+        )),
+        status::FILE_CLOSED
+    );
+}
+
+#[test]
+fn what_exists_is_not_created() {
+    let mut volume = volume(NTFS);
+    let open = file(&mut volume, "\\a", b"");
+    shut(&mut volume, open);
+    directory(&mut volume, "\\d");
+    for (path, options) in [
+        ("\\a", option::DIRECTORY),
+        ("\\a", 0),
+        ("\\d", option::NON_DIRECTORY),
+        ("\\d", option::DIRECTORY),
+    ] {
+        let create = Create {
+            options,
+            ..request(path, disposition::CREATE)
+        };
+        assert_eq!(
+            status_of(volume.create(&create)),
+            status::OBJECT_NAME_COLLISION,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn fat_has_no_streams_to_query() {
+    let mut volume = volume(FAT);
+    let open = file(&mut volume, "\\a", b"");
+    for class in [class::STREAM, class::ATTRIBUTE_TAG] {
+        assert_eq!(
+            status_of(volume.query(open, class, 0)),
+            status::INVALID_PARAMETER
+        );
+    }
+}

@@ -63,12 +63,15 @@ pub struct Completed {
     pub data: Vec<u8>,
 }
 
+/// A link: the directory and the name.
+pub type Link = (NodeId, String);
+
 /// A file or a directory.
 #[derive(Debug)]
 pub struct Node {
-    /// The links: the directory and the name. The root has none. A deleted file has none either.
-    pub(super) links: Vec<(NodeId, String)>,
-    /// The entries of a directory.
+    /// The links. The root has none. A deleted file has none either.
+    pub(super) links: Vec<Link>,
+    /// The files in a directory. A file with several links in the directory is here once.
     pub(super) entries: Option<Vec<NodeId>>,
     pub(super) attributes: u32,
     pub(super) times: Times,
@@ -78,7 +81,8 @@ pub struct Node {
     pub(super) extended: Vec<(Vec<u8>, u8, Vec<u8>)>,
     /// The self-relative security descriptor, or empty for the default.
     pub(super) security: Vec<u8>,
-    pub(super) delete_pending: bool,
+    /// The link that is deleted when its last handle is closed.
+    pub(super) delete_pending: Option<Link>,
 }
 
 /// The times of a file, in units of 100 ns.
@@ -114,6 +118,8 @@ pub struct Stream {
 pub struct Open {
     /// The file, or `None` for the volume.
     pub(super) node: Option<NodeId>,
+    /// The link through which the file was opened. A rename changes it.
+    pub(super) link: Option<Link>,
     /// The stream, unless the directory itself or the volume is open.
     pub(super) stream: Option<StreamId>,
     pub(super) access: u32,
@@ -148,7 +154,7 @@ impl FileSystem {
             streams: Vec::new(),
             extended: Vec::new(),
             security: Vec::new(),
-            delete_pending: false,
+            delete_pending: None,
         };
         FileSystem {
             features,
@@ -209,7 +215,12 @@ impl FileSystem {
         let Some(id) = file.node else {
             return Some(String::new());
         };
-        let path = self.path(id)?;
+        let path = match self.link_of(open) {
+            Some((parent, name)) => {
+                format!("{}\\{name}", self.path(parent)?.trim_end_matches('\\'))
+            }
+            None => self.path(id)?,
+        };
         let name = self.nodes.get(&id)?.streams.iter();
         let stream = name.filter(|(_, stream)| Some(*stream) == file.stream);
         Some(
@@ -225,6 +236,14 @@ impl FileSystem {
     pub fn is_directory(&self, open: OpenId) -> bool {
         let file = self.opens.get(&open);
         file.is_some_and(|file| file.stream.is_none() && file.node.is_some())
+    }
+
+    /// Returns the link through which a file was opened, or another one if that was removed.
+    pub(super) fn link_of(&self, open: OpenId) -> Option<Link> {
+        let file = self.opens.get(&open)?;
+        let links = &self.nodes.get(&file.node?)?.links;
+        let own = file.link.as_ref().filter(|link| links.contains(link));
+        own.or(links.first()).cloned()
     }
 
     pub(super) fn path(&self, id: NodeId) -> Option<String> {
@@ -256,9 +275,10 @@ impl FileSystem {
         node.ok_or(status::FILE_DELETED.into())
     }
 
-    /// Returns the file of an open file. The volume itself has none.
+    /// Returns the file of a file object, also after its handles were closed. The volume itself has none.
     pub(super) fn node_of(&self, open: OpenId) -> Answer<NodeId> {
-        match self.open(open)?.node {
+        let file = self.opens.get(&open).ok_or(status::FILE_CLOSED)?;
+        match file.node {
             Some(id) if self.nodes.contains_key(&id) => Ok(id),
             Some(_) => Err(status::FILE_DELETED.into()),
             None => Err(Refused::NotModelled(

@@ -819,6 +819,10 @@ pub fn write_back(
         let parameters = transfer(begin * PAGE, data);
         match send(&file, paging(WRITE), parameters, thread) {
             Sent::Completed(completed) if !completed.status.is_success() => {
+                let _ = with_files(volume, |files| {
+                    files.mark_dirty(stream, begin, count as u64);
+                    Ok(())
+                });
                 return completed.status;
             }
             Sent::Completed(_) => {}

@@ -274,16 +274,17 @@ pub fn wait(number: Number) -> Reply {
 /// Cancels a pending request.
 #[must_use]
 pub fn cancel(number: Number) -> Reply {
-    let data = with(|state| {
-        let requests = state.programs.requests.iter();
-        requests
-            .filter(|request| request.number == number)
-            .map(|request| request.data)
-            .next()
+    let request = with(|state| {
+        let mut requests = state.programs.requests.iter();
+        let request = requests.find(|request| request.number == number);
+        request.map(|request| (request.data, request.completed.is_some()))
     });
-    let Some(data) = data else {
+    let Some((data, is_complete)) = request else {
         return Reply::refused("the request is complete, and its result was returned");
     };
+    if is_complete {
+        return wait(number);
+    }
     let canceled = with(|state| {
         let mut all = state.programs.file_systems.iter_mut();
         all.any(|(_, files)| files.cancel(data))
@@ -307,6 +308,13 @@ fn file(number: Number) -> Result<OpenFile, Reply> {
             .cloned()
     });
     found.ok_or_else(|| Reply::refused("the file is closed"))
+}
+
+/// Returns an open file that was opened with one of these rights.
+fn file_with(number: Number, rights: u32) -> Result<OpenFile, Reply> {
+    let file = file(number)?;
+    file.check(rights)?;
+    Ok(file)
 }
 
 impl OpenFile {
@@ -386,6 +394,10 @@ fn open_with(
     thread: u32,
     send: Send,
 ) -> Reply {
+    let how = &Open {
+        access: access::specific(how.access),
+        ..how.clone()
+    };
     let by_id = if how.id.is_some() {
         option::BY_FILE_ID
     } else {
@@ -505,12 +517,8 @@ fn discard(object: u64) {
 }
 
 /// Closes a handle.
-#[must_use]
-pub fn close(number: Number) -> Reply {
-    let file = match file(number) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+pub fn close(number: Number) -> Result<Reply, Reply> {
+    let file = file(number)?;
     change(file.object, |file| file.closed = true);
     let reply = file.send(real(irp(CLEANUP, 0, "")), Parameters::default());
     settle();
@@ -518,10 +526,10 @@ pub fn close(number: Number) -> Reply {
         let _ = file.send(real(irp(CLOSE, 0, "")), Parameters::default());
         discard(file.object);
     }
-    Reply {
+    Ok(Reply {
         status: status::SUCCESS,
         ..reply
-    }
+    })
 }
 
 /// Returns whether the cache or a view refers to a file object.
@@ -573,55 +581,35 @@ fn transfer(major: u8, file: &OpenFile) -> Spec {
 }
 
 /// Reads from a file.
-#[must_use]
-pub fn read(number: Number, offset: u64, length: u32) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(access::READ_DATA)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(length)),
-            (16, Value::U64(offset)),
-            (24, Value::Buffer),
-        ],
-        buffer: vec![0; length as usize],
-        flags: 0,
-    };
+pub fn read(number: Number, offset: u64, length: u32) -> Result<Reply, Reply> {
+    let file = file_with(number, access::READ_DATA)?;
+    let members = vec![
+        (0, Value::U32(length)),
+        (16, Value::U64(offset)),
+        (24, Value::Buffer),
+    ];
+    let parameters = Parameters::output(members, length);
     let reply = file.send(transfer(READ, &file), parameters);
     moved(&file, offset, &reply);
-    reply
+    Ok(reply)
 }
 
 /// Writes to a file.
-#[must_use]
-pub fn write(number: Number, offset: u64, data: &[u8]) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(access::WRITE_DATA | access::APPEND_DATA)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(data.len() as u32)),
-            (16, Value::U64(offset)),
-            (24, Value::Buffer),
-        ],
-        buffer: data.to_vec(),
-        flags: 0,
-    };
+pub fn write(number: Number, offset: u64, data: &[u8]) -> Result<Reply, Reply> {
+    let file = file_with(number, access::WRITE_DATA | access::APPEND_DATA)?;
+    let members = vec![
+        (0, Value::U32(data.len() as u32)),
+        (16, Value::U64(offset)),
+        (24, Value::Buffer),
+    ];
+    let parameters = Parameters::input(members, data);
     let reply = file.send(transfer(WRITE, &file), parameters);
     moved(&file, offset, &reply);
     // The data in the buffer is the program's.
-    Reply {
+    Ok(Reply {
         data: Vec::new(),
         ..reply
-    }
+    })
 }
 
 /// Updates `CurrentByteOffset` of a synchronous file object.
@@ -634,65 +622,47 @@ fn moved(file: &OpenFile, offset: u64, reply: &Reply) {
 }
 
 /// Flushes a file.
-#[must_use]
-pub fn flush(number: Number) -> Reply {
-    match file(number) {
-        Ok(file) => file.send(real(irp(FLUSH_BUFFERS, 0, "")), Parameters::default()),
-        Err(reply) => reply,
-    }
+pub fn flush(number: Number) -> Result<Reply, Reply> {
+    Ok(file(number)?.send(real(irp(FLUSH_BUFFERS, 0, "")), Parameters::default()))
 }
 
 /// Queries information of a file.
-#[must_use]
-pub fn query(number: Number, class: u32, length: u32) -> Reply {
-    let file = match file(number) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(length)),
-            (8, Value::U32(class)),
-            (16, Value::Buffer),
-        ],
-        buffer: vec![0; length as usize],
-        flags: 0,
-    };
+pub fn query(number: Number, class: u32, length: u32) -> Result<Reply, Reply> {
+    let file = file(number)?;
+    let members = vec![
+        (0, Value::U32(length)),
+        (8, Value::U32(class)),
+        (16, Value::Buffer),
+    ];
+    let parameters = Parameters::output(members, length);
     let is_fast = matches!(class, class::BASIC | class::STANDARD) && file.is_synchronous();
     let spec = if is_fast {
         fast(QUERY_INFORMATION)
     } else {
         irp(QUERY_INFORMATION, 0, "")
     };
-    file.send(real(spec), parameters)
+    Ok(file.send(real(spec), parameters))
 }
 
 /// Sets information of a file.
-#[must_use]
-pub fn set(number: Number, class: u32, data: &[u8]) -> Reply {
-    let file = match file(number).and_then(|file| {
-        let rights = match class {
-            class::DISPOSITION | class::DISPOSITION_EX => access::DELETE,
-            class::BASIC => access::WRITE_ATTRIBUTES,
-            class::END_OF_FILE | class::ALLOCATION | class::VALID_DATA_LENGTH => access::WRITE_DATA,
-            _ => u32::MAX,
-        };
-        file.check(rights)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
+pub fn set(number: Number, class: u32, data: &[u8]) -> Result<Reply, Reply> {
+    let rights = match class {
+        class::DISPOSITION | class::DISPOSITION_EX => access::DELETE,
+        class::BASIC => access::WRITE_ATTRIBUTES,
+        class::END_OF_FILE | class::ALLOCATION | class::VALID_DATA_LENGTH => access::WRITE_DATA,
+        _ => u32::MAX,
     };
+    let file = file_with(number, rights)?;
     let variant = if matches!(class, class::DISPOSITION | class::DISPOSITION_EX) {
         "delete"
     } else {
         ""
     };
     let reply = file.send(set_spec(variant), set_parameters(class, data.to_vec(), 0));
-    Reply {
+    Ok(Reply {
         data: Vec::new(),
         ..reply
-    }
+    })
 }
 
 fn set_spec(variant: &'static str) -> Spec {
@@ -714,21 +684,11 @@ fn set_parameters(class: u32, data: Vec<u8>, parent: u64) -> Parameters {
 }
 
 /// Renames a file or creates a link. The I/O manager opens the directory of the new name first.
-#[must_use]
-pub fn rename(number: Number, to: &str, replace: bool, link: bool) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(if link { u32::MAX } else { access::DELETE })?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
-    let (volume, path) = match locate(to) {
-        Ok(found) => found,
-        Err(why) => return Reply::refused(why),
-    };
+pub fn rename(number: Number, to: &str, replace: bool, link: bool) -> Result<Reply, Reply> {
+    let file = file_with(number, if link { u32::MAX } else { access::DELETE })?;
+    let (volume, path) = locate(to).map_err(Reply::refused)?;
     if volume.handle != file.volume.handle {
-        return Reply::of(status::NOT_SAME_DEVICE);
+        return Err(Reply::of(status::NOT_SAME_DEVICE));
     }
     let how = Open {
         access: access::WRITE_DATA | access::SYNCHRONIZE,
@@ -738,7 +698,7 @@ pub fn rename(number: Number, to: &str, replace: bool, link: bool) -> Reply {
     };
     let target = open_on(file.process, &volume, path, &how, sl::OPEN_TARGET_DIRECTORY);
     let Some(directory) = target.number else {
-        return target;
+        return Err(target);
     };
     let parent = with(|state| {
         let mut files = state.programs.files.iter();
@@ -760,28 +720,21 @@ pub fn rename(number: Number, to: &str, replace: bool, link: bool) -> Reply {
     let parameters = set_parameters(class, data, parent.unwrap_or_default());
     let reply = file.send(set_spec(variant), parameters);
     let _ = close(directory);
-    Reply {
+    Ok(Reply {
         data: Vec::new(),
         ..reply
-    }
+    })
 }
 
 /// Enumerates a directory.
-#[must_use]
 pub fn list(
     number: Number,
     class: u32,
     expression: Option<&str>,
     restart: bool,
     length: u32,
-) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(access::READ_DATA)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+) -> Result<Reply, Reply> {
+    let file = file_with(number, access::READ_DATA)?;
     let mut parameters = Parameters {
         members: vec![
             (0, Value::U32(length)),
@@ -796,19 +749,12 @@ pub fn list(
             .members
             .push((8, Value::Text(expression.to_owned())));
     }
-    file.send(real(irp(DIRECTORY_CONTROL, 1, "query")), parameters)
+    Ok(file.send(real(irp(DIRECTORY_CONTROL, 1, "query")), parameters))
 }
 
 /// Requests a notification of changes in a directory.
-#[must_use]
-pub fn watch(number: Number, filter: u32, tree: bool, length: u32) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(access::READ_DATA)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+pub fn watch(number: Number, filter: u32, tree: bool, length: u32) -> Result<Reply, Reply> {
+    let file = file_with(number, access::READ_DATA)?;
     let parameters = Parameters {
         members: vec![
             (0, Value::U32(length)),
@@ -823,7 +769,7 @@ pub fn watch(number: Number, filter: u32, tree: bool, length: u32) -> Reply {
         2,
         crate::lifecycle::catalogue::NOTIFY_CHANGE,
     );
-    file.send(real(late(spec)), parameters)
+    Ok(file.send(real(late(spec)), parameters))
 }
 
 /// A byte-range lock of a program.
@@ -842,15 +788,8 @@ pub struct LockRequest {
 }
 
 /// Locks or unlocks a range of a file.
-#[must_use]
-pub fn lock(number: Number, request: LockRequest) -> Reply {
-    let file = match file(number).and_then(|file| {
-        file.check(access::READ_DATA | access::WRITE_DATA)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+pub fn lock(number: Number, request: LockRequest) -> Result<Reply, Reply> {
+    let file = file_with(number, access::READ_DATA | access::WRITE_DATA)?;
     let parameters = members(vec![
         (0, Value::Structure(request.length.to_le_bytes().to_vec())),
         (16, Value::U64(request.offset)),
@@ -871,24 +810,26 @@ pub fn lock(number: Number, request: LockRequest) -> Reply {
             if request.lock { "lock" } else { "unlock" },
         ))
     };
-    file.send(real(spec), parameters)
+    Ok(file.send(real(spec), parameters))
 }
 
 /// Sends a control code to the file system, or to the device of the volume.
-#[must_use]
-pub fn control(number: Number, code: u32, input: &[u8], output: u32, device: bool) -> Reply {
+pub fn control(
+    number: Number,
+    code: u32,
+    input: &[u8],
+    output: u32,
+    device: bool,
+) -> Result<Reply, Reply> {
     const METHOD_BUFFERED: u32 = 0;
-    let file = match file(number) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+    let file = file(number)?;
     if code & 3 != METHOD_BUFFERED {
-        return Reply {
+        return Err(Reply {
             not_modelled: Some(format!(
                 "the control code 0x{code:08X}, which is not METHOD_BUFFERED,"
             )),
             ..Reply::default()
-        };
+        });
     }
     let mut buffer = input.to_vec();
     buffer.resize(buffer.len().max(output as usize), 0);
@@ -907,7 +848,7 @@ pub fn control(number: Number, code: u32, input: &[u8], output: u32, device: boo
     } else {
         late(irp(FILE_SYSTEM_CONTROL, 0, control_variant(code, input)))
     };
-    file.send(real(spec), parameters)
+    Ok(file.send(real(spec), parameters))
 }
 
 /// Returns the variant of a control code, which rules refer to.
@@ -930,112 +871,69 @@ fn control_variant(code: u32, input: &[u8]) -> &'static str {
 }
 
 /// Queries information of a volume.
-#[must_use]
-pub fn query_volume(number: Number, class: u32, length: u32) -> Reply {
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(length)),
-            (8, Value::U32(class)),
-            (16, Value::Buffer),
-        ],
-        buffer: vec![0; length as usize],
-        flags: 0,
-    };
-    match file(number) {
-        Ok(file) => file.send(real(irp(QUERY_VOLUME_INFORMATION, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+pub fn query_volume(number: Number, class: u32, length: u32) -> Result<Reply, Reply> {
+    let members = vec![
+        (0, Value::U32(length)),
+        (8, Value::U32(class)),
+        (16, Value::Buffer),
+    ];
+    let parameters = Parameters::output(members, length);
+    Ok(file(number)?.send(real(irp(QUERY_VOLUME_INFORMATION, 0, "")), parameters))
 }
 
 /// Sets information of a volume.
-#[must_use]
-pub fn set_volume(number: Number, class: u32, data: &[u8]) -> Reply {
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(data.len() as u32)),
-            (8, Value::U32(class)),
-            (16, Value::Buffer),
-        ],
-        buffer: data.to_vec(),
-        flags: 0,
-    };
-    match file(number) {
-        Ok(file) => file.send(real(irp(SET_VOLUME_INFORMATION, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+pub fn set_volume(number: Number, class: u32, data: &[u8]) -> Result<Reply, Reply> {
+    let members = vec![
+        (0, Value::U32(data.len() as u32)),
+        (8, Value::U32(class)),
+        (16, Value::Buffer),
+    ];
+    let parameters = Parameters::input(members, data);
+    Ok(file(number)?.send(real(irp(SET_VOLUME_INFORMATION, 0, "")), parameters))
 }
 
 /// Queries the extended attributes of a file.
-#[must_use]
-pub fn query_ea(number: Number, length: u32) -> Reply {
+pub fn query_ea(number: Number, length: u32) -> Result<Reply, Reply> {
+    let members = vec![(0, Value::U32(length)), (32, Value::Buffer)];
     let parameters = Parameters {
-        members: vec![(0, Value::U32(length)), (32, Value::Buffer)],
-        buffer: vec![0; length as usize],
         flags: sl::RESTART_SCAN,
+        ..Parameters::output(members, length)
     };
-    match file(number) {
-        Ok(file) => file.send(real(irp(QUERY_EA, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+    Ok(file(number)?.send(real(irp(QUERY_EA, 0, "")), parameters))
 }
 
 /// Sets extended attributes of a file.
-#[must_use]
-pub fn set_ea(number: Number, list: &[u8]) -> Reply {
-    let parameters = Parameters {
-        members: vec![(0, Value::U32(list.len() as u32)), (8, Value::Buffer)],
-        buffer: list.to_vec(),
-        flags: 0,
-    };
-    match file(number) {
-        Ok(file) => file.send(real(irp(SET_EA, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+pub fn set_ea(number: Number, list: &[u8]) -> Result<Reply, Reply> {
+    let members = vec![(0, Value::U32(list.len() as u32)), (8, Value::Buffer)];
+    let parameters = Parameters::input(members, list);
+    Ok(file(number)?.send(real(irp(SET_EA, 0, "")), parameters))
 }
 
 /// Queries the security descriptor of a file.
-#[must_use]
-pub fn query_security(number: Number, information: u32, length: u32) -> Reply {
-    let parameters = Parameters {
-        members: vec![
-            (0, Value::U32(information)),
-            (8, Value::U32(length)),
-            (16, Value::Buffer),
-        ],
-        buffer: vec![0; length as usize],
-        flags: 0,
-    };
-    match file(number) {
-        Ok(file) => file.send(real(irp(QUERY_SECURITY, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+pub fn query_security(number: Number, information: u32, length: u32) -> Result<Reply, Reply> {
+    let members = vec![
+        (0, Value::U32(information)),
+        (8, Value::U32(length)),
+        (16, Value::Buffer),
+    ];
+    let parameters = Parameters::output(members, length);
+    Ok(file(number)?.send(real(irp(QUERY_SECURITY, 0, "")), parameters))
 }
 
 /// Sets the security descriptor of a file.
-#[must_use]
-pub fn set_security(number: Number, information: u32, descriptor: &[u8]) -> Reply {
-    let parameters = Parameters {
-        members: vec![(0, Value::U32(information)), (8, Value::Buffer)],
-        buffer: descriptor.to_vec(),
-        flags: 0,
-    };
-    match file(number) {
-        Ok(file) => file.send(real(irp(SET_SECURITY, 0, "")), parameters),
-        Err(reply) => reply,
-    }
+pub fn set_security(number: Number, information: u32, descriptor: &[u8]) -> Result<Reply, Reply> {
+    let members = vec![(0, Value::U32(information)), (8, Value::Buffer)];
+    let parameters = Parameters::input(members, descriptor);
+    Ok(file(number)?.send(real(irp(SET_SECURITY, 0, "")), parameters))
 }
 
 /// Queries a file by its path. If a filter has a callback for opens and none for `IRP_MJ_QUERY_OPEN`, or if it disallows
 /// that operation, the file is opened, queried and closed.
 ///
 /// Document: "`IRP_MJ_QUERY_OPEN`".
-#[must_use]
-pub fn query_path(process: Number, path: &str) -> Reply {
+pub fn query_path(process: Number, path: &str) -> Result<Reply, Reply> {
     const SIZE: u32 = 56;
-    let (volume, rest) = match locate(path) {
-        Ok(found) => found,
-        Err(why) => return Reply::refused(why),
-    };
+    let (volume, rest) = locate(path).map_err(Reply::refused)?;
     let registered = |major: u8| {
         with(|state| {
             let mut operations = state.filter.operations.iter();
@@ -1071,7 +969,7 @@ pub fn query_path(process: Number, path: &str) -> Reply {
         files::free_file(object);
         match sent {
             Sent::Completed(completed) if completed.status != status::FLT_DISALLOW_FAST_IO => {
-                return of(completed);
+                return Ok(of(completed));
             }
             _ => {}
         }
@@ -1084,7 +982,7 @@ pub fn query_path(process: Number, path: &str) -> Reply {
     };
     let opened = open(process, path, &how);
     let Some(number) = opened.number else {
-        return opened;
+        return Err(opened);
     };
     let reply = query(number, class::NETWORK_OPEN, SIZE);
     let _ = close(number);
@@ -1092,8 +990,7 @@ pub fn query_path(process: Number, path: &str) -> Reply {
 }
 
 /// Maps a file.
-#[must_use]
-pub fn map(number: Number, write: bool) -> Reply {
+pub fn map(number: Number, write: bool) -> Result<Reply, Reply> {
     const CREATE_SECTION: u32 = 1; // SyncTypeCreateSection
     const READ_ONLY: u32 = 0x02; // PAGE_READONLY
     const READ_WRITE: u32 = 0x04; // PAGE_READWRITE
@@ -1102,15 +999,9 @@ pub fn map(number: Number, write: bool) -> Reply {
     } else {
         access::READ_DATA
     };
-    let file = match file(number).and_then(|file| {
-        file.check(rights)?;
-        Ok(file)
-    }) {
-        Ok(file) => file,
-        Err(reply) => return reply,
-    };
+    let file = file_with(number, rights)?;
     let Some(stream) = file.stream() else {
-        return Reply::of(status::INVALID_DEVICE_REQUEST);
+        return Err(Reply::of(status::INVALID_DEVICE_REQUEST));
     };
     let protection = if write { READ_WRITE } else { READ_ONLY };
     let parameters = members(vec![
@@ -1119,12 +1010,12 @@ pub fn map(number: Number, write: bool) -> Reply {
     ]);
     let acquired = file.send(real(fs_filter(ACQUIRE_FOR_SECTION)), parameters);
     if !acquired.status.is_success() {
-        return acquired;
+        return Err(acquired);
     }
     let mapped = with_files(&file.volume, |files| files.map(stream));
     let _ = file.send(real(fs_filter(RELEASE_FOR_SECTION)), Parameters::default());
     if let Err(refused) = mapped {
-        return reply_to(refused);
+        return Err(reply_to(refused));
     }
     let size = with_files(&file.volume, |files| Ok(files.size_of(stream)));
     let view = with(|state| {
@@ -1137,10 +1028,10 @@ pub fn map(number: Number, write: bool) -> Reply {
         });
         number
     });
-    Reply {
+    Ok(Reply {
         information: size.unwrap_or_default(),
         ..Reply::number(view)
-    }
+    })
 }
 
 /// Returns a view and its file.
@@ -1351,10 +1242,13 @@ pub fn initiate(object: u64, spec: Spec, parameters: Parameters) -> Option<Compl
 
 /// Closes a file that the filter opened.
 pub fn close_for_filter(object: u64) {
-    if open_file(object).is_some() {
-        for major in [CLEANUP, CLOSE] {
-            let _ = initiate(object, irp(major, 0, ""), Parameters::default());
-        }
+    let Some(file) = open_file(object) else {
+        return;
+    };
+    change(object, |file| file.closed = true);
+    let _ = initiate(object, irp(CLEANUP, 0, ""), Parameters::default());
+    if !is_referenced(&file) {
+        let _ = initiate(object, irp(CLOSE, 0, ""), Parameters::default());
         discard(object);
     }
 }

@@ -40,6 +40,28 @@ pub struct Parameters {
     pub flags: u8,
 }
 
+impl Parameters {
+    /// A buffer with data.
+    #[must_use]
+    pub fn input(members: Vec<(u64, Value)>, data: &[u8]) -> Self {
+        Self {
+            members,
+            buffer: data.to_vec(),
+            flags: 0,
+        }
+    }
+
+    /// A buffer for data.
+    #[must_use]
+    pub fn output(members: Vec<(u64, Value)>, length: u32) -> Self {
+        Self {
+            members,
+            buffer: vec![0; length as usize],
+            flags: 0,
+        }
+    }
+}
+
 /// The value of a member.
 #[derive(Debug, Clone)]
 pub enum Value {

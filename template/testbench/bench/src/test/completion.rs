@@ -62,11 +62,12 @@ impl<T> Completion<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the act succeeded, or failed with another status.
+    /// Panics if the act succeeded, failed with another status, or is not modelled.
     #[track_caller]
     pub fn fails_with(self, expected: Status) {
         self.require_running();
-        if self.status() != expected {
+        let not_performed = self.answer.reply.as_ref().and_then(Reply::not_performed);
+        if self.status() != expected || not_performed.is_some() {
             self.fail(&format!("it must fail with {expected}"));
         }
     }
@@ -244,11 +245,8 @@ impl<T> Completion<T> {
                 None => "the driver has stopped".to_owned(),
             };
         };
-        if let Some(why) = &reply.refused {
-            return format!("not possible: {why}");
-        }
-        if let Some(what) = &reply.not_modelled {
-            return format!("not modelled: {what}");
+        if let Some(why) = reply.not_performed() {
+            return why;
         }
         let mut result = reply.status.to_string();
         if let Some(note) = &reply.note {
@@ -263,7 +261,7 @@ impl<T> Completion<T> {
 
 fn is_success(reply: &Reply) -> bool {
     let pending = reply.status == status::PENDING;
-    reply.status.is_success() && !pending && reply.refused.is_none() && reply.not_modelled.is_none()
+    reply.status.is_success() && !pending && reply.not_performed().is_none()
 }
 
 impl<T> fmt::Debug for Completion<T> {

@@ -22,6 +22,8 @@ pub struct Link {
     pub expected: Vec<String>,
     /// The functions whose next call was to fail.
     to_fail: RefCell<Vec<String>>,
+    /// The acts that were not possible or not modelled.
+    not_performed: RefCell<Vec<String>>,
 }
 
 /// What a worker replied.
@@ -50,6 +52,7 @@ impl Link {
             expectations,
             expected,
             to_fail: RefCell::new(to_fail),
+            not_performed: RefCell::default(),
         }
     }
 
@@ -62,6 +65,11 @@ impl Link {
         if let (Act::FailNext { function, .. }, true) = (act, possible) {
             self.to_fail.borrow_mut().push(function.clone());
         }
+        // With a fault, what the act needs may be missing.
+        let counts = |reply: &Reply| reply.refused.is_none() || self.scenario.faults.is_empty();
+        let not_performed = reply.as_ref().filter(|reply| counts(reply));
+        let not_performed = not_performed.and_then(Reply::not_performed);
+        self.not_performed.borrow_mut().extend(not_performed);
         Answer { reply, since }
     }
 
@@ -102,6 +110,12 @@ impl Link {
     #[must_use]
     pub fn expects(&self, finding: &Finding) -> bool {
         self.expected.iter().any(|rule| rule == finding.rule)
+    }
+
+    /// Returns why an act was not performed, if there is one.
+    #[must_use]
+    pub fn not_performed(&self) -> Option<String> {
+        self.not_performed.borrow().first().cloned()
     }
 
     /// Returns a function that was to fail and was not called again. In a run with a fault, it need not be called.

@@ -320,6 +320,9 @@ impl Machine {
                 "{context}the driver called {import}, which the bench does not model; give its result with assume()"
             );
         }
+        if let Some(why) = self.link.not_performed() {
+            panic!("{context}{why}");
+        }
         if let Some(function) = self.link.unused_fault() {
             panic!("{context}the next call of {function} was to fail, and it was not called");
         }

@@ -54,4 +54,14 @@ impl Reply {
             ..Reply::default()
         }
     }
+
+    /// Returns why the act was not performed, if it was not.
+    #[must_use]
+    pub fn not_performed(&self) -> Option<String> {
+        match (&self.refused, &self.not_modelled) {
+            (Some(why), _) => Some(format!("not possible: {why}")),
+            (None, Some(what)) => Some(format!("not modelled: {what}")),
+            (None, None) => None,
+        }
+    }
 }

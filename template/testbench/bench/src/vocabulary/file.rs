@@ -43,6 +43,24 @@ pub mod access {
     pub const GENERIC_EXECUTE: u32 = 0x12_00A0;
     /// `FILE_ALL_ACCESS`.
     pub const ALL: u32 = 0x1F_01FF;
+    /// Replaces the generic rights and `MAXIMUM_ALLOWED` by the rights of files, as the object manager does.
+    #[must_use]
+    pub fn specific(rights: u32) -> u32 {
+        let generic = [
+            (0x8000_0000, GENERIC_READ),
+            (0x4000_0000, GENERIC_WRITE),
+            (0x2000_0000, GENERIC_EXECUTE),
+            (0x1000_0000, ALL),
+            (0x0200_0000, ALL),
+        ];
+        generic.iter().fold(rights, |rights, (bit, specific)| {
+            if rights & bit == 0 {
+                rights
+            } else {
+                rights & !bit | specific
+            }
+        })
+    }
     /// The rights for which `FILE_SHARE_READ`, `FILE_SHARE_WRITE` and `FILE_SHARE_DELETE` are checked.
     pub const SHARED: [u32; 3] = [READ_DATA | EXECUTE, WRITE_DATA | APPEND_DATA, DELETE];
 }
