@@ -51,11 +51,11 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask build my-filter --release
+  cargo xtask build ../my-filter --release
       build the x64 driver
-  cargo xtask build my-filter --release --target-arch arm64
+  cargo xtask build ../my-filter --release --target-arch arm64
       build the ARM64 driver
-  cargo xtask build my-filter --release --package
+  cargo xtask build ../my-filter --release --package
       also make a test-signed package (with a catalog on Windows only)";
 
 /// Runs the verb.

@@ -72,9 +72,9 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask inf my-filter/my_filter.inx
+  cargo xtask inf ../my-filter/my_filter.inx
       what is wrong, one finding after the other
-  cargo xtask inf my-filter/my_filter.inx --answers my-filter/template.toml
+  cargo xtask inf ../my-filter/my_filter.inx --answers ../my-filter/template.toml
       compared with all that was answered as well
   cargo xtask inf other.inf --no-answers
       by the documented rules alone

@@ -37,14 +37,14 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask test-driver my-filter
+  cargo xtask test-driver ../my-filter
       build the driver and run all of its tests
-  cargo xtask test-driver my-filter -- --test create
+  cargo xtask test-driver ../my-filter -- --test create
       run the tests in testbench/tests/create.rs
-  cargo xtask test-driver my-filter -- a_file_is_opened
+  cargo xtask test-driver ../my-filter -- a_file_is_opened
       run the tests whose name contains this text
 
-Exit status: 0 every test passed; 2 the driver cannot be built, or there are no tests; otherwise that of cargo test.";
+Exit status: 0 every test passed; 2 the driver cannot be built, or the project has no testbench/;\notherwise that of cargo test.";
 
 /// Runs the verb.
 ///

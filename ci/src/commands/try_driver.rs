@@ -27,11 +27,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The folder of an emitted project, which is built first, or any x64 minifilter
+    /// The folder of an emitted project, which is built first with the profile dev, or any x64 minifilter
     #[arg(value_name = "DIR|FILE.sys")]
     driver: PathBuf,
 
-    /// Read the commands from a file, and stop at the first one that is refused
+    /// Read the commands from a file, and stop at the first one that is unknown, incomplete or not possible
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
 
@@ -46,7 +46,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask try my-filter
+  cargo xtask try ../my-filter
       build the driver of an emitted project, and try it at a prompt
   cargo xtask try other.sys --script steps.txt --transcript log.txt
       run the commands of a file, and write down what happened
@@ -54,11 +54,13 @@ Examples:
 A script:
   file C:\\a.txt text
   load
-  open C:\\a.txt as alice
+  open C:\\a.txt as editor.exe
   read
   unload
 
-Exit status: 0 no finding; 1 the driver breaks a rule; 2 a command of a script is refused, or the driver cannot be built.";
+`as` names the program that opens the file.
+
+Exit status: 0 no finding; 1 the driver breaks a rule; 2 a command of a script is not possible, or the driver\ncannot be built. An operation that the driver fails is a result, and the script goes on.";
 
 /// Runs the verb.
 ///
