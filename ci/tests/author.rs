@@ -313,6 +313,8 @@ fn each_failure_has_its_message_and_the_other_tests_go_on() {
         .map(|(name, _)| ((*name).to_owned(), false))
         .chain(
             [
+                "a_file_is_renamed_by_a_path_from_the_root_of_all_objects",
+                "a_request_needs_its_right",
                 "a_request_that_is_complete_is_cancelled",
                 "an_expected_crash",
                 "generic_rights_are_those_of_files",

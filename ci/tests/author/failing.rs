@@ -153,6 +153,35 @@ mod passing {
     }
 
     #[test]
+    fn a_file_is_renamed_by_a_path_from_the_root_of_all_objects() {
+        let machine = machine!().file(r"C:\a.txt", b"text").start();
+        let program = machine.process("editor.exe");
+        let open = program.options().delete().open(r"C:\a.txt").unwrap();
+        let name: Vec<u8> = r"\??\C:\b.txt"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let mut information = vec![0; 16];
+        information.extend((name.len() as u32).to_le_bytes());
+        information.extend(name);
+        open.set(file::class::RENAME, &information).unwrap();
+        program.read(r"C:\b.txt").returns(b"text");
+    }
+
+    #[test]
+    fn a_request_needs_its_right() {
+        let machine = machine!().file(r"C:\a.txt", b"text").start();
+        let open = machine.process("editor.exe").open(r"C:\a.txt").unwrap();
+        open.flush().fails_with(status::ACCESS_DENIED);
+        open.write(0, b"x").fails_with(status::ACCESS_DENIED);
+        open.set_ea("origin", b"internet")
+            .fails_with(status::ACCESS_DENIED);
+        open.set_security(4, &[]).fails_with(status::ACCESS_DENIED);
+        open.rename(r"C:\b.txt", false)
+            .fails_with(status::ACCESS_DENIED);
+    }
+
+    #[test]
     fn an_expected_leak() {
         let rule = "name-information-released";
         let machine = machine!().expect_finding(rule).start();

@@ -383,6 +383,8 @@ pub struct Open {
     pub attributes: u32,
     /// The identification of the file, instead of a path on the volume.
     pub id: Option<u64>,
+    /// `IO_IGNORE_SHARE_ACCESS_CHECK`, with which a filter can open a file.
+    pub ignore_share: bool,
 }
 
 /// The machine on which a test runs.

@@ -30,6 +30,8 @@ pub struct Create {
     pub attributes: u32,
     /// `SL_OPEN_TARGET_DIRECTORY`: the directory of the path is opened.
     pub target_directory: bool,
+    /// The share access of the open handles is ignored.
+    pub ignore_share: bool,
 }
 
 /// An open file.
@@ -401,7 +403,7 @@ impl FileSystem {
             };
             same && file.access & shared != 0 && access::SHARED.iter().enumerate().any(conflict)
         };
-        if access & shared != 0 && self.is_open(conflicts) {
+        if access & shared != 0 && !request.ignore_share && self.is_open(conflicts) {
             return Err(status::SHARING_VIOLATION.into());
         }
         Ok(())

@@ -109,7 +109,7 @@ impl FileSystem {
         }
         let file = self.opens.get_mut(&open).ok_or(status::FILE_CLOSED)?;
         if request.restart {
-            file.scan.next = 0;
+            file.scan.after = None;
             if request.expression.is_some() {
                 file.scan.expression = None;
             }
@@ -123,15 +123,20 @@ impl FileSystem {
             };
         }
         let expression = file.scan.expression.clone().unwrap_or_default();
-        let (mut next, mut found) = (file.scan.next, file.scan.found);
+        let (mut after, mut found) = (file.scan.after.clone(), file.scan.found);
+        let rank = |name: &str| (name != ".", name != "..", name.to_uppercase());
+        all.retain(|(name, _)| {
+            after
+                .as_deref()
+                .is_none_or(|after| rank(name) > rank(after))
+        });
         let mut bytes = Bytes::default();
         let mut last = None;
-        while let Some((name, entry)) = all.get(next) {
-            if !matches(&expression, name) {
-                next += 1;
+        for (name, entry) in all {
+            if !matches(&expression, &name) {
                 continue;
             }
-            let encoded = self.entry_of(request.class, name, *entry)?;
+            let encoded = self.entry_of(request.class, &name, entry)?;
             let begin = bytes.len().next_multiple_of(8);
             if begin + encoded.len() > request.length {
                 if last.is_none() {
@@ -143,14 +148,14 @@ impl FileSystem {
             bytes.link(last, begin);
             bytes.extend(&encoded);
             last = Some(begin);
-            next += 1;
+            after = Some(name);
             found = true;
             if request.single {
                 break;
             }
         }
         if let Some(file) = self.opens.get_mut(&open) {
-            file.scan.next = next;
+            file.scan.after = after;
             file.scan.found = found;
         }
         match (last, found) {

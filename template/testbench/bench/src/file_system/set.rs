@@ -34,7 +34,13 @@ pub fn renamed(class: u32, data: &[u8]) -> Answer<Renamed> {
         .ok_or(status::INFO_LENGTH_MISMATCH)?;
     let flags = u32_at(data, 0)?;
     let replace = if matches!(class, class::RENAME_EX | class::LINK_EX) {
-        flags & 1 != 0
+        const REPLACE: u32 = 1;
+        if flags & !REPLACE != 0 {
+            return Err(Refused::NotModelled(format!(
+                "a new name with the flags 0x{flags:x}"
+            )));
+        }
+        flags & REPLACE != 0
     } else {
         data[0] != 0
     };

@@ -887,3 +887,46 @@ fn fat_has_no_streams_to_query() {
         );
     }
 }
+
+#[test]
+fn an_enumeration_goes_on_after_a_deletion() {
+    let mut volume = volume(NTFS);
+    let root = directory(&mut volume, "\\");
+    for name in ["\\a", "\\b", "\\c"] {
+        let open = file(&mut volume, name, b"");
+        shut(&mut volume, open);
+    }
+    let mut request = Enumeration {
+        class: class::NAMES,
+        expression: None,
+        restart: true,
+        single: true,
+        length: 600,
+    };
+    let mut seen = Vec::new();
+    while let Ok(entry) = volume.enumerate(root, &request) {
+        let name = text(&entry[12..]);
+        let open = volume
+            .create(&self::request(&format!("\\{name}"), disposition::OPEN))
+            .unwrap()
+            .open;
+        volume.set(open, class::DISPOSITION, &[1]).unwrap();
+        shut(&mut volume, open);
+        seen.push(name);
+        request.restart = false;
+    }
+    assert_eq!(seen, ["a", "b", "c"]);
+}
+
+#[test]
+fn the_share_access_of_others_can_be_ignored() {
+    let mut volume = volume(NTFS);
+    file(&mut volume, "\\a", b"");
+    let mut create = Create {
+        share: 0,
+        ..request("\\a", disposition::OPEN)
+    };
+    assert_eq!(status_of(volume.create(&create)), status::SHARING_VIOLATION);
+    create.ignore_share = true;
+    volume.create(&create).unwrap();
+}

@@ -323,8 +323,8 @@ pub struct Page {
 pub struct Scan {
     /// The expression of the first request.
     pub(super) expression: Option<String>,
-    /// The number of entries that were returned or did not match.
-    pub(super) next: usize,
+    /// The name that was returned last.
+    pub(super) after: Option<String>,
     /// An entry was returned.
     pub(super) found: bool,
 }

@@ -5,7 +5,7 @@
 
 use crate::act::Open;
 use crate::lifecycle::catalogue::{IRP_NOCACHE, io, irp};
-use crate::lifecycle::{files, filter, handles, pool, programs, volumes};
+use crate::lifecycle::{bottom, files, filter, handles, pool, programs, volumes};
 use crate::machine::declare::functions;
 use crate::machine::events::must;
 use crate::machine::function::{Fails, Optional};
@@ -35,10 +35,10 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, OPEN_FAILS]
     fn FltCreateFile(
         filter: u64, _instance: Optional, handle: u64, access: u32, attributes: u64, io_status: u64, _size: Optional, file_attributes: u32,
-        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, flags: u32,
     ) -> Status {
         filter::check(filter);
-        let how = how(access, file_attributes, share, disposition, options);
+        let how = how(access, file_attributes, share, disposition, options, flags);
         open(Opened { handle, file: 0, io_status }, &volume(0), attributes, &how, false)
     }
     /// Opens a file. The I/O is sent to the filters below.
@@ -46,10 +46,10 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     fn FltCreateFileEx(
         filter: u64, instance: Optional, handle: u64, file: Optional, access: u32, attributes: u64, io_status: u64,
         _size: Optional, file_attributes: u32,
-        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, flags: u32,
     ) -> Status {
         filter::check(filter);
-        let how = how(access, file_attributes, share, disposition, options);
+        let how = how(access, file_attributes, share, disposition, options, flags);
         open(Opened { handle, file, io_status }, &volume(instance), attributes, &how, false)
     }
     /// Opens a file. The I/O is sent to the filters below.
@@ -57,10 +57,10 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     fn FltCreateFileEx2(
         filter: u64, instance: Optional, handle: u64, file: Optional, access: u32, attributes: u64, io_status: u64,
         _size: Optional, file_attributes: u32,
-        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, _flags: u32, _context: Optional,
+        share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32, flags: u32, _context: Optional,
     ) -> Status {
         filter::check(filter);
-        let how = how(access, file_attributes, share, disposition, options);
+        let how = how(access, file_attributes, share, disposition, options, flags);
         open(Opened { handle, file, io_status }, &volume(instance), attributes, &how, false)
     }
     /// Closes a handle of `FltCreateFile`.
@@ -132,10 +132,16 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     /// Queries information of a volume.
     [PASSIVE, IO_FAILS]
     fn FltQueryVolumeInformation(
-        instance: u64, io_status: u64, buffer: u64, length: u32, _class: u32,
+        instance: u64, io_status: u64, buffer: u64, length: u32, class: u32,
     ) -> Status {
-        if volumes::by_instance(instance).is_none() {
+        let Some(instance) = volumes::by_instance(instance) else {
             bad_handle("instance handle", instance);
+        };
+        if is_test() {
+            let (status, information) = bottom::query_volume(&instance.volume, class, buffer, length);
+            guest::write(io_status, status.0);
+            guest::write(io_status + 8, information);
+            return status;
         }
         guest::fill(buffer, 0, length as usize);
         guest::write(io_status, 0_u32);
@@ -217,7 +223,7 @@ functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
     /// Opens a file. The I/O is sent through all filters.
     [PASSIVE, OPEN_FAILS]
     fn ZwOpenFile(handle: u64, access: u32, attributes: u64, io_status: u64, share: u32, options: u32) -> Status {
-        let how = how(access, 0, share, disposition::OPEN, options);
+        let how = how(access, 0, share, disposition::OPEN, options, 0);
         open_by_name(Opened { handle, file: 0, io_status }, attributes, &how)
     }
     /// Opens or creates a file. The I/O is sent through all filters.
@@ -226,7 +232,7 @@ functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
         handle: u64, access: u32, attributes: u64, io_status: u64, _size: Optional, file_attributes: u32,
         share: u32, disposition: u32, options: u32, _ea: Optional, _ea_length: u32,
     ) -> Status {
-        let how = how(access, file_attributes, share, disposition, options);
+        let how = how(access, file_attributes, share, disposition, options, 0);
         open_by_name(Opened { handle, file: 0, io_status }, attributes, &how)
     }
 }
@@ -292,7 +298,15 @@ struct Opened {
     io_status: u64,
 }
 
-fn how(access: u32, attributes: u32, share: u32, disposition: u32, options: u32) -> Open {
+fn how(
+    access: u32,
+    attributes: u32,
+    share: u32,
+    disposition: u32,
+    options: u32,
+    flags: u32,
+) -> Open {
+    const IGNORE_SHARE_ACCESS_CHECK: u32 = 0x800; // IO_IGNORE_SHARE_ACCESS_CHECK
     Open {
         access,
         share: share as u16,
@@ -300,6 +314,7 @@ fn how(access: u32, attributes: u32, share: u32, disposition: u32, options: u32)
         options,
         attributes,
         id: None,
+        ignore_share: flags & IGNORE_SHARE_ACCESS_CHECK != 0,
     }
 }
 

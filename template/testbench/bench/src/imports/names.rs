@@ -150,6 +150,10 @@ fn name_of(file: u64) -> String {
 
 /// Returns the new name of a file that is renamed. A name without a path is in the same directory.
 fn destination(file: u64, name: String) -> String {
+    if let Some((volume, rest)) = volumes::resolve(&name) {
+        let root = bottom::root_of(&volume);
+        return format!("{root}{}", rest.strip_prefix(root).unwrap_or(&rest));
+    }
     if name.starts_with('\\') {
         return name;
     }

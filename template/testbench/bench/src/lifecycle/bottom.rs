@@ -8,7 +8,7 @@ use crate::file_system::{
 };
 use crate::lifecycle::catalogue::{IRP_NOCACHE, IRP_PAGING_IO, paging};
 use crate::lifecycle::parameters::{IOPB, places};
-use crate::lifecycle::{files, security};
+use crate::lifecycle::{files, security, volumes};
 use crate::machine::events::emit;
 use crate::machine::state::with;
 use crate::machine::system::{once, opaque};
@@ -81,17 +81,49 @@ pub fn answer(flight: &InFlight, send: Send) -> Below {
     let result = received.perform(major);
     let below = match result {
         Ok(below) => below,
-        Err(Refused::Status(status)) => done(status, 0),
-        Err(Refused::NotModelled(what)) => {
-            with(|state| {
-                let not_modelled = &mut state.programs.not_modelled;
-                not_modelled.get_or_insert(format!("{what} on {}", flight.file.volume.kind.title));
-            });
-            done(status::INVALID_DEVICE_REQUEST, 0)
-        }
+        Err(refused) => done(status_of(refused, &flight.file.volume), 0),
     };
     received.record(major, below);
     below
+}
+
+/// Returns the status of a request that is refused. What is not modelled is recorded for the reply.
+fn status_of(refused: Refused, volume: &Volume) -> Status {
+    match refused {
+        Refused::Status(status) => status,
+        Refused::NotModelled(what) => {
+            with(|state| {
+                let not_modelled = &mut state.programs.not_modelled;
+                not_modelled.get_or_insert(format!("{what} on {}", volume.kind.title));
+            });
+            status::INVALID_DEVICE_REQUEST
+        }
+    }
+}
+
+/// Queries information of a volume for the filter. Returns the status and the information.
+#[must_use]
+pub fn query_volume(volume: &Volume, class: u32, buffer: u64, length: u32) -> (Status, u64) {
+    match volume_information(volume, class) {
+        Ok(bytes) => {
+            let given = &bytes[..bytes.len().min(length as usize)];
+            guest::put(buffer, given);
+            let status = if given.len() < bytes.len() {
+                status::BUFFER_OVERFLOW
+            } else {
+                status::SUCCESS
+            };
+            (status, given.len() as u64)
+        }
+        Err(refused) => (status_of(refused, volume), 0),
+    }
+}
+
+fn volume_information(volume: &Volume, class: u32) -> Answer<Vec<u8>> {
+    let (device, characteristics) = (volume.kind.device_type, volume.characteristics());
+    with_files(volume, |files| {
+        files.query_volume(class, device, characteristics)
+    })
 }
 
 fn done(status: Status, information: u64) -> Below {
@@ -178,12 +210,7 @@ impl Received<'_> {
             QUERY_INFORMATION => self.query(),
             SET_INFORMATION => self.set(),
             QUERY_VOLUME_INFORMATION => {
-                let class = self.u32(8);
-                let (device, characteristics) =
-                    (self.volume.kind.device_type, self.volume.characteristics());
-                let bytes = with_files(self.volume, |files| {
-                    files.query_volume(class, device, characteristics)
-                })?;
+                let bytes = volume_information(self.volume, self.u32(8))?;
                 Ok(self.give_structure(&bytes, 0))
             }
             SET_VOLUME_INFORMATION => {
@@ -300,6 +327,7 @@ impl Received<'_> {
             share: guest::read(self.at + 18),
             attributes: u32::from(guest::read::<u16>(self.at + 16)),
             target_directory: self.flags & sl::OPEN_TARGET_DIRECTORY != 0,
+            ignore_share: open_file(self.object).is_some_and(|file| file.ignore_share),
         };
         let created = with_files(self.volume, |files| {
             if request.options & option::BY_FILE_ID != 0 {
@@ -493,6 +521,12 @@ impl Received<'_> {
                     to.directory = Some(directory);
                     let last = to.name.rsplit('\\').next().unwrap_or_default();
                     to.name = last.to_owned();
+                } else if let Some((volume, rest)) = volumes::resolve(&to.name) {
+                    if volume.handle != self.volume.handle {
+                        return Err(status::NOT_SAME_DEVICE.into());
+                    }
+                    let rest = rest.strip_prefix(root_of(&volume)).unwrap_or(&rest);
+                    rest.clone_into(&mut to.name);
                 }
                 with_files(self.volume, |files| {
                     if matches!(class, class::LINK | class::LINK_EX) {
@@ -503,6 +537,12 @@ impl Received<'_> {
                 })?;
             }
             _ => with_files(self.volume, |files| files.set(open, class, &data))?,
+        }
+        if class == class::POSITION
+            && let Some(position) = data.first_chunk()
+        {
+            let position = u64::from_le_bytes(*position);
+            guest::write(self.object + file_object::POSITION, position);
         }
         if matches!(class, class::DISPOSITION | class::DISPOSITION_EX) {
             let pending = data.first().is_some_and(|flags| flags & 1 != 0);

@@ -40,9 +40,6 @@ use crate::vocabulary::status::{self, Status};
 /// The paging file, on the first volume.
 const PAGING_FILE: &str = "\\pagefile.sys";
 
-/// The folder of Windows, on the first volume.
-const WINDOWS: &str = "\\Windows";
-
 /// Returns an operation whose result the file system determines.
 const fn real(spec: Spec) -> Spec {
     Spec {
@@ -74,7 +71,7 @@ pub fn prepare() -> Result<(), String> {
     }
     if let Some(volume) = volumes::all_known().first() {
         let _ = place(volume, PAGING_FILE, &[0; PAGE as usize * 4]);
-        let _ = place(volume, &format!("{WINDOWS}\\System32\\"), &[]);
+        let _ = place(volume, &format!("{}\\System32\\", volumes::WINDOWS), &[]);
     }
     for (path, data) in &setup.files {
         put(path, data)?;
@@ -424,6 +421,7 @@ fn open_with(
         process,
         access: how.access,
         options,
+        ignore_share: how.ignore_share,
         position: 0,
         cached: false,
         closed: false,
@@ -623,7 +621,8 @@ fn moved(file: &OpenFile, offset: u64, reply: &Reply) {
 
 /// Flushes a file.
 pub fn flush(number: Number) -> Result<Reply, Reply> {
-    Ok(file(number)?.send(real(irp(FLUSH_BUFFERS, 0, "")), Parameters::default()))
+    let file = file_with(number, access::WRITE_DATA | access::APPEND_DATA)?;
+    Ok(file.send(real(irp(FLUSH_BUFFERS, 0, "")), Parameters::default()))
 }
 
 /// Queries information of a file.
@@ -647,7 +646,9 @@ pub fn query(number: Number, class: u32, length: u32) -> Result<Reply, Reply> {
 /// Sets information of a file.
 pub fn set(number: Number, class: u32, data: &[u8]) -> Result<Reply, Reply> {
     let rights = match class {
-        class::DISPOSITION | class::DISPOSITION_EX => access::DELETE,
+        class::DISPOSITION | class::DISPOSITION_EX | class::RENAME | class::RENAME_EX => {
+            access::DELETE
+        }
         class::BASIC => access::WRITE_ATTRIBUTES,
         class::END_OF_FILE | class::ALLOCATION | class::VALID_DATA_LENGTH => access::WRITE_DATA,
         _ => u32::MAX,
@@ -706,7 +707,8 @@ pub fn rename(number: Number, to: &str, replace: bool, link: bool) -> Result<Rep
             .find(|file| file.number == directory)
             .map(|file| file.object)
     });
-    let name = format!("{}{path}", root_of(&volume));
+    // The name as a program gives it: a path from the object manager's root.
+    let name = format!("\\??\\{to}");
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut data = vec![0; 20];
     data[0] = u8::from(replace);
@@ -899,14 +901,16 @@ pub fn query_ea(number: Number, length: u32) -> Result<Reply, Reply> {
         flags: sl::RESTART_SCAN,
         ..Parameters::output(members, length)
     };
-    Ok(file(number)?.send(real(irp(QUERY_EA, 0, "")), parameters))
+    let file = file_with(number, access::READ_EA)?;
+    Ok(file.send(real(irp(QUERY_EA, 0, "")), parameters))
 }
 
 /// Sets extended attributes of a file.
 pub fn set_ea(number: Number, list: &[u8]) -> Result<Reply, Reply> {
     let members = vec![(0, Value::U32(list.len() as u32)), (8, Value::Buffer)];
     let parameters = Parameters::input(members, list);
-    Ok(file(number)?.send(real(irp(SET_EA, 0, "")), parameters))
+    let file = file_with(number, access::WRITE_EA)?;
+    Ok(file.send(real(irp(SET_EA, 0, "")), parameters))
 }
 
 /// Queries the security descriptor of a file.
@@ -917,14 +921,23 @@ pub fn query_security(number: Number, information: u32, length: u32) -> Result<R
         (16, Value::Buffer),
     ];
     let parameters = Parameters::output(members, length);
-    Ok(file(number)?.send(real(irp(QUERY_SECURITY, 0, "")), parameters))
+    let file = file_with(number, access::READ_CONTROL)?;
+    Ok(file.send(real(irp(QUERY_SECURITY, 0, "")), parameters))
 }
 
 /// Sets the security descriptor of a file.
 pub fn set_security(number: Number, information: u32, descriptor: &[u8]) -> Result<Reply, Reply> {
+    const DACL: u32 = 4; // DACL_SECURITY_INFORMATION
+    const OWNER: u32 = 3; // OWNER_SECURITY_INFORMATION, GROUP_SECURITY_INFORMATION
     let members = vec![(0, Value::U32(information)), (8, Value::Buffer)];
     let parameters = Parameters::input(members, descriptor);
-    Ok(file(number)?.send(real(irp(SET_SECURITY, 0, "")), parameters))
+    let file = file(number)?;
+    for (part, right) in [(DACL, access::WRITE_DAC), (OWNER, access::WRITE_OWNER)] {
+        if information & part != 0 {
+            file.check(right)?;
+        }
+    }
+    Ok(file.send(real(irp(SET_SECURITY, 0, "")), parameters))
 }
 
 /// Queries a file by its path. If a filter has a callback for opens and none for `IRP_MJ_QUERY_OPEN`, or if it disallows
@@ -1185,27 +1198,7 @@ pub fn unmap(number: Number) -> Reply {
 ///
 /// Returns the status of the request.
 pub fn open_for_filter(name: &str, how: &Open, through: bool) -> Result<(u64, u64), Status> {
-    let system = |volume: &Volume| {
-        let first = volumes::all_known().first().map(|first| first.handle);
-        first == Some(volume.handle)
-    };
-    let path = volumes::all_known().into_iter().find_map(|volume| {
-        let letter = volume.letter?;
-        let mut prefixes = vec![
-            (volume.device.to_owned(), ""),
-            (format!("\\??\\{letter}:"), ""),
-            (format!("\\DosDevices\\{letter}:"), ""),
-        ];
-        if system(&volume) {
-            prefixes.push(("\\SystemRoot".to_owned(), WINDOWS));
-        }
-        let rest = prefixes.iter().find_map(|(prefix, folder)| {
-            let begin = name.get(..prefix.len())?;
-            let is_same = begin.eq_ignore_ascii_case(prefix);
-            is_same.then(|| format!("{folder}{}", &name[prefix.len()..]))
-        })?;
-        Some((volume, rest))
-    });
+    let path = volumes::resolve(name);
     let Some((volume, path)) = path else {
         return Err(status::OBJECT_PATH_NOT_FOUND);
     };
@@ -1347,6 +1340,7 @@ fn paging_file(volume: &Volume) -> Answer<u64> {
             process: SYSTEM,
             access: request.access,
             options: 0,
+            ignore_share: false,
             position: 0,
             cached: false,
             closed: false,

@@ -9,6 +9,9 @@ use crate::objects::volumes::{Instance, Kind, Volume, VolumeKind};
 use crate::trace::Registration;
 use crate::vocabulary::layout::{device_object, related_objects, vpb};
 
+/// The directory of Windows on the first volume of a test.
+pub const WINDOWS: &str = "\\Windows";
+
 impl Volume {
     /// Returns the device object of the volume, which belongs to the file system.
     #[must_use]
@@ -128,6 +131,31 @@ pub fn by_letter(letter: char) -> Option<Volume> {
     let letter = letter.to_ascii_uppercase();
     let mut all = all_known().into_iter();
     all.find(|volume| volume.letter == Some(letter))
+}
+
+/// Resolves the path of a file on the machine of a test from the object manager's root, such as `\??\C:\a.txt`. Returns
+/// its volume and the rest of the path.
+#[must_use]
+pub fn resolve(path: &str) -> Option<(Volume, String)> {
+    let all = all_known();
+    let first = all.first().map(|first| first.handle);
+    all.into_iter().find_map(|volume| {
+        let letter = volume.letter?;
+        let mut prefixes = vec![
+            (volume.device.to_owned(), ""),
+            (format!("\\??\\{letter}:"), ""),
+            (format!("\\DosDevices\\{letter}:"), ""),
+        ];
+        if first == Some(volume.handle) {
+            prefixes.push(("\\SystemRoot".to_owned(), WINDOWS));
+        }
+        let rest = prefixes.iter().find_map(|(prefix, folder)| {
+            let begin = path.get(..prefix.len())?;
+            let is_same = begin.eq_ignore_ascii_case(prefix);
+            is_same.then(|| format!("{folder}{}", &path[prefix.len()..]))
+        })?;
+        Some((volume, rest))
+    })
 }
 
 /// Returns the default volume of files.

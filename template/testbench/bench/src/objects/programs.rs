@@ -58,6 +58,8 @@ pub struct OpenFile {
     pub access: u32,
     /// The create options.
     pub options: u32,
+    /// The share access of others is ignored.
+    pub ignore_share: bool,
     /// `CurrentByteOffset`.
     pub position: u64,
     /// The cache was initialized for this file object.

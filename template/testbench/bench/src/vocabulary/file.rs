@@ -11,6 +11,10 @@ pub mod access {
     pub const WRITE_DATA: u32 = 0x2;
     /// `FILE_APPEND_DATA`, `FILE_ADD_SUBDIRECTORY`.
     pub const APPEND_DATA: u32 = 0x4;
+    /// `FILE_READ_EA`.
+    pub const READ_EA: u32 = 0x8;
+    /// `FILE_WRITE_EA`.
+    pub const WRITE_EA: u32 = 0x10;
     /// `FILE_EXECUTE`, `FILE_TRAVERSE`.
     pub const EXECUTE: u32 = 0x20;
     /// `FILE_READ_ATTRIBUTES`.
@@ -19,6 +23,12 @@ pub mod access {
     pub const WRITE_ATTRIBUTES: u32 = 0x100;
     /// `DELETE`.
     pub const DELETE: u32 = 0x1_0000;
+    /// `READ_CONTROL`.
+    pub const READ_CONTROL: u32 = 0x2_0000;
+    /// `WRITE_DAC`.
+    pub const WRITE_DAC: u32 = 0x4_0000;
+    /// `WRITE_OWNER`.
+    pub const WRITE_OWNER: u32 = 0x8_0000;
     /// `SYNCHRONIZE`.
     pub const SYNCHRONIZE: u32 = 0x10_0000;
     /// Returns the name of the right that a request needs.
@@ -31,6 +41,9 @@ pub mod access {
                 "the right to write; add write() to its options"
             }
             WRITE_ATTRIBUTES => "the right to write attributes; add write() to its options",
+            WRITE_EA => "the right to write extended attributes; add write() to its options",
+            WRITE_DAC => "the right WRITE_DAC; give it with access() of its options",
+            WRITE_OWNER => "the right WRITE_OWNER; give it with access() of its options",
             _ => "a right that the request needs",
         }
     }
