@@ -21,6 +21,14 @@ function Get-Program([string] $Name, [string] $Advice) {
     return $path
 }
 
+# How a program has ended that did not succeed, for a message.
+function Format-End($Answer, [int] $Seconds) {
+    if ($Answer.TimedOut) {
+        return "no answer within $Seconds seconds"
+    }
+    return "exit code $($Answer.ExitCode)"
+}
+
 # Does something at most so many times, ten seconds apart, until it returns 0: a server may be busy. Returns the last
 # number.
 function Invoke-Attempt([int] $Count, [scriptblock] $Do) {

@@ -64,12 +64,16 @@ function Test-Llvm([string] $Path, $Release) {
             return $false
         }
     }
+    $seconds = 60
     try {
-        $answer = Invoke-Program $clang '--version' 60
+        $answer = Invoke-Program $clang '--version' $seconds
     }
     catch {
         Write-Console "$clang does not start: $($_.Exception.Message)"
         return $false
+    }
+    if ($answer.TimedOut) {
+        throw "$clang gave no answer within $seconds seconds: run this script again."
     }
     $version = "\b$([regex]::Escape($Release.Version))\b"
     return $answer.ExitCode -eq 0 -and $answer.Output -match $version -and $answer.Output -match "\b$($Release.Triple)\b"

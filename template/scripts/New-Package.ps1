@@ -52,11 +52,12 @@ $testFolder = 'Test-Driver'
 function Read-Project([string] $Cargo) {
     $manifest = Join-Path $project 'Cargo.toml'
     # The first call of cargo may install the toolchain of rust-toolchain.toml.
-    $answer = Invoke-Program $Cargo 'metadata --format-version 1 --no-deps --locked' 1800 $utf8 $project
+    $seconds = 1800
+    $answer = Invoke-Program $Cargo 'metadata --format-version 1 --no-deps --locked' $seconds $utf8 $project
     # cargo writes the metadata as one line. Messages are in other lines.
     $line = $answer.Output -split '\r?\n' | Where-Object { $_.StartsWith('{') } | Select-Object -First 1
-    if ($answer.ExitCode -ne 0 -or -not $line) {
-        throw "cargo metadata failed for ${manifest} (exit code $($answer.ExitCode)): $($answer.Output)"
+    if ($answer.TimedOut -or $answer.ExitCode -ne 0 -or -not $line) {
+        throw "cargo metadata failed for ${manifest} ($(Format-End $answer $seconds)): $($answer.Output)"
     }
     $metadata = ConvertFrom-Json $line
     $package = @($metadata.packages | Where-Object { [IO.Path]::GetFullPath($_.manifest_path) -eq $manifest })
@@ -87,7 +88,11 @@ function Assert-Version($Package) {
 }
 
 function Assert-CargoWdk([string] $Cargo) {
-    $answer = Invoke-Program $Cargo 'wdk --version' 60 $utf8 $project
+    $seconds = 60
+    $answer = Invoke-Program $Cargo 'wdk --version' $seconds $utf8 $project
+    if ($answer.TimedOut) {
+        throw "cargo wdk --version gave no answer within $seconds seconds: run this script again. $($answer.Output)"
+    }
     $advice = "run cargo install cargo-wdk --version $cargoWdk --locked."
     if ($answer.ExitCode -ne 0 -or $answer.Output -notmatch 'cargo-wdk (\d+\.\d+\.\d+)') {
         throw "cargo-wdk does not run (exit code $($answer.ExitCode)): $advice $($answer.Output)"

@@ -268,13 +268,29 @@ Describe 'What was there before, and what is half done' {
         Get-After $bench | Should -Be $bench.Before
     }
 
-    It 'undoes all changes where it cannot be written that they are undone' {
+    It 'undoes all changes where it cannot be written that they are undone: <Name>' -ForEach @(
+        # The next entry is written with it.
+        @{ Name = 'once'; Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '*"undone"*' -and $Text -notlike "*`n*") { throw 'disk full' } else { & $Do } }; Code = 0 }
+        # The test does not go on.
+        @{ Name = 'always'; Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '*"undone"*') { throw 'disk full' } else { & $Do } }; Code = 2 }
+    ) {
         $bench = New-Bench
         Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010
         Restart-Machine $bench.Machine
-        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '*"undone"*') { throw 'disk full' } else { & $Do } }
-        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 0
+        $bench.Machine.Override = $Override
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be $Code
         $bench.Machine.Console | Should -Contain '  the journal cannot be written: disk full'
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'undoes all changes of an interrupted test where the journal cannot be written' {
+        $bench = New-Bench
+        Invoke-Script $bench.Machine $bench.Script @{ Seconds = '2' } | Should -Be 3010
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Receive-Work') { $Machine.Dead = $true }; & $Do }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -BeNullOrEmpty
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $With -like '*.journal') { throw 'disk full' } else { & $Do } }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
         Get-After $bench | Should -Be $bench.Before
     }
 

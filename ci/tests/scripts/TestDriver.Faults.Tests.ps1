@@ -85,6 +85,9 @@ Describe 'What cannot be checked' {
         @{ Name = 'low resources simulation is not on'; Override = { param($Call, $With, $Do) $answer = & $Do; if ("$Call $With" -eq 'verifier /query') { $answer.Output = $answer.Output -replace '0x000000a4', '0x000000a0' }; $answer }; Check = 'Driver Verifier verifies the driver'; Text = 'without low resources simulation' }
         @{ Name = 'Driver Verifier lists no counters'; Override = { param($Call, $With, $Do) $answer = & $Do; if ("$Call $With" -eq 'verifier /query') { $answer.Output = $answer.Output -replace '(?m):\s+\d+\s*$', ':' }; $answer }; Check = 'the number of failed allocations'; Text = 'verifier /query lists no counters' }
         @{ Name = 'Driver Verifier does not answer'; Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'verifier /query' -and $Machine.Loaded.Count) { [pscustomobject]@{ ExitCode = $null; Output = ''; TimedOut = $true } } else { & $Do } }; Check = 'Driver Verifier verifies the driver'; Text = 'verifier /query did not answer within 120 seconds' }
+        @{ Name = 'fltmc filters fails'; Override = { param($Call, $With, $Do) if ("$Call $With" -eq 'fltmc filters') { New-Answer 5 'denied' } else { & $Do } }; Check = 'the filter is registered'; Text = 'fltmc filters failed with 5: denied' }
+        @{ Name = 'fltmc instances fails'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*') { New-Answer 1 '0x80070005' } else { & $Do } }; Check = 'the filter is attached to C:'; Text = 'fltmc instances -f my_filter failed with 1: 0x80070005' }
+        @{ Name = 'fltmc instances fails under low resources'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*' -and $Machine.ActiveFlags -band 4) { New-Answer 1 '0x80070008' } else { & $Do } }; Check = 'the filter is attached to C:'; Text = 'fltmc instances -f my_filter failed with 1: 0x80070008' }
         @{ Name = 'the traffic dies'; Prepare = { $Machine.Driver.TrafficDies = $true }; Check = 'file traffic before the unload'; Text = '0 whole rounds in 1 seconds; the process is Failed' }
         @{ Name = 'Driver Verifier does not take the driver'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'verifier /standard*') { New-Answer 0 } else { & $Do } }; Check = 'the test'; Text = 'it did not go on: Driver Verifier did not take my_filter.sys.' }
         @{ Name = 'verifier fails'; Override = { param($Call, $With, $Do) if ("$Call $With" -like 'verifier /standard*') { New-Answer 1 'Fehler' } else { & $Do } }; Check = 'the test'; Text = 'it did not go on: verifier /standard /driver my_filter.sys failed with 1: Fehler' }
@@ -108,6 +111,14 @@ Describe 'What cannot be checked' {
         $causes.Count | Should -Be 1 -Because (ConvertTo-Json (Get-Summary $bench).unchecked)
         $machine.Override = $null
         Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'is not a filter without instances, which fltmc answers with an error' {
+        $bench = New-Bench
+        Set-Expected $bench.Folder @{ AttachByHand = $true }
+        $bench.Machine.Driver.AttachByHand = $true
+        $bench.Machine.Override = { param($Call, $With, $Do) if ("$Call $With" -like 'fltmc instances*' -and -not $Machine.Attached.Count) { New-Answer 1 '0x80070103' } else { & $Do } }
+        Invoke-Whole $bench | Should -Be 3010, 0
     }
 
     It 'is said where Driver Verifier has lost its settings with the restart' {
@@ -228,6 +239,34 @@ Describe 'Restarts, crashes and interruptions' {
         $bench.Machine.Driver.ServiceStop.ExitCode = 1053
         Invoke-Whole $bench | Should -Be 3010, 3010, 1
         (Get-Summary $bench).findings.Name | Should -Be 'sc stop fails'
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'goes on with a result that could not be written at once' {
+        $bench = New-Bench
+        Set-Policy $bench.Machine $bench.Folder 'never' $false $false
+        $bench.Machine.Driver.ServiceStop.ExitCode = 1053
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '{*"check"*' -and $Text -notlike "*`n*") { throw 'disk full' } else { & $Do } }
+        Invoke-Whole $bench | Should -Be 3010, 3010, 1
+        (Get-Summary $bench).findings.Name | Should -Be 'sc stop fails'
+        $bench.Machine.Override = $null
+        Get-After $bench | Should -Be $bench.Before
+    }
+
+    It 'reports a finding at once where the journal cannot be written before a restart' {
+        $bench = New-Bench
+        Set-Policy $bench.Machine $bench.Folder 'never' $false $false
+        $bench.Machine.Driver.ServiceStop.ExitCode = 1053
+        Invoke-Script $bench.Machine $bench.Script @{ Seconds = '1' } | Should -Be 3010
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -eq 'Add-Line' -and $Text -like '*"finding"*') { throw 'disk full' } else { & $Do } }
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 1
+        (Get-Summary $bench).findings.Name | Should -Be 'sc stop fails'
+        (Get-Summary $bench).notUndone | Should -BeLike 'the driver, which only a restart unloads; -Resume cannot go on, because the journal cannot be written: disk full'
+        Restart-Machine $bench.Machine
+        $bench.Machine.Override = $null
+        Invoke-Script $bench.Machine $bench.Script @{ Resume = $true } | Should -Be 2
+        Invoke-WholeCleanup $bench | Should -Be 0
         Get-After $bench | Should -Be $bench.Before
     }
 }

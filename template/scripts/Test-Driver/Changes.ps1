@@ -19,7 +19,7 @@ $undos = @{
 $toolSeconds = 120
 
 # Runs a tool of Windows. Its answer goes to the log. NoAnswer: '', or the sentence that it did not answer in time; then
-# ExitCode and Output have no meaning.
+# the rest has no meaning. Failed: '', or the sentence that its exit code is not 0.
 function Invoke-Tool([string] $Name, [string] $Arguments) {
     $result = Invoke-Program (Join-Path $run.Machine.System "$Name.exe") $Arguments $toolSeconds
     $code = if ($result.TimedOut) { "no answer within $toolSeconds seconds" } else { $result.ExitCode }
@@ -31,6 +31,7 @@ function Invoke-Tool([string] $Name, [string] $Arguments) {
         ExitCode = $result.ExitCode
         Output   = $result.Output
         NoAnswer = if ($result.TimedOut) { "$Name $Arguments did not answer within $toolSeconds seconds" } else { '' }
+        Failed   = if ($result.ExitCode) { "$Name $Arguments failed with $($result.ExitCode): $($result.Output.Trim())" } else { '' }
     }
 }
 
@@ -41,7 +42,7 @@ function Invoke-Required([string] $Name, [string] $Arguments, [int[]] $Fine = @(
         throw $result.NoAnswer
     }
     if ($Fine -notcontains $result.ExitCode) {
-        throw "$Name $Arguments failed with $($result.ExitCode): $($result.Output.Trim())"
+        throw $result.Failed
     }
     return $result
 }
@@ -143,7 +144,7 @@ function Add-Package {
     if (@(Get-InstalledPackage).Count -eq 0) {
         throw "pnputil /enum-drivers does not list $($run.Driver).inf after it was added"
     }
-    $null = Add-Entry $run.Journal 'listed' @{}
+    Add-Entry $run.Journal 'listed' @{}
     $type = Get-StartType
     if ($type -ne 3) {
         $null = Invoke-Required 'sc' "config $($run.Driver) start= demand"
@@ -163,7 +164,7 @@ function Undo-Package($With) {
     }
     $names = @(Get-NewPackage $With)
     if ($names.Count) {
-        $null = Add-Entry $run.Journal 'listed' @{}
+        Add-LateEntry $run.Journal 'listed' @{}
     }
     elseif ($null -ne (Get-DriverService $run.Driver) -and @(Get-Entry $run.Journal 'listed').Count -eq 0) {
         throw "pnputil /enum-drivers does not list $($run.Driver).inf, whose service $($run.Driver) is there"

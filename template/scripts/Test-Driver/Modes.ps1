@@ -20,7 +20,7 @@ function Invoke-Start {
     $run.Report = Resolve-UserPath $Report 'report'
     Assert-Report
     $run.Began = Get-Now
-    $null = Add-Entry $run.Journal 'begin' @{
+    Add-Entry $run.Journal 'begin' @{
         Package = $run.Package
         Report  = $run.Report
         Seconds = $run.Seconds
@@ -74,7 +74,7 @@ function Add-DebuggerNote {
 
 # Asks for a restart of Windows, and returns the exit code.
 function Stop-ForRestart([string] $For, [string] $Reason) {
-    $null = Add-Entry $run.Journal 'waiting' @{ For = $For }
+    Add-Entry $run.Journal 'waiting' @{ For = $For }
     Write-Log "$Reason Restart it, then run: $(Format-Command '-Resume')"
     return 3010
 }
@@ -89,11 +89,17 @@ function Complete-Test {
     $undone = Undo-Change $run.Journal
     $run.Left = @($undone.Left)
     if ($undone.Restart) {
-        return Stop-ForRestart 'unload' 'Only a restart of Windows unloads the driver.'
+        try {
+            return Stop-ForRestart 'unload' 'Only a restart of Windows unloads the driver.'
+        }
+        catch {
+            # -Resume would not know what was found.
+            $run.Left += "the driver, which only a restart unloads; -Resume cannot go on, because the journal cannot be written: $($_.Exception.Message)"
+        }
     }
     $code = Complete-Report
     Save-Summary $code
-    Add-Ended $run.Journal
+    Add-LateEntry $run.Journal 'ended' @{}
     if ($run.Left.Count) {
         Write-Log "Try again with: $(Format-Command '-Cleanup')"
     }
@@ -177,7 +183,7 @@ function Invoke-Resume {
             Add-Check 'the test' 'unchecked' "$how during this step"
         }
     }
-    $null = Add-Entry $run.Journal 'resumed' @{}
+    Add-LateEntry $run.Journal 'resumed' @{}
     return Complete-Test
 }
 
@@ -192,7 +198,7 @@ function Set-LastPlace {
 
 # Marks this start of Windows, the restart having removed the earlier mark.
 function Restore-Mark {
-    $null = Add-Entry $run.Journal 'resumed' @{}
+    Add-Entry $run.Journal 'resumed' @{}
     Add-Mark
 }
 
@@ -225,7 +231,7 @@ function Invoke-Cleanup {
             }
             return 2
         }
-        $null = Add-Entry $run.Journal 'listed' @{}
+        Add-Entry $run.Journal 'listed' @{}
         foreach ($change in $changes) {
             Add-Change $run.Journal $change.Undo $change.With
         }
@@ -234,7 +240,7 @@ function Invoke-Cleanup {
 }
 
 function Complete-Cleanup {
-    Add-Ended $run.Journal
+    Add-LateEntry $run.Journal 'ended' @{}
     $undone = Undo-Change $run.Journal
     $run.Left = @($run.Left) + @($undone.Left)
     foreach ($text in $run.Left) {

@@ -2,7 +2,7 @@
 #
 # A failure to write the console, the log, the evidence or the summary changes neither the result nor what is undone. But a
 # start refuses a report that cannot be written (Assert-Report), and Set-Step throws if the journal cannot be written, which
-# ends the test. A check or note that cannot be written to the journal is missing in the result of a later -Resume.
+# ends the test. A check or note that cannot be written to the journal is written before the next entry.
 
 # Writes a line to the console and to the log.
 function Write-Log([string] $Text) {
@@ -46,14 +46,18 @@ function Add-Check([string] $Name, [string] $Outcome, [string] $Text = '') {
     }
     $run.Checks.Add([pscustomobject] $content)
     if ($run.Journal) {
-        Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $run.Journal 'check' $content }
+        Add-LateEntry $run.Journal 'check' $content
     }
 }
 
-# Records a check that must hold. NoAnswer: that of Invoke-Tool; where it is not '', it is the finding.
-function Add-Expectation([string] $Name, [bool] $Holds, [string] $Otherwise, [string] $NoAnswer = '') {
+# Records a check that must hold. NoAnswer, Failed: those of Invoke-Tool; where NoAnswer is not '', it is the finding, and
+# where Failed is not '', nothing was checked.
+function Add-Expectation([string] $Name, [bool] $Holds, [string] $Otherwise, [string] $NoAnswer = '', [string] $Failed = '') {
     if ($NoAnswer) {
         Add-Check $Name 'finding' $NoAnswer
+    }
+    elseif ($Failed) {
+        Add-Check $Name 'unchecked' $Failed
     }
     elseif ($Holds) {
         Add-Check $Name 'passed'
@@ -69,7 +73,7 @@ function Add-Note([string] $Text) {
         $run.Notes.Add($Text)
         Write-Log "NOTE: $Text"
         if ($run.Journal) {
-            Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $run.Journal 'note' @{ Text = $Text } }
+            Add-LateEntry $run.Journal 'note' @{ Text = $Text }
         }
     }
 }
@@ -78,7 +82,7 @@ function Add-Note([string] $Text) {
 function Set-Step([string] $Text) {
     $run.Step = $Text
     Write-Log $Text
-    $null = Add-Entry $run.Journal 'step' @{ Round = $run.Round; Text = $Text }
+    Add-Entry $run.Journal 'step' @{ Round = $run.Round; Text = $Text }
 }
 
 # Checks of one outcome, each cause once, with the places where it was seen.

@@ -30,7 +30,7 @@ function Start-Driver([int] $Attempts) {
 function Add-LoadCheck([long] $Flags, [bool] $LowResources) {
     $result = Invoke-Tool 'fltmc' 'filters'
     Add-Expectation 'the filter is registered' ($result.Output -match "(?im)^\s*$($run.Driver)\s") (
-        "fltmc filters does not name $($run.Driver)") $result.NoAnswer
+        "fltmc filters does not name $($run.Driver)") $result.NoAnswer $result.Failed
     Add-AttachCheck $LowResources
     Add-VerifiedCheck $Flags
 }
@@ -43,7 +43,7 @@ function Add-AttachCheck([bool] $LowResources) {
         if (-not $LowResources) {
             $before = Get-Attachment
             Add-Expectation 'the filter attaches only on request' (-not $before.Attached) (
-                "it is attached to $drive without fltmc attach") $before.NoAnswer
+                "it is attached to $drive without fltmc attach") $before.NoAnswer $before.Failed
         }
         $noAnswer = (Invoke-Tool 'fltmc' "attach $($run.Driver) $drive").NoAnswer
     }
@@ -51,20 +51,22 @@ function Add-AttachCheck([bool] $LowResources) {
     if (-not $noAnswer) {
         $noAnswer = $after.NoAnswer
     }
-    if ($LowResources -and -not $after.Attached -and -not $noAnswer) {
+    if ($LowResources -and -not $after.Attached -and -not $noAnswer -and -not $after.Failed) {
         Add-Note "With low resources simulation, the filter was not attached to $drive after a load."
         return
     }
     Add-Expectation "the filter is attached to $drive" $after.Attached (
-        "fltmc instances -f $($run.Driver) does not list the volume") $noAnswer
+        "fltmc instances -f $($run.Driver) does not list the volume") $noAnswer $after.Failed
 }
 
-# Whether fltmc lists the system volume among the instances of the filter; NoAnswer as of Invoke-Tool.
+# Whether fltmc lists the system volume among the instances of the filter; NoAnswer and Failed as of Invoke-Tool. A filter
+# without instances is no failure: ERROR_NO_MORE_ITEMS ("FilterInstanceFindFirst function (fltuser.h)").
 function Get-Attachment {
     $result = Invoke-Tool 'fltmc' "instances -f $($run.Driver)"
     return [pscustomobject]@{
         Attached = $result.Output -match "(?im)(^|\s)$($run.Machine.Drive)(\s|$)"
         NoAnswer = $result.NoAnswer
+        Failed   = if ((Get-AnswerCode $result) -eq '0x80070103') { '' } else { $result.Failed }
     }
 }
 

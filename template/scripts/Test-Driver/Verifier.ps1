@@ -91,7 +91,8 @@ function Get-FaultCount($Report) {
 # Changes
 
 # Sets the standard settings for the next restart. An unusual shutdown, such as a crash, resets them, so that a driver
-# that is verified cannot keep Windows from starting.
+# that is verified cannot keep Windows from starting. What was set with /bootmode before is not put back: no document says
+# how it is read, and it concerns only the drivers that are verified.
 function Enable-Verifier {
     Add-Change $run.Journal 'Verifier' @{ Driver = $run.Sys }
     $null = Invoke-Verifier "/standard /driver $($run.Sys)"

@@ -9,6 +9,8 @@ function New-Journal([string] $Path) {
         Entries = [Collections.Generic.List[object]]::new()
         # Lines that cannot be read, as numbers.
         Damaged = [Collections.Generic.List[int]]::new()
+        # The last of the entries, as lines, where they could not be written.
+        Unwritten = [Collections.Generic.List[string]]::new()
     }
 }
 
@@ -43,16 +45,34 @@ function Read-Journal($Journal) {
     return $true
 }
 
+# Writes an entry, after those that could not be written: what a later process reads has no gap.
 function Add-Entry($Journal, [string] $Kind, [hashtable] $Content) {
-    $entry = [pscustomobject] (@{ Kind = $Kind; Id = $Journal.Entries.Count + $Journal.Damaged.Count + 1 } + $Content)
-    Add-Line $Journal.Path (ConvertTo-Json $entry -Compress -Depth 5)
+    $entry = New-Entry $Journal $Kind $Content
+    Add-Line $Journal.Path ((@($Journal.Unwritten) + (ConvertTo-Json $entry -Compress -Depth 5)) -join "`n")
+    $Journal.Unwritten.Clear()
     $Journal.Entries.Add($entry)
-    return $entry
+}
+
+# The same for what has happened. If the entry cannot be written, it is written before the next one.
+function Add-LateEntry($Journal, [string] $Kind, [hashtable] $Content) {
+    try {
+        Add-Entry $Journal $Kind $Content
+    }
+    catch {
+        Write-Log "  the journal cannot be written: $($_.Exception.Message)"
+        $entry = New-Entry $Journal $Kind $Content
+        $Journal.Unwritten.Add((ConvertTo-Json $entry -Compress -Depth 5))
+        $Journal.Entries.Add($entry)
+    }
+}
+
+function New-Entry($Journal, [string] $Kind, [hashtable] $Content) {
+    return [pscustomobject] (@{ Kind = $Kind; Id = $Journal.Entries.Count + $Journal.Damaged.Count + 1 } + $Content)
 }
 
 # Writes how a change is undone. Called before the change is made.
 function Add-Change($Journal, [string] $Undo, [hashtable] $With) {
-    $null = Add-Entry $Journal 'change' @{ Undo = $Undo; With = $With }
+    Add-Entry $Journal 'change' @{ Undo = $Undo; With = $With }
 }
 
 # The entries of a kind, in the order of writing.
@@ -63,11 +83,6 @@ function Get-Entry($Journal, [string] $Kind) {
 # The last entry of a kind, or nothing.
 function Get-LastEntry($Journal, [string] $Kind) {
     return Get-Entry $Journal $Kind | Select-Object -Last 1
-}
-
-# Writes that the test has ended. If the entry cannot be written, -Resume takes the test for an interrupted one.
-function Add-Ended($Journal) {
-    Invoke-Optional 'the journal cannot be written' { $null = Add-Entry $Journal 'ended' @{} }
 }
 
 function Test-Ended($Journal) {
@@ -110,7 +125,8 @@ function Undo-Change($Journal, [string] $Kind = '') {
             $loaded = $loaded -or $undo.Unloads
             continue
         }
-        Add-Undone $Journal $change.Id
+        # If this cannot be written, a later process undoes the change again.
+        Add-LateEntry $Journal 'undone' @{ Change = $change.Id }
     }
     return [pscustomobject]@{ Left = $left.ToArray(); Restart = $restart }
 }
@@ -118,15 +134,4 @@ function Undo-Change($Journal, [string] $Kind = '') {
 # Whether a change is pending that must be undone before those that come last.
 function Test-OtherPending($Journal) {
     return $null -ne (Get-Pending $Journal | Where-Object { -not $undos[$_.Undo] -or -not $undos[$_.Undo].Last } | Select-Object -First 1)
-}
-
-# Writes that a change is undone. If the entry cannot be written, a later process undoes the change again.
-function Add-Undone($Journal, [int] $Change) {
-    try {
-        $null = Add-Entry $Journal 'undone' @{ Change = $Change }
-    }
-    catch {
-        Write-Log "  the journal cannot be written: $($_.Exception.Message)"
-        $Journal.Entries.Add([pscustomobject]@{ Kind = 'undone'; Id = 0; Change = $Change })
-    }
 }

@@ -58,7 +58,7 @@ function Invoke-Step {
         $run.Round = ''
         Set-Step $step.Text
         $null = & $step.Do
-        $null = Add-Entry $run.Journal 'done' @{ Name = $step.Name }
+        Add-Entry $run.Journal 'done' @{ Name = $step.Name }
         if ($step.Restart) {
             return $true
         }
