@@ -5,7 +5,11 @@ use std::{any::Any, io, panic, process::ExitCode};
 use clap::{Parser, Subcommand};
 use xtask::{
     checks::{lock, matrix, measure, nightly, test},
-    commands::{build, inf, new, options, setup, test_driver, try_driver, verify},
+    commands::{
+        build,
+        follow::{adopt, check, diff, update},
+        inf, new, options, setup, test_driver, try_driver, verify,
+    },
     openwdk,
 };
 
@@ -31,6 +35,10 @@ enum Verb {
     TestDriver(test_driver::Args),
     Try(try_driver::Args),
     Inf(inf::Args),
+    Update(update::Args),
+    Check(check::Args),
+    Diff(diff::Args),
+    Adopt(adopt::Args),
     Matrix(matrix::Args),
     Measure(measure::Args),
     Test(test::Args),
@@ -88,6 +96,10 @@ fn run() -> ExitCode {
         Verb::TestDriver(args) => test_driver::run(&args),
         Verb::Try(args) => try_driver::run(&args),
         Verb::Inf(args) => inf::run(&args),
+        Verb::Update(args) => update::run(&args),
+        Verb::Check(args) => check::run(&args),
+        Verb::Diff(args) => diff::run(&args),
+        Verb::Adopt(args) => adopt::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Measure(args) => measure::run(&args),
         Verb::Test(args) => test::run(&args),

@@ -4,7 +4,7 @@
 //! options, states the rule with every refusal, asks again at a terminal, and removes what a failure leaves.
 
 pub(crate) mod answers;
-mod ask;
+pub(crate) mod ask;
 pub(crate) mod generator;
 mod given;
 pub mod record;

@@ -22,6 +22,8 @@ const ROLE: &str = "XTASK_GENERATE";
 
 #[derive(Serialize, Deserialize)]
 struct Order {
+    /// A folder with the parts of another version of the template, in which nothing is written but a configuration.
+    source: Option<PathBuf>,
     name: String,
     answers: Answers,
     destination: PathBuf,
@@ -58,7 +60,7 @@ impl std::error::Error for Refusal {}
 /// Emits the project into a temporary folder, to find out whether the answers are accepted.
 pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
     let folder = crate::scratch_folder().context("no temporary folder can be made")?;
-    order(name, answers, folder.path()).map(|_| ())
+    order(None, name, answers, folder.path()).map(|_| ())
 }
 
 /// Emits the project. `target` is its folder, if the name gives one: it does not exist before, nor after a failure.
@@ -68,7 +70,19 @@ pub fn generate(
     destination: &Path,
     target: Option<&Path>,
 ) -> anyhow::Result<Emitted> {
-    let result = order(name, answers, destination);
+    generate_from(None, name, answers, destination, target)
+}
+
+/// The same, with the template in a folder with `cargo-generate.toml`, `hooks` and `template`, which is not that of the
+/// repository.
+pub fn generate_from(
+    source: Option<&Path>,
+    name: &str,
+    answers: &Answers,
+    destination: &Path,
+    target: Option<&Path>,
+) -> anyhow::Result<Emitted> {
+    let result = order(source, name, answers, destination);
     if result.is_err()
         && let Some(target) = target.filter(|target| target.exists())
     {
@@ -78,8 +92,14 @@ pub fn generate(
     result
 }
 
-fn order(name: &str, answers: &Answers, destination: &Path) -> anyhow::Result<Emitted> {
+fn order(
+    source: Option<&Path>,
+    name: &str,
+    answers: &Answers,
+    destination: &Path,
+) -> anyhow::Result<Emitted> {
     let order = Order {
+        source: source.map(Path::to_owned),
         name: name.to_owned(),
         answers: answers.clone(),
         destination: destination.to_path_buf(),
@@ -121,10 +141,22 @@ pub fn serve_as_generator() -> Option<ExitCode> {
 }
 
 fn emit(order: Order) -> Outcome {
-    let source = match staged() {
-        Ok(source) => source,
-        Err(error) => return Outcome::Failed(format!("{error:#}")),
+    let staged = match &order.source {
+        Some(_) => None,
+        None => match staged() {
+            Ok(source) => Some(source),
+            Err(error) => return Outcome::Failed(format!("{error:#}")),
+        },
     };
+    let source = match (&staged, &order.source) {
+        (Some(staged), _) => staged.path(),
+        (None, Some(source)) => source,
+        (None, None) => return Outcome::Failed("there is no template".to_owned()),
+    };
+    let configuration = no_configuration(source);
+    if let Err(error) = fs::write(&configuration, "") {
+        return Outcome::Failed(error.to_string());
+    }
     let define = order
         .answers
         .iter()
@@ -133,10 +165,10 @@ fn emit(order: Order) -> Outcome {
     let result = cargo_generate::generate(GenerateArgs {
         template_path: TemplatePath {
             auto_path: Some("template".to_owned()),
-            path: Some(source.path().display().to_string()),
+            path: Some(source.display().to_string()),
             ..TemplatePath::default()
         },
-        config: Some(no_configuration(source.path())),
+        config: Some(configuration),
         name: Some(order.name),
         define,
         destination: Some(order.destination),

@@ -16,7 +16,10 @@ use crate::{
 pub const FILE: &str = "template.toml";
 
 /// In the table `[values]` of a record, so that `cargo generate` passes it to the hooks.
-const VERSION: &str = "template_version";
+pub const VERSION: &str = "template_version";
+
+/// The files that an update does not change.
+const KEEP: &str = "keep";
 
 const NAME: &str = "project-name";
 
@@ -29,6 +32,8 @@ pub struct ValuesFile {
     pub version: Option<Version>,
     /// The answers.
     pub answers: Answers,
+    /// Files and folders of the project that an update does not change.
+    pub keep: Vec<String>,
 }
 
 impl ValuesFile {
@@ -45,7 +50,7 @@ impl ValuesFile {
             .with_context(|| format!("the values file {shown} is not valid TOML"))?;
         if let Some(other) = table
             .keys()
-            .find(|key| !["values", NAME].contains(&key.as_str()))
+            .find(|key| !["values", NAME, KEEP].contains(&key.as_str()))
         {
             bail!(
                 "the values file {shown} has an unknown key {}: answers stand in a table [values]",
@@ -56,6 +61,12 @@ impl ValuesFile {
             Some(Value::String(name)) => Some(name.clone()),
             Some(_) => bail!("in the values file {shown}, {NAME} is no string"),
             None => None,
+        };
+        let keep = match table.get(KEEP) {
+            Some(kept) => {
+                kept_paths(kept).with_context(|| format!("in the values file {shown}"))?
+            }
+            None => Vec::new(),
         };
         let values = table
             .get("values")
@@ -93,8 +104,47 @@ impl ValuesFile {
             name,
             version,
             answers,
+            keep,
         })
     }
+}
+
+fn kept_paths(value: &Value) -> anyhow::Result<Vec<String>> {
+    let rule = "keep is a list of files and folders of the project, such as keep = [\"deny.toml\", \"scripts/\"]";
+    let items = value.as_array().context(rule)?;
+    items
+        .iter()
+        .map(|item| {
+            let path = item.as_str().context(rule)?;
+            let inside = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+            ensure!(
+                inside
+                    || path
+                        .strip_suffix('/')
+                        .is_some_and(|path| !path.is_empty() && !path.starts_with('/')),
+                "{} is no path in the project: {rule}",
+                named(path)
+            );
+            Ok(path.to_owned())
+        })
+        .collect()
+}
+
+/// The version in the record of a project, whatever its answers are.
+///
+/// # Errors
+///
+/// The file has no version.
+pub fn version_in(path: &Path) -> anyhow::Result<Version> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+    let table: toml::Table =
+        toml::from_str(&text).with_context(|| format!("{shown} is not valid TOML"))?;
+    let version = table.get("values").and_then(|values| values.get(VERSION));
+    let version = version.with_context(|| {
+        format!("{shown} has no {VERSION} in a table [values]: it is no record of a project")
+    })?;
+    recorded(version).with_context(|| format!("in {shown}"))
 }
 
 /// A line for each option that has no answer, because the version of the template that recorded the answers lacks it.

@@ -26,7 +26,6 @@ pub fn staged() -> anyhow::Result<TempDir> {
         copy(&from, &staged.path().join(name))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
-    fs::write(no_configuration(staged.path()), "")?;
     Ok(staged)
 }
 

@@ -1,0 +1,191 @@
+//! `cargo xtask check`: whether projects are of the newest version of the template.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::{
+    git::{parts, reading, run as run_git},
+    merge::Conflict,
+    project::{Place, Project},
+    template::Template,
+    update::{Base, Plan, Wanted, plan, print_files},
+    write::Change,
+};
+use crate::interruption;
+
+/// Say whether projects are of the version of this clone of the template, and what an update would touch.
+///
+/// Nothing is written.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The folders of the projects
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+
+    /// Print the result as JSON, one line for each project
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask check ../my-filter
+  cargo xtask check ../* --json | jq -r 'select(.state == \"behind\") | .project'
+
+Exit status: 0 every project is current; 1 one is behind, or has conflicts of an update; 2 one cannot be checked.";
+
+/// The state of a project.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Current,
+    Behind,
+    Conflicts,
+    Error,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    project: String,
+    state: State,
+    from: Option<String>,
+    to: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    changes: &'a [Change],
+    conflicts: &'a [Conflict],
+    kept: &'a [String],
+    notes: &'a [String],
+    open: Vec<String>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// The clone of the template is not complete.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    interruption::survive()?;
+    let wanted = Wanted {
+        template: Template::own()?,
+        set: Vec::new(),
+        base: Base::Recorded,
+        asks: false,
+    };
+    let mut worst = 0;
+    for folder in &args.folders {
+        let checked = check(folder, &wanted);
+        interruption::check()?;
+        worst = worst.max(match &checked {
+            Ok((_, None, open)) if open.is_empty() => 0,
+            Ok(_) => 1,
+            Err(_) => 2,
+        });
+        if args.json {
+            print_json(folder, &wanted.template, checked)?;
+        } else {
+            print(folder, checked);
+        }
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Returns the project, what an update would do if it is behind, and its files with conflicts.
+fn check(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Option<Plan>, Vec<String>)> {
+    let project = Project::read(folder)?;
+    let place = Place::of(&project)?;
+    let open = open_conflicts(&project)?;
+    let behind = (project.version != wanted.template.version)
+        .then(|| plan(&project, &place, wanted))
+        .transpose()?;
+    Ok((project, behind, open))
+}
+
+/// The files with conflict markers of an update.
+fn open_conflicts(project: &Project) -> anyhow::Result<Vec<String>> {
+    let mut list = reading(&project.folder);
+    list.args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]);
+    let files = parts(&run_git(&mut list, None)?);
+    let has_marker = |file: &String| {
+        let content = fs::read(project.folder.join(file)).unwrap_or_default();
+        let mut lines = content.split(|byte| *byte == b'\n');
+        lines.any(|line| line.starts_with(b"<<<<<<< project"))
+    };
+    Ok(files.into_iter().filter(has_marker).collect())
+}
+
+fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<String>)>) {
+    let shown = folder.display();
+    match checked {
+        Err(error) => eprintln!("error: {}", crate::visible(&format!("{error:#}"))),
+        Ok((project, behind, open)) => {
+            match &behind {
+                None => println!("{shown}: current, version {}", project.version),
+                Some(plan) => {
+                    println!("{shown}: behind, version {} of {}", plan.from, plan.to);
+                    for note in &plan.notes {
+                        println!("  note      {note}");
+                    }
+                    print_files(plan);
+                }
+            }
+            for file in open {
+                println!("  open      {file}: it has conflict markers of an update");
+            }
+        }
+    }
+}
+
+fn print_json(
+    folder: &Path,
+    template: &Template,
+    checked: anyhow::Result<(Project, Option<Plan>, Vec<String>)>,
+) -> anyhow::Result<()> {
+    let mut row = Row {
+        project: folder.display().to_string(),
+        state: State::Error,
+        from: None,
+        to: template.version.to_string(),
+        error: None,
+        changes: &[],
+        conflicts: &[],
+        kept: &[],
+        notes: &[],
+        open: Vec::new(),
+    };
+    let plan;
+    match checked {
+        Err(error) => row.error = Some(format!("{error:#}")),
+        Ok((project, behind, open)) => {
+            row.from = Some(project.version.to_string());
+            row.state = match (&behind, open.is_empty()) {
+                (Some(_), _) => State::Behind,
+                (None, false) => State::Conflicts,
+                (None, true) => State::Current,
+            };
+            row.open = open;
+            plan = behind;
+            if let Some(plan) = &plan {
+                row.changes = &plan.changes;
+                row.conflicts = &plan.conflicts;
+                row.kept = &plan.kept;
+                row.notes = &plan.notes;
+            }
+        }
+    }
+    println!("{}", serde_json::to_string(&row).context("no JSON")?);
+    Ok(())
+}

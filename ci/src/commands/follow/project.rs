@@ -1,0 +1,202 @@
+//! A project: its record, and its place in a git repository.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use semver::Version;
+
+use super::{
+    git::{self, line, output, parts, reading},
+    template::Template,
+};
+use crate::commands::{
+    new::{
+        answers::Answers,
+        record::{self, ValuesFile},
+    },
+    options::named,
+};
+
+/// A project with a record.
+pub struct Project {
+    /// Its folder, as the user wrote it.
+    pub shown: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// The version of the template in the record.
+    pub version: Version,
+    /// The answers in the record.
+    pub answers: Answers,
+    /// Files and folders that an update does not touch.
+    pub keep: Vec<String>,
+}
+
+impl Project {
+    /// Reads the record of a project. The answers are judged by the options of the version that recorded them.
+    ///
+    /// # Errors
+    ///
+    /// There is no record, or it is not as it must be.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let shown = folder.display().to_string();
+        let file = folder.join(record::FILE);
+        ensure!(
+            file.is_file(),
+            "{shown} has no {}: it is no project of this template, or it has no record; cargo xtask adopt {shown} writes one",
+            record::FILE
+        );
+        let version = record::version_in(&file)?;
+        let template = Template::of(&version)?;
+        let values = ValuesFile::read(template.options(), &file)?;
+        let name = values.name.with_context(|| {
+            format!(
+                "{} has no project-name: write the name of the project there",
+                file.display()
+            )
+        })?;
+        Ok(Self {
+            shown,
+            folder: fs::canonicalize(folder)
+                .with_context(|| format!("{} cannot be opened", folder.display()))?,
+            name,
+            version,
+            answers: values.answers,
+            keep: values.keep,
+        })
+    }
+
+    /// Whether an update leaves a file alone.
+    pub fn keeps(&self, path: &str) -> bool {
+        self.keep.iter().any(|kept| {
+            let kept = kept.trim_end_matches('/');
+            path == kept
+                || path
+                    .strip_prefix(kept)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+}
+
+/// The place of a project in a git repository.
+pub struct Place {
+    /// The root of the working tree.
+    pub root: PathBuf,
+    /// The folder of the project, from the root, without a slash at its end. Empty for the root.
+    pub prefix: String,
+}
+
+impl Place {
+    /// Finds the repository of a project, all of whose files are committed.
+    ///
+    /// # Errors
+    ///
+    /// There is no repository, or the project has changes that are not committed.
+    pub fn clean(project: &Project) -> anyhow::Result<Self> {
+        let place = Self::of(project)?;
+        let mut status = reading(&project.folder);
+        status.args([
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+            "--ignore-submodules=all",
+            "--",
+            ".",
+        ]);
+        let changes = parts(&git::run(&mut status, None)?);
+        if let Some(first) = changes.first() {
+            let shown = &project.shown;
+            let more = match changes.len() {
+                1 => String::new(),
+                count => format!(" and {} other files", count - 1),
+            };
+            bail!(
+                "{shown} has changes that are not committed: {}{more}. Commit them first. If an update was interrupted, \
+                 undo what it did with git restore -- {shown} and git clean -d --force -- {shown}",
+                named(first.get(3..).unwrap_or(first))
+            );
+        }
+        Ok(place)
+    }
+
+    /// Finds the repository of a project.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it has no commit.
+    pub fn of(project: &Project) -> anyhow::Result<Self> {
+        let shown = &project.shown;
+        let found = output(
+            reading(&project.folder).args(["rev-parse", "--show-toplevel"]),
+            None,
+        )?;
+        if !found.status.success() {
+            let said = String::from_utf8_lossy(&found.stderr);
+            bail!(
+                "{shown} is in no git repository ({}): run git init there, and commit the project as it was emitted",
+                said.trim().trim_start_matches("fatal: ")
+            );
+        }
+        let prefix = line(reading(&project.folder).args(["rev-parse", "--show-prefix"]))?;
+        let root = String::from_utf8_lossy(&found.stdout).trim_end().to_owned();
+        let place = Self {
+            root: PathBuf::from(root),
+            prefix: prefix.trim_end_matches('/').to_owned(),
+        };
+        let commit = output(
+            reading(&project.folder).args(["rev-parse", "--verify", "--quiet", "HEAD^{tree}"]),
+            None,
+        )?;
+        ensure!(
+            commit.status.success() && place.tree().is_ok(),
+            "{shown} is not committed: commit it first"
+        );
+        Ok(place)
+    }
+
+    /// The tree of the project in the last commit.
+    pub fn tree(&self) -> anyhow::Result<String> {
+        let name = if self.prefix.is_empty() {
+            "HEAD^{tree}".to_owned()
+        } else {
+            format!("HEAD:{}", self.prefix)
+        };
+        line(reading(&self.root).args(["rev-parse", "--verify", "--quiet", &name]))
+    }
+
+    /// The files with attributes in the folders above the project, in the last commit.
+    pub fn attributes_above(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut found = Vec::new();
+        if self.prefix.is_empty() {
+            return Ok(found);
+        }
+        for folder in Path::new(&self.prefix).ancestors().skip(1) {
+            let file = folder.join(".gitattributes");
+            let name = format!("HEAD:{}", file.to_string_lossy().replace('\\', "/"));
+            let content = output(reading(&self.root).args(["cat-file", "blob", &name]), None)?;
+            if content.status.success() {
+                found.push((file, content.stdout));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What `core.autocrlf` makes of a file that is added: `input`, or `false`.
+    pub fn crlf(&self) -> anyhow::Result<&'static str> {
+        let set = output(
+            reading(&self.root).args(["config", "--get", "core.autocrlf"]),
+            None,
+        )?;
+        let value = String::from_utf8_lossy(&set.stdout).trim().to_lowercase();
+        Ok(match value.as_str() {
+            "" | "false" | "no" | "off" | "0" => "false",
+            _ => "input",
+        })
+    }
+}

@@ -1,0 +1,466 @@
+//! `cargo xtask update`: brings projects to a newer version of the template, or changes an answer.
+
+use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail, ensure};
+use semver::Version;
+use serde::Serialize;
+
+use super::{
+    git::{Store, run as run_git},
+    merge::{Conflict, Trees, merge},
+    project::{Place, Project},
+    template::Template,
+    write::{self, Change, Kind},
+};
+use crate::{
+    commands::{
+        new::{
+            answers::{Answers, judge, judged},
+            ask,
+        },
+        options::{Kind as OptionKind, find, named, shown},
+    },
+    interruption,
+};
+
+/// Bring projects to a newer version of the template, or change their answers.
+///
+/// The record of a project, template.toml, names the version that emitted it and the answers. What that version emits and
+/// what the new one emits are merged with the project by git: your lines stay, or stand in a conflict. The project must be
+/// in a git repository, with all changes committed. Its files are changed; nothing is committed.
+///
+/// Options that are new take their defaults, or are asked at a terminal. A list `keep` in the record, such as
+/// keep = ["deny.toml", "scripts/"], names files and folders that are never changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The folders of the projects
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+
+    /// The version of the template [default: that of this clone]
+    #[arg(long, value_name = "VERSION")]
+    to: Option<Version>,
+
+    /// Change an answer. option+=value and option-=value change one element of a list
+    #[arg(long, value_name = "OPTION=VALUE")]
+    set: Vec<String>,
+
+    /// Do without what the recorded version emits: each difference between the project and the new version is a conflict
+    #[arg(long)]
+    without_base: bool,
+
+    /// Write nothing: list what would change
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print the changes as a patch, too
+    #[arg(long)]
+    diff: bool,
+
+    /// Ask nothing, also at a terminal: new options take their defaults
+    #[arg(short, long)]
+    silent: bool,
+
+    /// Print the result as JSON, one line for each project
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask update ../my-filter
+      to the version of this clone
+  cargo xtask update ../my-filter --dry-run --diff
+      what that would change
+  cargo xtask update ../my-filter --set control_device=true --set operations+=read
+      other answers
+  cargo xtask update ../*
+      several projects
+
+Exit status: 0 every project is up to date; 1 there are conflicts, which are listed; 2 a project was not updated.
+git restore and git clean, in the folder of the project, undo an update.";
+
+/// What an update makes of a project.
+#[derive(Serialize)]
+pub struct Plan {
+    /// The folder, as the user wrote it.
+    pub project: String,
+    /// The version in the record.
+    pub from: String,
+    /// The new version.
+    pub to: String,
+    /// What the user should know of the answers.
+    pub notes: Vec<String>,
+    /// The files that change.
+    pub changes: Vec<Change>,
+    /// The files that the author must look at.
+    pub conflicts: Vec<Conflict>,
+    /// The files that `keep` names and the template changes.
+    pub kept: Vec<String>,
+    #[serde(skip)]
+    contents: BTreeMap<String, PathBuf>,
+    #[serde(skip)]
+    trees: (String, String),
+    #[serde(skip)]
+    store: Store,
+}
+
+/// A change of an answer.
+#[derive(Clone, Debug)]
+pub struct Set {
+    name: String,
+    sign: Sign,
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    Replace,
+    Add,
+    Remove,
+}
+
+/// The base of a merge.
+pub enum Base {
+    /// What the version in the record emits.
+    Recorded,
+    /// What a given version emits with the answers in the record.
+    Of(Template),
+    /// Nothing: all differences are conflicts.
+    Nothing,
+}
+
+/// What an update is to reach.
+pub struct Wanted {
+    /// The version.
+    pub template: Template,
+    /// The changes of answers.
+    pub set: Vec<Set>,
+    /// The base of the merge.
+    pub base: Base,
+    /// New options are asked for.
+    pub asks: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// A sentence with what is refused, and what to do.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    interruption::survive()?;
+    let wanted = Wanted {
+        template: match &args.to {
+            Some(version) => Template::of(version)?,
+            None => Template::own()?,
+        },
+        set: args
+            .set
+            .iter()
+            .map(|text| parsed(text))
+            .collect::<anyhow::Result<_>>()?,
+        base: if args.without_base {
+            Base::Nothing
+        } else {
+            Base::Recorded
+        },
+        asks: !args.silent && !args.json && ask::possible(),
+    };
+    for set in &wanted.set {
+        find(wanted.template.options(), &set.name)
+            .with_context(|| format!("--set {}", set.name))?;
+    }
+    let mut worst = 0;
+    for folder in &args.folders {
+        let status = match update(folder, &wanted, args) {
+            Ok(clean) => u8::from(!clean),
+            Err(error) if args.folders.len() == 1 => return Err(error),
+            Err(error) => {
+                eprintln!("error: {}", crate::visible(&format!("{error:#}")));
+                2
+            }
+        };
+        worst = worst.max(status);
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// Updates a project. Returns whether there are no conflicts.
+fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Result<bool> {
+    let project = Project::read(folder)?;
+    let place = Place::clean(&project)?;
+    let plan = plan(&project, &place, wanted)?;
+    interruption::check()?;
+    if !args.dry_run {
+        write::write(&project, &plan.changes, &plan.contents)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&plan)?);
+    } else {
+        print(&plan, args.dry_run);
+    }
+    if args.diff {
+        print_patch(&plan)?;
+    }
+    Ok(plan.conflicts.is_empty())
+}
+
+/// Updates a project, and prints nothing.
+///
+/// # Errors
+///
+/// A sentence with what is refused, and what to do. Nothing is written then.
+pub fn apply(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<Plan> {
+    let project = Project::read(folder)?;
+    let place = Place::clean(&project)?;
+    let plan = plan(&project, &place, wanted)?;
+    write::write(&project, &plan.changes, &plan.contents)?;
+    Ok(plan)
+}
+
+/// Computes what an update makes of a project.
+pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result<Plan> {
+    let template = &wanted.template;
+    let shown = &project.shown;
+    ensure!(
+        project.version <= template.version,
+        "{shown} is of version {}, which is newer than {}: an update does not go back",
+        project.version,
+        template.version
+    );
+    let (answers, notes) = answers(project, wanted)?;
+    let store = Store::new(&place.root)?;
+    let ours = place.tree()?;
+    let recorded;
+    let old = match &wanted.base {
+        Base::Recorded => {
+            recorded = Template::of(&project.version)?;
+            Some(&recorded)
+        }
+        Base::Of(template) => Some(template),
+        Base::Nothing => None,
+    };
+    let base = match old {
+        Some(old) => emitted_tree(&store, project, place, old, &project.answers)
+            .with_context(|| format!("version {} and the record of {shown}", project.version))?,
+        None => store.empty()?,
+    };
+    let theirs = emitted_tree(&store, project, place, template, &answers)
+        .with_context(|| format!("the record of {shown}"))?;
+    let name = format!("template-{}", template.version);
+    let trees = Trees {
+        base,
+        ours: ours.clone(),
+        theirs,
+    };
+    let merged = merge(&store, project, &trees, &name)?;
+    let mut changes = write::changes(&store, &ours, &merged.tree)?;
+    let mut conflicts = merged.conflicts;
+    conflicts.extend(write::in_the_way(project, &mut changes));
+    let contents = write::contents(&store, place, &merged.tree, &changes)?;
+    Ok(Plan {
+        project: shown.clone(),
+        from: project.version.to_string(),
+        to: template.version.to_string(),
+        notes,
+        changes,
+        conflicts,
+        kept: merged.kept,
+        contents,
+        trees: (ours, merged.tree),
+        store,
+    })
+}
+
+/// The tree of what a version emits for a project, as git would add it at the place of the project.
+pub fn emitted_tree(
+    store: &Store,
+    project: &Project,
+    place: &Place,
+    template: &Template,
+    answers: &Answers,
+) -> anyhow::Result<String> {
+    let folder = crate::scratch_folder().context("no temporary folder can be made")?;
+    let emitted = template.emit(&project.name, answers, folder.path())?;
+    interruption::check()?;
+    let work = folder.path().join(".work");
+    let target = work.join(&place.prefix);
+    std::fs::create_dir_all(target.parent().unwrap_or(&work))?;
+    std::fs::rename(emitted, &target)?;
+    for (file, content) in place.attributes_above()? {
+        std::fs::write(work.join(file), content)?;
+    }
+    store.tree(&work, &place.prefix, place.crlf()?)
+}
+
+/// The answers for the new version, and notes on those that are new and those that are dropped.
+fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<String>)> {
+    let template = &wanted.template;
+    let options = template.options();
+    let mut answers = Answers::new();
+    let mut notes = Vec::new();
+    for (name, value) in &project.answers {
+        let Some(option) = options.iter().find(|option| option.name == *name) else {
+            notes.push(format!(
+                "version {} has no option {name}: the answer {} is dropped",
+                template.version,
+                named(value)
+            ));
+            continue;
+        };
+        let replaced = wanted.set.iter().any(|set| set.name == *name);
+        if let Err(error) = judge(option, value)
+            && !replaced
+        {
+            bail!(
+                "the record of {} has an answer that version {} refuses: {error}. Give another one with --set {name}=VALUE",
+                project.shown,
+                template.version
+            );
+        }
+        answers.insert(name.clone(), value.clone());
+    }
+    for set in &wanted.set {
+        let old = answers.get(&set.name).cloned();
+        let new = set.applied(template, old.as_deref())?;
+        answers.insert(set.name.clone(), new);
+    }
+    if wanted.asks {
+        ask::the_rest(options, &project.name, &mut answers)?;
+    }
+    for option in options.iter().filter(|it| !answers.contains_key(&it.name)) {
+        notes.push(format!(
+            "{} is new in version {}: it takes its default, {}",
+            option.name, template.version, option.default
+        ));
+    }
+    Ok((answers, notes))
+}
+
+/// Reads `option=value`, `option+=value` or `option-=value`.
+pub fn parsed(text: &str) -> anyhow::Result<Set> {
+    let Some((name, value)) = text.split_once('=') else {
+        bail!(
+            "--set {} gives no answer: write --set option=value",
+            named(text)
+        );
+    };
+    let (name, sign) = match name.chars().last() {
+        Some('+') => (&name[..name.len() - 1], Sign::Add),
+        Some('-') => (&name[..name.len() - 1], Sign::Remove),
+        _ => (name, Sign::Replace),
+    };
+    Ok(Set {
+        name: name.trim().to_owned(),
+        sign,
+        value: value.trim_start().to_owned(),
+    })
+}
+
+impl Set {
+    /// The new answer.
+    fn applied(&self, template: &Template, old: Option<&str>) -> anyhow::Result<String> {
+        let Self { name, sign, value } = self;
+        let option = find(template.options(), name)?;
+        judged(template.options(), name, value).with_context(|| "--set".to_owned())?;
+        if matches!(sign, Sign::Replace) {
+            return Ok(value.clone());
+        }
+        ensure!(
+            matches!(option.kind, OptionKind::List(_)),
+            "--set {name}: it is no list; write --set {name}=VALUE"
+        );
+        let old = old.unwrap_or(&option.default);
+        let mut items: Vec<&str> = old.split(',').filter(|item| !item.is_empty()).collect();
+        for item in value.split(',').filter(|item| !item.is_empty()) {
+            let at = items.iter().position(|known| *known == item);
+            match (sign, at) {
+                (Sign::Add, None) => items.push(item),
+                (Sign::Add, Some(_)) => bail!("--set {name}+={item}: {item} is there already"),
+                (_, Some(at)) => {
+                    items.remove(at);
+                }
+                (_, None) => bail!(
+                    "--set {name}-={item}: {item} is not there; the answer is {}",
+                    shown(old)
+                ),
+            }
+        }
+        Ok(items.join(","))
+    }
+}
+
+/// Prints what an update does, or would do.
+fn print(plan: &Plan, dry_run: bool) {
+    println!("{}: version {} -> {}", plan.project, plan.from, plan.to);
+    for note in &plan.notes {
+        println!("  note      {note}");
+    }
+    print_files(plan);
+    let would = if dry_run { " Nothing was written." } else { "" };
+    if plan.conflicts.is_empty() && plan.changes.is_empty() {
+        println!("  There is nothing to do.{would}");
+    } else if dry_run {
+        println!(" {would}");
+    } else if plan.conflicts.is_empty() {
+        println!("  Look at the changes with git diff, build and test the driver, and commit.");
+    } else {
+        println!(
+            "  {} to look at. Resolve them, build and test the driver, and commit. git restore and git clean undo the update.",
+            match plan.conflicts.len() {
+                1 => "1 file".to_owned(),
+                count => format!("{count} files"),
+            }
+        );
+    }
+}
+
+/// The folder of the test bench, whose files are printed as one: they are not the author's.
+const BENCH: &str = "testbench/bench/";
+
+/// Prints the files that change, and those that the author must look at.
+pub fn print_files(plan: &Plan) {
+    let mut bench = 0;
+    for Change { path, kind, .. } in &plan.changes {
+        if plan.conflicts.iter().any(|it| it.path == *path) {
+            continue;
+        }
+        if path.starts_with(BENCH) {
+            bench += 1;
+            continue;
+        }
+        let kind = match kind {
+            Kind::Added => "added  ",
+            Kind::Changed => "changed",
+            Kind::Removed => "removed",
+        };
+        println!("  {kind}   {path}");
+    }
+    if bench != 0 {
+        println!("  changed   {BENCH}: {bench} files");
+    }
+    for path in &plan.kept {
+        println!("  kept      {path}: the template has changed it");
+    }
+    for conflict in &plan.conflicts {
+        println!("  conflict  {}: {}", conflict.path, conflict.what);
+        for line in conflict.difference.lines() {
+            println!("              {line}");
+        }
+    }
+}
+
+/// Prints the changes as a patch.
+fn print_patch(plan: &Plan) -> anyhow::Result<()> {
+    let color = if std::io::stdout().is_terminal() {
+        "--color"
+    } else {
+        "--no-color"
+    };
+    let mut diff = plan.store.git();
+    diff.args(["diff", "--no-ext-diff", color, &plan.trees.0, &plan.trees.1]);
+    print!("{}", String::from_utf8_lossy(&run_git(&mut diff, None)?));
+    Ok(())
+}
