@@ -908,6 +908,12 @@ fn a_file_that_is_no_text_has_no_conflict_markers() {
             );
             assert_eq!(read("logo.ico"), b"ours\0");
             assert_eq!(read("logo.ico.template-9.0.0"), b"new\0");
+            let output = repository.xtask("check", &[]);
+            assert!(
+                said(&output).contains("open      logo.ico.template-9.0.0"),
+                "{}",
+                said(&output)
+            );
         } else {
             assert!(plan.conflicts.is_empty());
             assert_eq!(read("logo.ico"), b"new\0");

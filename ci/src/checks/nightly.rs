@@ -1,7 +1,7 @@
 //! `cargo xtask nightly`: the checks that take longer than CI allows.
 
 use std::{
-    process::ExitCode,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
@@ -73,7 +73,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "matrix",
         purpose: "all combinations of answers that differ in code: emitted, built, verified",
-        minutes: 60,
+        minutes: 45,
         run: full_matrix,
     },
     Stage {
@@ -81,6 +81,12 @@ const STAGES: &[Stage] = &[
         purpose: "200,000 hostile answers, different for each seed",
         minutes: 20,
         run: nasty_answers,
+    },
+    Stage {
+        name: "updates",
+        purpose: "1,000 projects with random edits, updated to newer versions of the template",
+        minutes: 15,
+        run: random_updates,
     },
     Stage {
         name: "scripts",
@@ -95,6 +101,12 @@ const ANSWERS: usize = 200_000;
 
 /// The number of answers between two checks of the time limit.
 const AT_ONCE: usize = 5_000;
+
+/// The number of updated projects in all parts.
+const UPDATES: usize = 1_000;
+
+/// The number of updates in one test process, between two checks of the time limit.
+const UPDATES_AT_ONCE: usize = 50;
 
 /// The number of random runs of the script in all parts.
 const SCRIPT_RUNS: usize = 2_000;
@@ -170,52 +182,82 @@ fn full_matrix(work: &Work) -> anyhow::Result<Outcome> {
     })
 }
 
-fn nasty_answers(work: &Work) -> anyhow::Result<Outcome> {
+/// Tries `total` cases, of which `try_some` tries `at_once` from a number on and returns whether they passed.
+fn in_pieces(
+    work: &Work,
+    total: usize,
+    at_once: usize,
+    mut try_some: impl FnMut(u64) -> anyhow::Result<bool>,
+) -> anyhow::Result<Outcome> {
     let start = Instant::now();
-    let mut numbers: Vec<usize> = (0..ANSWERS).step_by(AT_ONCE).collect();
+    let mut numbers: Vec<usize> = (0..total).step_by(at_once).collect();
     if let Some(shard) = work.shard {
         numbers = shard.keep(numbers);
     }
-    let mut all = hostile::Outcome::default();
-    let mut tried = 0;
+    let mut outcome = Outcome {
+        passed: true,
+        tried: 0,
+        of: total,
+    };
     for number in numbers {
         if work.limit.is_some_and(|limit| start.elapsed() > limit) {
             break;
         }
-        let first = work.seed.wrapping_add(number as u64);
-        all.add(hostile::try_cases(first, AT_ONCE, 100)?);
-        tried += AT_ONCE;
+        outcome.passed &= try_some(number as u64)?;
+        outcome.tried += at_once;
     }
+    Ok(outcome)
+}
+
+fn nasty_answers(work: &Work) -> anyhow::Result<Outcome> {
+    let start = Instant::now();
+    let mut all = hostile::Outcome::default();
+    let outcome = in_pieces(work, ANSWERS, AT_ONCE, |number| {
+        let some = hostile::try_cases(work.seed.wrapping_add(number), AT_ONCE, 100)?;
+        let passed = some.failures.is_empty();
+        all.add(some);
+        Ok(passed)
+    })?;
     all.time = start.elapsed();
     println!("{all}");
-    Ok(Outcome {
-        passed: all.failures.is_empty(),
-        tried,
-        of: ANSWERS,
+    Ok(outcome)
+}
+
+fn random_updates(work: &Work) -> anyhow::Result<Outcome> {
+    in_pieces(work, UPDATES, UPDATES_AT_ONCE, |number| {
+        let seed = work.seed.wrapping_add(number).to_string();
+        let runs = UPDATES_AT_ONCE.to_string();
+        let test = "each_line_of_random_edits_stays_or_stands_in_a_conflict";
+        let status = Command::new("cargo")
+            .args(["test", "--quiet", "--test", "follow", "--"])
+            .args(["--exact", test, "--nocapture"])
+            .env("UPDATE_SEED", &seed)
+            .env("UPDATE_RUNS", &runs)
+            .current_dir(crate::repository().join("ci"))
+            .status()
+            .context("cargo cannot be started")?;
+        if !status.success() {
+            println!(
+                "FAILED; to repeat these updates, in ci/: UPDATE_SEED={seed} UPDATE_RUNS={runs} \
+                 cargo test --test follow {test}"
+            );
+        }
+        Ok(status.success())
     })
 }
 
 fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome {
-        passed: true,
-        tried: 0,
-        of: SCRIPT_RUNS,
-    };
     let Some(powershell) = tools::powershell() else {
         println!("skipped: there is no pwsh in PATH");
-        return Ok(outcome);
+        return Ok(Outcome {
+            passed: true,
+            tried: 0,
+            of: SCRIPT_RUNS,
+        });
     };
-    let start = Instant::now();
-    let mut numbers: Vec<usize> = (0..SCRIPT_RUNS).step_by(SCRIPT_RUNS_AT_ONCE).collect();
-    if let Some(shard) = work.shard {
-        numbers = shard.keep(numbers);
-    }
-    for number in numbers {
-        if work.limit.is_some_and(|limit| start.elapsed() > limit) {
-            break;
-        }
+    in_pieces(work, SCRIPT_RUNS, SCRIPT_RUNS_AT_ONCE, |number| {
         // The script reads a seed as a signed 32-bit number.
-        let seed = work.seed % 1_000_000_000 + number as u64;
+        let seed = work.seed % 1_000_000_000 + number;
         let status = tools::script_tests(&powershell)
             .args(["-Only", "TestDriver.Random"])
             .env("TEST_DRIVER_SEED", seed.to_string())
@@ -223,15 +265,13 @@ fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
             .status()
             .context("pwsh cannot be started")?;
         if !status.success() {
-            outcome.passed = false;
             println!(
                 "FAILED; to repeat these runs: TEST_DRIVER_SEED={seed} TEST_DRIVER_RUNS={SCRIPT_RUNS_AT_ONCE} \
                  pwsh ci/tests/scripts/Invoke-Tests.ps1 -Only TestDriver.Random"
             );
         }
-        outcome.tried += SCRIPT_RUNS_AT_ONCE;
-    }
-    Ok(outcome)
+        Ok(status.success())
+    })
 }
 
 #[cfg(test)]
@@ -252,7 +292,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "`mutant` is not a stage; the stages are matrix, hostile, scripts"
+            "`mutant` is not a stage; the stages are matrix, hostile, updates, scripts"
         );
     }
 }

@@ -83,7 +83,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 20] = [
+const PROGRAMS: [(&str, bool, &[&str]); 21] = [
     ("author", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     (
         "bench_c",
@@ -92,6 +92,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 20] = [
     ),
     ("broken", true, &["ci/openwdk/", "ci/tests/broken.toml"]),
     ("emission", true, &["README.md"]),
+    ("follow", true, &["CHANGELOG.md", "ci/versions.toml"]),
     ("hostile", true, &[]),
     ("inf", true, &["ci/openwdk/", "ci/tests/broken_inf.toml"]),
     ("inf_verb", true, &["ci/tests/broken_inf.toml"]),

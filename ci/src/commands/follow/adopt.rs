@@ -135,7 +135,7 @@ fn name_of(folder: &Path) -> anyhow::Result<String> {
 /// The record.
 fn text(project: &Project, options: &[Declared]) -> String {
     let mut text = format!(
-        "# The version of the template that emitted this project, and the answers.\nproject-name = {}\n\n[values]\n{} = {}\n",
+        "# The version of the template that emitted this project, and the answers. cargo xtask update, in a clone of the\n# template, reads them.\nproject-name = {}\n\n[values]\n{} = {}\n",
         toml::Value::from(project.name.as_str()),
         record::VERSION,
         toml::Value::from(project.version.to_string())

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use semver::Version;
 use serde::Serialize;
 
 use super::{
@@ -108,7 +109,8 @@ fn check(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Option<Plan
     Ok((project, behind, open))
 }
 
-/// The files with conflict markers of an update.
+/// The files with conflict markers of an update, and those of the template that an update put beside a file of the
+/// project that is no text.
 fn open_conflicts(project: &Project) -> anyhow::Result<Vec<String>> {
     let mut list = reading(&project.folder);
     list.args([
@@ -119,12 +121,21 @@ fn open_conflicts(project: &Project) -> anyhow::Result<Vec<String>> {
         "--exclude-standard",
     ]);
     let files = parts(&run_git(&mut list, None)?);
-    let has_marker = |file: &String| {
+    let is_open = |file: &String| {
+        if is_the_templates(file) {
+            return true;
+        }
         let content = fs::read(project.folder.join(file)).unwrap_or_default();
         let mut lines = content.split(|byte| *byte == b'\n');
         lines.any(|line| line.starts_with(b"<<<<<<< project"))
     };
-    Ok(files.into_iter().filter(has_marker).collect())
+    Ok(files.into_iter().filter(is_open).collect())
+}
+
+/// Whether an update wrote a file under this name because both sides changed a file that is no text.
+fn is_the_templates(file: &str) -> bool {
+    file.rsplit_once(".template-")
+        .is_some_and(|(_, version)| version.parse::<Version>().is_ok())
 }
 
 fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<String>)>) {
@@ -143,7 +154,7 @@ fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<Stri
                 }
             }
             for file in open {
-                println!("  open      {file}: it has conflict markers of an update");
+                println!("  open      {file}: a conflict of an update is not resolved");
             }
         }
     }

@@ -49,6 +49,10 @@ pub struct Merged {
 type Stages = [Option<Blob>; 3];
 
 /// Merges. `template` is the name of the template's side in a conflict.
+///
+/// # Errors
+///
+/// git fails.
 pub fn merge(
     store: &Store,
     project: &Project,
@@ -226,8 +230,9 @@ fn changes(store: &Store, from: &Blob, to: &Blob) -> anyhow::Result<String> {
     let mut diff = store.git();
     diff.args(["diff", "--no-ext-diff", "--no-color", &from.id, &to.id]);
     let text = String::from_utf8_lossy(&run(&mut diff, None)?).into_owned();
-    let lines = text.lines().skip_while(|line| !line.starts_with("@@"));
-    Ok(lines.map(|line| format!("{line}\n")).collect())
+    Ok(text
+        .find("\n@@")
+        .map_or_else(String::new, |at| text[at + 1..].to_owned()))
 }
 
 /// Whether git takes a content for binary: there is a NUL in its beginning.

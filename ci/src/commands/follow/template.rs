@@ -93,6 +93,7 @@ impl Template {
     }
 
     /// Its options.
+    #[must_use]
     pub fn options(&self) -> &[Declared] {
         &self.options
     }

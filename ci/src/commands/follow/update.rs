@@ -30,9 +30,13 @@ use crate::{
 /// what the new one emits are merged with the project by git: your lines stay, or stand in a conflict. The project must be
 /// in a git repository, with all changes committed. Its files are changed; nothing is committed.
 ///
-/// Options that are new take their defaults, or are asked at a terminal. A list `keep` in the record, such as
-/// keep = ["deny.toml", "scripts/"], names files and folders that are never changed.
+/// Options that are new take their defaults, or are asked at a terminal. A list keep in the record names files and
+/// folders that are never changed.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folders of the projects
@@ -78,6 +82,8 @@ Examples:
       other answers
   cargo xtask update ../*
       several projects
+
+In template.toml: keep = [\"deny.toml\", \"scripts/\"]
 
 Exit status: 0 every project is up to date; 1 there are conflicts, which are listed; 2 a project was not updated.
 git restore and git clean, in the folder of the project, undo an update.";
@@ -221,6 +227,10 @@ pub fn apply(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<Plan> 
 }
 
 /// Computes what an update makes of a project.
+///
+/// # Errors
+///
+/// A sentence with what is refused, and what to do.
 pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result<Plan> {
     let template = &wanted.template;
     let shown = &project.shown;
@@ -275,6 +285,10 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
 }
 
 /// The tree of what a version emits for a project, as git would add it at the place of the project.
+///
+/// # Errors
+///
+/// The sentence with which the template refuses an answer, or git fails.
 pub fn emitted_tree(
     store: &Store,
     project: &Project,
@@ -340,6 +354,10 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
 }
 
 /// Reads `option=value`, `option+=value` or `option-=value`.
+///
+/// # Errors
+///
+/// It has no answer.
 pub fn parsed(text: &str) -> anyhow::Result<Set> {
     let Some((name, value)) = text.split_once('=') else {
         bail!(

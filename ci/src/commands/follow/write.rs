@@ -42,6 +42,10 @@ pub struct Change {
 }
 
 /// The files that differ between two trees.
+///
+/// # Errors
+///
+/// git fails.
 pub fn changes(store: &Store, from: &str, to: &str) -> anyhow::Result<Vec<Change>> {
     let mut diff = store.git();
     diff.args(["diff-tree", "-r", "-z", "--no-renames", from, to]);
@@ -114,6 +118,10 @@ fn obstacle(folder: &Path, change: &Change) -> Option<String> {
 }
 
 /// An index of the last commit in which the project is that of `tree`.
+///
+/// # Errors
+///
+/// git fails.
 pub fn index_with(store: &Store, place: &Place, tree: &str) -> anyhow::Result<PathBuf> {
     let index = store.index();
     let git = || -> anyhow::Result<_> {
@@ -138,6 +146,10 @@ pub fn index_with(store: &Store, place: &Place, tree: &str) -> anyhow::Result<Pa
 
 /// The contents of the files of a tree as they are in the working tree of the user: with the user's ends of lines and
 /// filters.
+///
+/// # Errors
+///
+/// git fails.
 pub fn contents(
     store: &Store,
     place: &Place,
@@ -153,9 +165,9 @@ pub fn contents(
     };
     let written = changes.iter().filter(|change| change.kind != Kind::Removed);
     let paths: Vec<String> = written.map(|change| change.path.clone()).collect();
-    let list: String = paths
+    let list: Vec<u8> = paths
         .iter()
-        .map(|path| format!("{prefix}{path}\0"))
+        .flat_map(|path| format!("{prefix}{path}\0").into_bytes())
         .collect();
     let mut checkout = reading(&place.root);
     checkout.env("GIT_INDEX_FILE", &index);
@@ -163,7 +175,7 @@ pub fn contents(
     checkout
         .args(["checkout-index", "--quiet", "--force", "-z", "--stdin"])
         .arg(format!("--prefix={}/", out.display()));
-    run(&mut checkout, Some(list.as_bytes()))?;
+    run(&mut checkout, Some(&list))?;
     let place = |path: String| {
         let file = out.join(format!("{prefix}{path}"));
         (path, file)
@@ -172,6 +184,10 @@ pub fn contents(
 }
 
 /// Changes the files. The record comes last: before that, the project is of the old version.
+///
+/// # Errors
+///
+/// A file cannot be written.
 pub fn write(
     project: &Project,
     changes: &[Change],
