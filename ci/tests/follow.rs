@@ -352,7 +352,9 @@ fn kept_files_are_not_changed() {
         }
     }
     assert!(!repository.path("scripts/Windows.ps1").exists());
-    assert!(repository.read("template.toml").contains("keep = ["));
+    let updated = repository.read("template.toml");
+    assert!(updated.starts_with("keep = [\"scripts/\", "), "{updated}");
+    assert!(!updated.contains("<<<<<<<"), "{updated}");
     assert!(repository.read("template.toml").contains(&own()));
 
     for (keep, why) in [
@@ -380,6 +382,19 @@ fn kept_files_are_not_changed() {
             self::said(&output)
         );
     }
+
+    // The list stands below the comment.
+    let repository = Repository::new("0.2.0", &[]);
+    repository.edit(
+        "template.toml",
+        "project-name",
+        "\n# Ours.\nkeep = [\n  \"deny.toml\",\n]\n\nproject-name",
+    );
+    repository.update(&[], 0);
+    let record = repository.read("template.toml");
+    let list = "\n# Ours.\nkeep = [\n  \"deny.toml\",\n]\n\nproject-name";
+    assert!(record.contains(list), "{record}");
+    assert!(!record.contains("<<<<<<<"), "{record}");
 }
 
 #[test]

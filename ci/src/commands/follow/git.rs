@@ -248,6 +248,15 @@ impl Store {
         Ok(id)
     }
 
+    /// Adds a file.
+    pub fn blob(&self, content: &[u8]) -> anyhow::Result<String> {
+        let id = run(
+            self.git().args(["hash-object", "-w", "--stdin"]),
+            Some(content),
+        )?;
+        Ok(String::from_utf8_lossy(&id).trim_end().to_owned())
+    }
+
     /// The content of an object.
     pub fn content(&self, id: &str) -> anyhow::Result<Vec<u8>> {
         run(self.git().args(["cat-file", "blob", id]), None)

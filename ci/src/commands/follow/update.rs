@@ -18,6 +18,7 @@ use crate::{
         new::{
             answers::{Answers, judge, judged},
             ask,
+            record::{self, KeepLines},
         },
         options::{Kind as OptionKind, find, named, shown},
     },
@@ -260,11 +261,14 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
     let theirs = emitted_tree(&store, project, place, template, &answers)
         .with_context(|| format!("the record of {shown}"))?;
     let name = format!("template-{}", template.version);
-    let trees = Trees {
-        base,
-        ours: ours.clone(),
-        theirs,
-    };
+    let trees = with_keep(
+        &store,
+        Trees {
+            base,
+            ours: ours.clone(),
+            theirs,
+        },
+    )?;
     let merged = merge(&store, project, &trees, &name)?;
     let mut changes = write::changes(&store, &ours, &merged.tree)?;
     let mut conflicts = merged.conflicts;
@@ -281,6 +285,36 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         contents,
         trees: (ours, merged.tree),
         store,
+    })
+}
+
+/// The trees, with the list `keep` of the project in the records of the template too: the list is no change of the record.
+fn with_keep(store: &Store, trees: Trees) -> anyhow::Result<Trees> {
+    let record = |tree: &str| -> anyhow::Result<_> {
+        let files = store.files(tree)?;
+        let found = files.into_iter().find(|(path, _)| path == record::FILE);
+        found
+            .map(|(_, blob)| {
+                let text = String::from_utf8_lossy(&store.content(&blob.id)?).into_owned();
+                anyhow::Ok((blob, text))
+            })
+            .transpose()
+    };
+    let keep = record(&trees.ours)?.and_then(|(_, text)| KeepLines::of(&text));
+    let Some(keep) = keep else {
+        return Ok(trees);
+    };
+    let with_keep = |tree: &str| -> anyhow::Result<String> {
+        let Some((mut blob, text)) = record(tree)? else {
+            return Ok(tree.to_owned());
+        };
+        blob.id = store.blob(keep.put_into(&text).as_bytes())?;
+        store.changed(tree, &[(record::FILE.to_owned(), Some(blob))])
+    };
+    Ok(Trees {
+        base: with_keep(&trees.base)?,
+        theirs: with_keep(&trees.theirs)?,
+        ours: trees.ours,
     })
 }
 

@@ -130,6 +130,68 @@ fn kept_paths(value: &Value) -> anyhow::Result<Vec<String>> {
         .collect()
 }
 
+/// The lines of the list `keep` in a record, and the line after them.
+pub struct KeepLines {
+    lines: String,
+    is_first: bool,
+    next: String,
+}
+
+impl KeepLines {
+    /// Finds them. `None` if the record has no list.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let table = DeTable::parse(text).ok()?;
+        let (key, value) = table.get_ref().get_key_value(KEEP)?;
+        let before = &text[..key.span().start];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        // With the comment that a blank line separates from what is above.
+        let comment: usize = before[..start]
+            .split_inclusive('\n')
+            .rev()
+            .take_while(|line| line.starts_with('#'))
+            .map(str::len)
+            .sum();
+        let start = match before[..start - comment].strip_suffix("\n\n") {
+            Some(above) => above.len() + 1,
+            None => start,
+        };
+        let end = text[value.span().end..].find('\n')? + value.span().end + 1;
+        let blank: usize = text[end..]
+            .split_inclusive('\n')
+            .take_while(|line| line.trim().is_empty())
+            .map(str::len)
+            .sum();
+        let end = end + blank;
+        Some(Self {
+            lines: text[start..end].to_owned(),
+            is_first: start == 0,
+            next: text[end..].lines().next().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// A record with these lines, at the same place.
+    #[must_use]
+    pub fn put_into(&self, text: &str) -> String {
+        let start_of = |is: &dyn Fn(&str) -> bool| {
+            let mut lines = text.split_inclusive('\n');
+            let mut start = 0;
+            lines.find_map(|line| {
+                start += line.len();
+                is(line.trim_end()).then(|| start - line.len())
+            })
+        };
+        let at = if self.is_first {
+            0
+        } else {
+            start_of(&|line| line == self.next)
+                .or_else(|| start_of(&|line| line.starts_with(NAME)))
+                .unwrap_or(0)
+        };
+        format!("{}{}{}", &text[..at], self.lines, &text[at..])
+    }
+}
+
 /// The version in the record of a project, whatever its answers are.
 ///
 /// # Errors
