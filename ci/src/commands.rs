@@ -10,11 +10,13 @@
 //! | what does a driver do, step by step? | [`try_driver`] |
 //! | how does the bench judge a `.sys`, and how is the verdict shown? | [`verify`] |
 //! | does an INF keep the rules, and say what the answers call for? | [`inf`] |
+//! | what does an organisation add to the template? | [`kit`] |
 //! | what does a newer version of the template change in a project? | [`follow`] |
 
 pub mod build;
 pub mod follow;
 pub mod inf;
+pub mod kit;
 pub mod new;
 pub mod options;
 pub mod package;

@@ -10,6 +10,7 @@
 pub mod changes;
 pub mod checks;
 pub mod commands;
+mod git;
 mod interruption;
 pub mod openwdk;
 

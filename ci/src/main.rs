@@ -8,7 +8,7 @@ use xtask::{
     commands::{
         build,
         follow::{adopt, check, diff, update},
-        inf, new, options, setup, test_driver, try_driver, verify,
+        inf, kit, new, options, setup, test_driver, try_driver, verify,
     },
     openwdk,
 };
@@ -39,6 +39,7 @@ enum Verb {
     Check(check::Args),
     Diff(diff::Args),
     Adopt(adopt::Args),
+    Kit(kit::Args),
     Matrix(matrix::Args),
     Measure(measure::Args),
     Test(test::Args),
@@ -100,6 +101,7 @@ fn run() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Adopt(args) => adopt::run(&args),
+        Verb::Kit(args) => kit::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Measure(args) => measure::run(&args),
         Verb::Test(args) => test::run(&args),

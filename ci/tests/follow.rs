@@ -11,9 +11,9 @@ use std::{
 
 use emitting::skipped;
 use tempfile::TempDir;
-use xtask::commands::follow::{
-    template::Template,
-    update::{self, Base, Plan, Wanted},
+use xtask::commands::{
+    follow::update::{self, Base, Plan, Wanted},
+    new::template::Template,
 };
 
 /// A repository of a user with a project, which the tests change.
@@ -118,7 +118,10 @@ fn emit(version: &str, answers: &[(&str, &str)], to: &Path) {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let emitted = template.emit("my-filter", &answers, place.path()).unwrap();
+    let emitted = template
+        .emit("my-filter", &answers, place.path(), None)
+        .unwrap()
+        .path;
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::rename(emitted, to).unwrap();
 }
@@ -883,8 +886,9 @@ fn between(
     let set = set.iter().map(|text| update::parsed(text));
     let wanted = Wanted {
         template: new,
+        kit: None,
         set: set.collect::<anyhow::Result<_>>()?,
-        base: Base::Of(old),
+        base: Base::Of(Box::new(old)),
         asks: false,
     };
     update::apply(&repository.project, &wanted)
@@ -1060,6 +1064,7 @@ fn random_update(random: &mut fastrand::Rng, again: &str) -> u64 {
     let conflicts = if real {
         let wanted = Wanted {
             template: Template::own().unwrap(),
+            kit: None,
             set: Vec::new(),
             base: Base::Recorded,
             asks: false,

@@ -3,7 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | what is in the project's record and in its git repository? | [`project`] |
-//! | what did a version of the template emit? | [`template`] |
+//! | what did a version of the template emit? | [`Template`](super::new::template::Template) |
 //! | what do the author's changes and the template's make together? | [`merge`] |
 //! | how are the files of the project changed? | [`write`] |
 //!
@@ -13,9 +13,7 @@
 pub mod adopt;
 pub mod check;
 pub mod diff;
-mod git;
 pub mod merge;
 mod project;
-pub mod template;
 pub mod update;
 pub mod write;

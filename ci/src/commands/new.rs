@@ -9,6 +9,7 @@ pub(crate) mod generator;
 mod given;
 pub mod record;
 mod source;
+pub mod template;
 mod workspace;
 
 use std::fs;
@@ -18,10 +19,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use heck::{ToKebabCase, ToSnakeCase};
 
-use super::options::shown;
+use super::{kit::choice::Choice, options::shown};
 pub use generator::serve_as_generator;
 use given::Given;
 pub use source::{isolate, staged};
+use template::Template;
 use workspace::refuse_membership;
 
 /// Emit a new minifilter project.
@@ -63,6 +65,9 @@ pub struct Args {
     /// Write nothing: list the files that would be written
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    kit: Choice,
 }
 
 const EXAMPLES: &str = "\
@@ -82,13 +87,17 @@ Examples:
 ///
 /// A sentence with the refused answer, the rule, and what to do.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let options = crate::commands::options::declared()?;
+    let template = Template::own()?.with_kit(args.kit.folder()?.as_deref())?;
     let Given {
         name,
         mut answers,
         recorded,
         notes,
-    } = Given::collect(&options, &args.define, args.values_file.as_deref())?;
+    } = Given::collect(
+        template.options(),
+        &args.define,
+        args.values_file.as_deref(),
+    )?;
     let name = args
         .name
         .clone()
@@ -108,16 +117,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut conversion = conversion(&name);
     if !args.silent && recorded.is_none() && ask::possible() {
         // The name and the answers given are judged before the first question, not after the last.
-        generator::rehearse(&name, &answers)?;
+        template.rehearse(&name, &answers)?;
         if let Some(note) = conversion.take() {
             eprintln!("{note}");
         }
-        ask::the_rest(&options, &name, &mut answers)?;
+        ask::the_rest(&template, &name, &mut answers)?;
     }
 
     if args.dry_run {
         let folder = crate::scratch_folder().context("no temporary folder can be made")?;
-        let emitted = generator::generate(&name, &answers, folder.path(), None)?;
+        let emitted = template.emit(&name, &answers, folder.path(), None)?;
         if let Some(note) = conversion {
             eprintln!("{note}");
         }
@@ -127,11 +136,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let emitted = generator::generate(&name, &answers, &destination, target.as_deref())?;
+    let emitted = template.emit(&name, &answers, &destination, target.as_deref())?;
     if let Some(note) = conversion {
         eprintln!("{note}");
     }
     for line in emitted.notes {
+        println!("{line}");
+    }
+    for line in template.take(&name, &answers)? {
         println!("{line}");
     }
     if cfg!(not(windows)) {
@@ -180,9 +192,11 @@ pub fn emit(name: &str, answers: &[(&str, &str)], destination: &Path) -> anyhow:
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let answers = answers::defined(&crate::commands::options::declared()?, &define)?;
+    let template = Template::own()?;
+    let answers = answers::defined(template.options(), &define)?;
     let target = target(name, destination)?;
-    Ok(generator::generate(name, &answers, destination, target.as_deref())?.path)
+    let emitted = template.emit(name, &answers, destination, target.as_deref())?;
+    Ok(emitted.path)
 }
 
 /// The folder of the project, which does not exist yet, in the destination, which exists. `None` for a name without a

@@ -21,6 +21,10 @@ pub struct Declared {
     pub kind: Kind,
     /// The default, as it is written after `-d name=`.
     pub default: String,
+    /// The place at which a kit locks the answer to the default.
+    pub locked: Option<String>,
+    /// The choices that a kit removes, each with the place.
+    pub removed: Vec<(String, String)>,
 }
 
 /// The kind of answer that an option takes.
@@ -39,6 +43,32 @@ pub enum Kind {
     Flag,
     /// Some of several values, separated by commas.
     List(Vec<Choice>),
+}
+
+impl Declared {
+    /// An answer as a value in TOML.
+    #[must_use]
+    pub fn toml(&self, answer: &str) -> Value {
+        match self.kind {
+            Kind::Flag => Value::from(answer.eq_ignore_ascii_case("true")),
+            Kind::List(_) => {
+                let items = answer.split(',').filter(|item| !item.is_empty());
+                Value::from(items.collect::<Vec<_>>())
+            }
+            _ => Value::from(answer),
+        }
+    }
+}
+
+impl Kind {
+    /// The choices, if there are some.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        let choices: &[Choice] = match self {
+            Self::Choice(choices) | Self::List(choices) => choices,
+            Self::Text { .. } | Self::Flag => &[],
+        };
+        choices.iter().map(|choice| choice.value.as_str())
+    }
 }
 
 /// One of the values that an option takes.
@@ -120,6 +150,8 @@ fn option(name: &str, value: &Value) -> Option<Declared> {
         prompt: text("prompt")?,
         kind,
         default,
+        locked: None,
+        removed: Vec::new(),
     })
 }
 

@@ -83,7 +83,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 21] = [
+const PROGRAMS: [(&str, bool, &[&str]); 22] = [
     ("author", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     (
         "bench_c",
@@ -94,6 +94,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 21] = [
     ("emission", true, &["README.md"]),
     ("follow", true, &["CHANGELOG.md", "ci/versions.toml"]),
     ("hostile", true, &[]),
+    ("kit", true, &[]),
     ("inf", true, &["ci/openwdk/", "ci/tests/broken_inf.toml"]),
     ("inf_verb", true, &["ci/tests/broken_inf.toml"]),
     ("layer", true, &["ci/openwdk/", "ci/tests/example.toml"]),

@@ -10,15 +10,14 @@ use std::{
 use anyhow::{Context, ensure};
 use semver::Version;
 
-use super::{
-    git, project::Place, project::Project, template::Template, update::emitted_tree, write,
-};
+use super::{project::Place, project::Project, update::emitted_tree, write};
 use crate::{
     commands::{
-        new::{answers::defined, record},
-        options::{Declared, Kind},
+        kit::choice::Choice,
+        new::{answers::defined, record, template::Template},
+        options::Declared,
     },
-    interruption,
+    git, interruption,
 };
 
 /// Write a record, template.toml, for a project that has none, and list what differs from the template.
@@ -42,6 +41,9 @@ pub struct Args {
     /// Write nothing: list what differs
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    kit: Choice,
 }
 
 const EXAMPLES: &str = "\
@@ -71,6 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(version) => Template::of(version)?,
         None => Template::own()?,
     };
+    let template = template.with_kit(args.kit.folder()?.as_deref())?;
     let mut answers = defined(template.options(), &args.define)?;
     for option in template.options() {
         answers
@@ -84,6 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         version: template.version.clone(),
         answers,
         keep: Vec::new(),
+        kit: template.kit().and_then(|kit| kit.revision.clone()),
         shown,
     };
     let place = Place::of(&project)?;
@@ -134,8 +138,12 @@ fn name_of(folder: &Path) -> anyhow::Result<String> {
 
 /// The record.
 fn text(project: &Project, options: &[Declared]) -> String {
+    let kit = project.kit.as_ref();
+    let kit = kit.map_or_else(String::new, |tree| {
+        format!("{} = \"{tree}\"\n", record::KIT)
+    });
     let mut text = format!(
-        "# The version of the template that emitted this project, and the answers. cargo xtask update, in a clone of the\n# template, reads them.\nproject-name = {}\n\n[values]\n{} = {}\n",
+        "# The version of the template that emitted this project, and the answers. cargo xtask update, in a clone of the\n# template, reads them.\nproject-name = {}\n{kit}\n[values]\n{} = {}\n",
         toml::Value::from(project.name.as_str()),
         record::VERSION,
         toml::Value::from(project.version.to_string())
@@ -143,18 +151,7 @@ fn text(project: &Project, options: &[Declared]) -> String {
     for option in options {
         let answer = project.answers.get(&option.name).unwrap_or(&option.default);
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{} = {}", option.name, value(option, answer));
+        let _ = writeln!(text, "{} = {}", option.name, option.toml(answer));
     }
     text
-}
-
-fn value(option: &Declared, answer: &str) -> toml::Value {
-    match option.kind {
-        Kind::Flag => toml::Value::from(answer == "true"),
-        Kind::List(_) => {
-            let items = answer.split(',').filter(|item| !item.is_empty());
-            toml::Value::from(items.collect::<Vec<_>>())
-        }
-        _ => toml::Value::from(answer),
-    }
 }

@@ -11,14 +11,16 @@ use semver::Version;
 use serde::Serialize;
 
 use super::{
-    git::{parts, reading, run as run_git},
     merge::Conflict,
     project::{Place, Project},
-    template::Template,
     update::{Base, Plan, Wanted, plan, print_files},
     write::Change,
 };
-use crate::interruption;
+use crate::git::{parts, reading, run as run_git};
+use crate::{
+    commands::{kit::choice::Choice, new::template::Template},
+    interruption,
+};
 
 /// Say whether projects are of the version of this clone of the template, and what an update would touch.
 ///
@@ -33,6 +35,9 @@ pub struct Args {
     /// Print the result as JSON, one line for each project
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    kit: Choice,
 }
 
 const EXAMPLES: &str = "\
@@ -74,8 +79,10 @@ struct Row<'a> {
 /// The clone of the template is not complete.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     interruption::survive()?;
+    let kit = args.kit.folder()?;
     let wanted = Wanted {
-        template: Template::own()?,
+        template: Template::own()?.with_kit(kit.as_deref())?,
+        kit,
         set: Vec::new(),
         base: Base::Recorded,
         asks: false,
@@ -103,7 +110,8 @@ fn check(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Option<Plan
     let project = Project::read(folder)?;
     let place = Place::of(&project)?;
     let open = open_conflicts(&project)?;
-    let behind = (project.version != wanted.template.version)
+    let behind = wanted
+        .is_ahead_of(&project)
         .then(|| plan(&project, &place, wanted))
         .transpose()?;
     Ok((project, behind, open))

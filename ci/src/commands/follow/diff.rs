@@ -6,13 +6,15 @@ use anyhow::Context;
 use semver::Version;
 
 use super::{
-    git::{Store, line, reading, run as run_git},
     project::{Place, Project},
-    template::Template,
     update::emitted_tree,
     write,
 };
-use crate::interruption;
+use crate::git::{Store, line, reading, run as run_git};
+use crate::{
+    commands::{kit::choice::Choice, new::template::Template},
+    interruption,
+};
 
 /// Print the differences between what the template emits and a project, as a patch.
 ///
@@ -27,6 +29,9 @@ pub struct Args {
     /// The version of the template [default: that of the record]
     #[arg(long, value_name = "VERSION")]
     version: Option<Version>,
+
+    #[command(flatten)]
+    kit: Choice,
 }
 
 const EXAMPLES: &str = "\
@@ -48,6 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::read(&args.folder)?;
     let place = Place::of(&project)?;
     let template = Template::of(args.version.as_ref().unwrap_or(&project.version))?;
+    let template = project.with_its_kit(template, args.kit.folder()?.as_deref())?;
     let store = Store::new(&place.root)?;
     let mut answers = project.answers.clone();
     answers.retain(|name, _| template.options().iter().any(|it| it.name == *name));

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::{
-    git::{Blob, Store, output, run},
-    project::Project,
-};
+use super::project::Project;
+use crate::git::{Blob, Store, output, run};
 
 /// The name of the author's side in a conflict.
 const OURS: &str = "project";

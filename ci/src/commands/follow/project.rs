@@ -8,17 +8,15 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use semver::Version;
 
-use super::{
-    git::{self, line, output, parts, reading},
-    template::Template,
-};
 use crate::commands::{
     new::{
         answers::Answers,
         record::{self, ValuesFile},
+        template::Template,
     },
     options::named,
 };
+use crate::git::{self, line, output, parts, reading};
 
 /// A project with a record.
 pub struct Project {
@@ -34,6 +32,8 @@ pub struct Project {
     pub answers: Answers,
     /// Files and folders that an update does not touch.
     pub keep: Vec<String>,
+    /// The state of the kit that emitted it.
+    pub kit: Option<String>,
 }
 
 impl Project {
@@ -67,7 +67,27 @@ impl Project {
             version,
             answers: values.answers,
             keep: values.keep,
+            kit: values.kit,
         })
+    }
+
+    /// A version of the template with the state of the kit that emitted the project, if there is one. `kit` is the folder of
+    /// the kit as it is now.
+    ///
+    /// # Errors
+    ///
+    /// There is no such kit, or it does not have the state any more.
+    pub fn with_its_kit(&self, template: Template, kit: Option<&Path>) -> anyhow::Result<Template> {
+        let Some(revision) = &self.kit else {
+            return Ok(template);
+        };
+        let kit = kit.with_context(|| {
+            format!(
+                "{} was emitted with a kit: name the folder of the kit with --kit DIR",
+                self.shown
+            )
+        })?;
+        template.with_earlier_kit(kit, revision)
     }
 
     /// Whether an update leaves a file alone.

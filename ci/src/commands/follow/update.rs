@@ -7,18 +7,19 @@ use semver::Version;
 use serde::Serialize;
 
 use super::{
-    git::{Store, run as run_git},
     merge::{Conflict, Trees, merge},
     project::{Place, Project},
-    template::Template,
     write::{self, Change, Kind},
 };
+use crate::git::{Store, run as run_git};
 use crate::{
     commands::{
+        kit::choice::Choice,
         new::{
             answers::{Answers, judge, judged},
             ask,
             record::{self, KeepLines},
+            template::Template,
         },
         options::{Kind as OptionKind, find, named, shown},
     },
@@ -71,6 +72,9 @@ pub struct Args {
     /// Print the result as JSON, one line for each project
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    kit: Choice,
 }
 
 const EXAMPLES: &str = "\
@@ -107,6 +111,8 @@ pub struct Plan {
     /// The files that `keep` names and the template changes.
     pub kept: Vec<String>,
     #[serde(skip)]
+    answers: Answers,
+    #[serde(skip)]
     contents: BTreeMap<String, PathBuf>,
     #[serde(skip)]
     trees: (String, String),
@@ -134,21 +140,37 @@ pub enum Base {
     /// What the version in the record emits.
     Recorded,
     /// What a given version emits with the answers in the record.
-    Of(Template),
+    Of(Box<Template>),
     /// Nothing: all differences are conflicts.
     Nothing,
 }
 
 /// What an update is to reach.
 pub struct Wanted {
-    /// The version.
+    /// The version, with the kit.
     pub template: Template,
+    /// The folder of the kit.
+    pub kit: Option<PathBuf>,
     /// The changes of answers.
     pub set: Vec<Set>,
     /// The base of the merge.
     pub base: Base,
     /// New options are asked for.
     pub asks: bool,
+}
+
+impl Wanted {
+    /// Whether an update changes something besides the answers.
+    #[must_use]
+    pub fn is_ahead_of(&self, project: &Project) -> bool {
+        let kit = self.template.kit();
+        let other_kit = match (&project.kit, kit) {
+            (Some(old), Some(kit)) => kit.revision.as_ref().is_some_and(|new| new != old),
+            (None, Some(_)) | (Some(_), None) => true,
+            (None, None) => false,
+        };
+        project.version != self.template.version || other_kit
+    }
 }
 
 /// Runs the verb.
@@ -158,11 +180,14 @@ pub struct Wanted {
 /// A sentence with what is refused, and what to do.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     interruption::survive()?;
+    let kit = args.kit.folder()?;
+    let template = match &args.to {
+        Some(version) => Template::of(version)?,
+        None => Template::own()?,
+    };
     let wanted = Wanted {
-        template: match &args.to {
-            Some(version) => Template::of(version)?,
-            None => Template::own()?,
-        },
+        template: template.with_kit(kit.as_deref())?,
+        kit,
         set: args
             .set
             .iter()
@@ -202,6 +227,9 @@ fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Res
     interruption::check()?;
     if !args.dry_run {
         write::write(&project, &plan.changes, &plan.contents)?;
+        for line in wanted.template.take(&project.name, &plan.answers)? {
+            eprintln!("{line}");
+        }
     }
     if args.json {
         println!("{}", serde_json::to_string(&plan)?);
@@ -247,10 +275,11 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
     let recorded;
     let old = match &wanted.base {
         Base::Recorded => {
-            recorded = Template::of(&project.version)?;
+            let template = Template::of(&project.version)?;
+            recorded = project.with_its_kit(template, wanted.kit.as_deref())?;
             Some(&recorded)
         }
-        Base::Of(template) => Some(template),
+        Base::Of(template) => Some(&**template),
         Base::Nothing => None,
     };
     let base = match old {
@@ -282,6 +311,7 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         changes,
         conflicts,
         kept: merged.kept,
+        answers,
         contents,
         trees: (ours, merged.tree),
         store,
@@ -331,12 +361,12 @@ pub fn emitted_tree(
     answers: &Answers,
 ) -> anyhow::Result<String> {
     let folder = crate::scratch_folder().context("no temporary folder can be made")?;
-    let emitted = template.emit(&project.name, answers, folder.path())?;
+    let emitted = template.emit(&project.name, answers, folder.path(), None)?;
     interruption::check()?;
     let work = folder.path().join(".work");
     let target = work.join(&place.prefix);
     std::fs::create_dir_all(target.parent().unwrap_or(&work))?;
-    std::fs::rename(emitted, &target)?;
+    std::fs::rename(emitted.path, &target)?;
     for (file, content) in place.attributes_above()? {
         std::fs::write(work.join(file), content)?;
     }
@@ -362,8 +392,9 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
         if let Err(error) = judge(option, value)
             && !replaced
         {
+            let way = option.locked.as_ref().map_or("VALUE", |_| &option.default);
             bail!(
-                "the record of {} has an answer that version {} refuses: {error}. Give another one with --set {name}=VALUE",
+                "the record of {} has an answer that version {} refuses: {error}. Give another one with --set {name}={way}",
                 project.shown,
                 template.version
             );
@@ -376,7 +407,7 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
         answers.insert(set.name.clone(), new);
     }
     if wanted.asks {
-        ask::the_rest(options, &project.name, &mut answers)?;
+        ask::the_rest(template, &project.name, &mut answers)?;
     }
     for option in options.iter().filter(|it| !answers.contains_key(&it.name)) {
         notes.push(format!(

@@ -10,11 +10,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{
-    git::{Store, parts, reading, run},
     merge::Conflict,
     project::{Place, Project},
 };
 use crate::commands::new::record;
+use crate::git::{Store, parts, reading, run};
 
 /// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

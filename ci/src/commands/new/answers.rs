@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use toml::Value;
 
 use crate::commands::options::{Choice, Declared, Kind, find, listed, named, nearest, shown};
@@ -53,6 +53,27 @@ pub fn judged(options: &[Declared], name: &str, value: &str) -> anyhow::Result<(
 /// Refuses a value that the option does not take.
 pub fn judge(option: &Declared, value: &str) -> anyhow::Result<()> {
     let name = &option.name;
+    if let Some(place) = &option.locked {
+        ensure!(
+            value.eq_ignore_ascii_case(&option.default),
+            "{name} {}: {place} locks {name} to {}, and other answers are refused",
+            shown(value),
+            shown(&option.default)
+        );
+        return Ok(());
+    }
+    let removed = |value: &str| option.removed.iter().find(|(it, _)| it == value);
+    let values = match &option.kind {
+        Kind::List(_) => value.split(',').collect(),
+        _ => vec![value],
+    };
+    if let Some((value, place)) = values.into_iter().find_map(removed) {
+        bail!(
+            "{name} {}: {place} removes this choice. The choices are {}",
+            shown(value),
+            listed(option.kind.values())
+        );
+    }
     match &option.kind {
         Kind::Text { shape, rule } => {
             if !shape.is_match(value) {

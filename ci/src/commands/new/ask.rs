@@ -8,7 +8,8 @@ use dialoguer::theme::{ColorfulTheme, Theme};
 use dialoguer::{Confirm, Input, MultiSelect, Select};
 
 use super::answers::{Answers, judge};
-use super::generator;
+use super::generator::Refusal;
+use super::template::Template;
 use crate::commands::inf::groups::GROUPS;
 use crate::commands::options::{Choice, Declared, Kind};
 
@@ -18,7 +19,8 @@ pub fn possible() -> bool {
 }
 
 /// Asks for each option without an answer, and again after a refusal.
-pub fn the_rest(options: &[Declared], name: &str, answers: &mut Answers) -> anyhow::Result<()> {
+pub fn the_rest(template: &Template, name: &str, answers: &mut Answers) -> anyhow::Result<()> {
+    let options = template.options();
     let terminal = Term::stderr();
     if options.iter().any(|it| !answers.contains_key(&it.name)) {
         terminal.write_line(
@@ -27,14 +29,15 @@ pub fn the_rest(options: &[Declared], name: &str, answers: &mut Answers) -> anyh
     }
     for option in options {
         while !answers.contains_key(&option.name) {
-            let Some(question) = question(option, answers) else {
+            let question = question(option, answers).filter(|_| option.locked.is_none());
+            let Some(question) = question else {
                 answers.insert(option.name.clone(), option.default.clone());
                 break;
             };
             let answer = ask(option, &question, &terminal).map_err(unanswered)?;
             let mut attempt = answers.clone();
             attempt.insert(option.name.clone(), answer.value.clone());
-            if let Some(sentence) = refusal(option, &answer.value, name, &attempt)? {
+            if let Some(sentence) = refusal(template, option, &answer.value, name, &attempt)? {
                 let mark = style("✘").for_stderr().red();
                 say(&format!("{mark} {sentence}"), &terminal)?;
             } else {
@@ -48,6 +51,7 @@ pub fn the_rest(options: &[Declared], name: &str, answers: &mut Answers) -> anyh
 
 /// The sentence that refuses an answer, if it is refused.
 fn refusal(
+    template: &Template,
     option: &Declared,
     answer: &str,
     name: &str,
@@ -56,10 +60,10 @@ fn refusal(
     if let Err(error) = judge(option, answer) {
         return Ok(Some(error.to_string()));
     }
-    match generator::rehearse(name, attempt) {
+    match template.rehearse(name, attempt) {
         Ok(()) => Ok(None),
         Err(error) => error
-            .downcast::<generator::Refusal>()
+            .downcast::<Refusal>()
             .map(|refusal| Some(refusal.to_string())),
     }
 }

@@ -57,25 +57,22 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Emits the project into a temporary folder, to find out whether the answers are accepted.
-pub fn rehearse(name: &str, answers: &Answers) -> anyhow::Result<()> {
+impl Refusal {
+    /// Makes it of a sentence.
+    pub fn of(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
+/// Emits the project into a temporary folder, to find out whether the answers are accepted. `source` is a folder with
+/// `cargo-generate.toml`, `hooks` and `template`, if they are not those of the repository.
+pub fn rehearse(source: Option<&Path>, name: &str, answers: &Answers) -> anyhow::Result<()> {
     let folder = crate::scratch_folder().context("no temporary folder can be made")?;
-    order(None, name, answers, folder.path()).map(|_| ())
+    order(source, name, answers, folder.path()).map(|_| ())
 }
 
 /// Emits the project. `target` is its folder, if the name gives one: it does not exist before, nor after a failure.
 pub fn generate(
-    name: &str,
-    answers: &Answers,
-    destination: &Path,
-    target: Option<&Path>,
-) -> anyhow::Result<Emitted> {
-    generate_from(None, name, answers, destination, target)
-}
-
-/// The same, with the template in a folder with `cargo-generate.toml`, `hooks` and `template`, which is not that of the
-/// repository.
-pub fn generate_from(
     source: Option<&Path>,
     name: &str,
     answers: &Answers,

@@ -21,6 +21,9 @@ pub const VERSION: &str = "template_version";
 /// The files that an update does not change.
 const KEEP: &str = "keep";
 
+/// The state of the kit with which the project was emitted.
+pub const KIT: &str = "kit";
+
 const NAME: &str = "project-name";
 
 /// The content of a values file.
@@ -34,6 +37,8 @@ pub struct ValuesFile {
     pub answers: Answers,
     /// Files and folders of the project that an update does not change.
     pub keep: Vec<String>,
+    /// The state of the kit with which the project was emitted: the name of a tree in git.
+    pub kit: Option<String>,
 }
 
 impl ValuesFile {
@@ -50,7 +55,7 @@ impl ValuesFile {
             .with_context(|| format!("the values file {shown} is not valid TOML"))?;
         if let Some(other) = table
             .keys()
-            .find(|key| !["values", NAME, KEEP].contains(&key.as_str()))
+            .find(|key| !["values", NAME, KEEP, KIT].contains(&key.as_str()))
         {
             bail!(
                 "the values file {shown} has an unknown key {}: answers stand in a table [values]",
@@ -68,6 +73,14 @@ impl ValuesFile {
             }
             None => Vec::new(),
         };
+        let kit = table.get(KIT).map(|kit| {
+            let tree = kit.as_str().filter(|it| is_tree(it));
+            let tree = tree.with_context(|| {
+                format!("in the values file {shown}, {KIT} is no name of a tree in git: take the record as it was emitted")
+            });
+            anyhow::Ok(tree?.to_owned())
+        });
+        let kit = kit.transpose()?;
         let values = table
             .get("values")
             .and_then(Value::as_table)
@@ -105,8 +118,15 @@ impl ValuesFile {
             version,
             answers,
             keep,
+            kit,
         })
     }
+}
+
+/// Whether a text is a name of an object in git.
+fn is_tree(text: &str) -> bool {
+    let is_digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+    [40, 64].contains(&text.len()) && text.bytes().all(is_digit)
 }
 
 fn kept_paths(value: &Value) -> anyhow::Result<Vec<String>> {

@@ -21,12 +21,17 @@ pub fn staged() -> anyhow::Result<TempDir> {
     let staged = tempfile::Builder::new()
         .prefix("template-")
         .tempdir_in(crate::temporary_place())?;
-    for name in ["cargo-generate.toml", "hooks", "template"] {
-        let from = repository.join(name);
-        copy(&from, &staged.path().join(name))
-            .with_context(|| format!("cannot copy {}", from.display()))?;
-    }
+    copy_parts(&repository, staged.path())?;
     Ok(staged)
+}
+
+/// Copies the parts of a template to an empty folder.
+pub fn copy_parts(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for name in ["cargo-generate.toml", "hooks", "template"] {
+        let from = from.join(name);
+        copy(&from, &to.join(name)).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(())
 }
 
 /// Takes the user's answers from the environment of cargo-generate, and gives it what it needs there: a name of the user,

@@ -92,6 +92,33 @@ pub fn parts(bytes: &[u8]) -> Vec<String> {
     text.split('\0').map(str::to_owned).collect()
 }
 
+/// Whether a repository has a commit or a tree.
+pub fn has(repository: &Path, name: &str) -> anyhow::Result<bool> {
+    let name = format!("{name}^{{tree}}");
+    let said = output(reading(repository).args(["cat-file", "-e", &name]), None)?;
+    Ok(said.status.success())
+}
+
+/// Writes files of a commit or a tree into a folder: all, or those at some paths.
+pub fn check_out(repository: &Path, name: &str, paths: &[&str], to: &Path) -> anyhow::Result<()> {
+    let folder = crate::scratch_folder().context("no temporary folder can be made")?;
+    let index = folder.path().join("index");
+    let root = line(reading(repository).args(["rev-parse", "--show-toplevel"]))?;
+    let git = || {
+        let mut git = reading(Path::new(&root));
+        git.env("GIT_INDEX_FILE", &index);
+        git
+    };
+    run(git().args(["read-tree", name]), None)?;
+    let files = run(git().args(["ls-files", "-z", "--"]).args(paths), None)?;
+    let mut checkout = git();
+    checkout
+        .args(["checkout-index", "--quiet", "--force", "-z", "--stdin"])
+        .arg(format!("--prefix={}/", to.display()));
+    run(&mut checkout, Some(&files))?;
+    Ok(())
+}
+
 /// A file in a tree: its mode and its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {

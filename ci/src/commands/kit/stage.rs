@@ -1,0 +1,341 @@
+//! The files of a kit, put into a copy of the template. cargo-generate renders them with the template's own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::Path,
+    sync::LazyLock,
+};
+
+use anyhow::{Context, bail, ensure};
+use regex::Regex;
+
+use super::model::{Kit, Mistakes};
+use crate::commands::{
+    new::record,
+    options::{named, nearest},
+};
+
+/// The folder of the files that are added to each project.
+const FOLDER: &str = "files";
+
+/// Files that cargo-generate reads in a template.
+const SPECIAL: [&str; 3] = ["cargo-generate.toml", ".genignore", ".git"];
+
+/// `{{ expression }}`, with the sign that makes it one of GitHub, or a tag.
+static BRACES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s)(\$?)\{\{(.*?)\}\}|\{%-?\s*(raw|endraw)\s*-?%\}").expect("it is a constant")
+});
+
+/// The beginning of an expression: a variable.
+static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^-?\s*([A-Za-z_][A-Za-z0-9_-]*)\s*(\||-?$)").expect("it is a constant")
+});
+
+/// A copy of the template, with what the kit adds.
+struct Stage<'a> {
+    kit: &'a Kit,
+    template: &'a Path,
+    /// The names of the placeholders.
+    known: &'a BTreeSet<String>,
+    /// The patterns of files that are copied, and of those that are rendered although the template copies their folder.
+    patterns: Vec<String>,
+    mistakes: Vec<String>,
+}
+
+impl Kit {
+    /// Changes a copy of the template, which is in a folder with `cargo-generate.toml`, `hooks` and `template`. `known` are
+    /// the placeholders of the template.
+    ///
+    /// # Errors
+    ///
+    /// All files and texts of the kit that are refused, each in a sentence with file and line.
+    pub fn stage(&self, root: &Path, known: &BTreeSet<String>) -> anyhow::Result<()> {
+        let template = root.join("template");
+        let mut stage = Stage {
+            kit: self,
+            template: &template,
+            known,
+            patterns: Vec::new(),
+            mistakes: Vec::new(),
+        };
+        stage.headers()?;
+        stage.texts()?;
+        stage.files()?;
+        let Stage {
+            patterns, mistakes, ..
+        } = stage;
+        if !mistakes.is_empty() {
+            return Err(Mistakes::of(mistakes).into());
+        }
+        exclude(&root.join("cargo-generate.toml"), &patterns)?;
+        let record = template.join(record::FILE);
+        if let (Some(revision), true) = (&self.revision, record.exists()) {
+            let text = fs::read_to_string(&record)?;
+            ensure!(text.contains("\n[values]\n"), "the record has no [values]");
+            let line = format!("{} = \"{revision}\"\n\n[values]\n", record::KIT);
+            fs::write(&record, text.replacen("\n[values]\n", &line, 1))?;
+        }
+        Ok(())
+    }
+}
+
+impl Stage<'_> {
+    fn headers(&mut self) -> anyhow::Result<()> {
+        let Some(header) = &self.kit.header else {
+            return Ok(());
+        };
+        let text = self.checked(&header.value, &self.kit.shown, header.line);
+        if !header.value.is_ascii() {
+            let place = self.kit.place(header.line);
+            self.mistakes.push(format!(
+                "{place}: the header is also in the INX, which is in ASCII"
+            ));
+        }
+        for file in crate::files_below(self.template)? {
+            let sign = match file.extension().and_then(|it| it.to_str()) {
+                Some("rs") if !file.starts_with("testbench") => "//",
+                Some("inx") => ";",
+                _ => continue,
+            };
+            let mut whole = String::new();
+            for line in text.trim_end().lines() {
+                // Writing to a string does not fail.
+                let _ = writeln!(whole, "{}", format!("{sign} {line}").trim_end());
+            }
+            whole.push('\n');
+            let path = self.template.join(file);
+            whole.push_str(&fs::read_to_string(&path)?);
+            fs::write(path, whole)?;
+        }
+        Ok(())
+    }
+
+    fn texts(&mut self) -> anyhow::Result<()> {
+        let kit = self.kit;
+        if let Some(text) = &kit.license_text {
+            let text = self.checked(&text.value, &kit.shown, text.line);
+            fs::write(
+                self.template.join("LICENSE-PROPRIETARY"),
+                format!("{}\n", text.trim_end()),
+            )?;
+        }
+        if let Some(first) = kit.code_owners.first() {
+            let owners: Vec<&str> = kit.code_owners.iter().map(|it| it.value.as_str()).collect();
+            let text = self.checked(&owners.join(" "), &kit.shown, first.line);
+            self.add("CODEOWNERS", format!("* {text}\n").as_bytes())?;
+        }
+        if let Some(contact) = &kit.security {
+            let contact = self.checked(&contact.value, &kit.shown, contact.line);
+            let text = format!(
+                "# Security\n\nReport a vulnerability in this driver to {contact}. Do not report it in a public issue.\n"
+            );
+            self.add("SECURITY.md", text.as_bytes())?;
+        }
+        if let Some(contact) = &kit.support {
+            let contact = self.checked(&contact.value, &kit.shown, contact.line);
+            let text =
+                format!("# Support\n\nQuestions about this driver are answered by {contact}.\n");
+            self.add("SUPPORT.md", text.as_bytes())?;
+        }
+        if let Some(registry) = &kit.registry {
+            let address = self.checked(&registry.value, &kit.shown, registry.line);
+            let path = self.template.join(".cargo/config.toml");
+            let mut text = fs::read_to_string(&path)?;
+            // Writing to a string does not fail.
+            let _ = write!(
+                text,
+                "\n# Crates come from a mirror of crates.io.\n[source.crates-io]\nreplace-with = \"mirror\"\n\n\
+                 [source.mirror]\nregistry = {}\n",
+                toml::Value::from(address)
+            );
+            fs::write(path, text)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a file to the template.
+    fn add(&mut self, path: &str, content: &[u8]) -> anyhow::Result<()> {
+        let target = self.template.join(path);
+        let folder = target.parent().context("there is no folder")?;
+        fs::create_dir_all(folder)?;
+        fs::write(&target, content).with_context(|| format!("{path} cannot be written"))
+    }
+
+    fn files(&mut self) -> anyhow::Result<()> {
+        let folder = self.kit.folder.join(FOLDER);
+        if !folder.exists() {
+            return Ok(());
+        }
+        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        for file in crate::files_below(self.template)? {
+            let name = file.to_string_lossy().replace('\\', "/");
+            taken.insert(name.to_lowercase(), name);
+        }
+        let mut found = Vec::new();
+        self.walk(&folder, &folder, &mut found)?;
+        found.sort();
+        for name in found {
+            let shown = folder.join(&name).display().to_string();
+            // Windows does not distinguish the case. A file is no folder.
+            let lower = name.to_lowercase();
+            let mut parents = Path::new(&lower).ancestors();
+            let other = parents.find_map(|it| taken.get(it.to_str()?)).cloned();
+            if let Some(other) = other {
+                self.mistakes.push(format!(
+                    "{shown}: {other} is a file of the template, or of another key of the kit: use another name"
+                ));
+                continue;
+            }
+            if taken.keys().any(|it| it.starts_with(&format!("{lower}/"))) {
+                self.mistakes.push(format!(
+                    "{shown}: {name} is a folder of the template: use another name"
+                ));
+                continue;
+            }
+            taken.insert(lower, name.clone());
+            self.file(&folder.join(&name), &name)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the files of a folder, and refuses what is no file.
+    fn walk(&mut self, root: &Path, folder: &Path, found: &mut Vec<String>) -> anyhow::Result<()> {
+        let entries = fs::read_dir(folder);
+        for entry in entries.with_context(|| format!("{} cannot be read", folder.display()))? {
+            let path = entry?.path();
+            let shown = path.display().to_string();
+            let Some(name) = path.strip_prefix(root)?.to_str() else {
+                self.mistakes
+                    .push(format!("{shown}: the name is no Unicode: use another one"));
+                continue;
+            };
+            let name = name.replace('\\', "/");
+            let kind = fs::symlink_metadata(&path)?;
+            let last = path.file_name().and_then(|it| it.to_str()).unwrap_or("");
+            let is_liquid = path.extension().is_some_and(|it| it == "liquid");
+            if SPECIAL.contains(&last) || is_liquid {
+                self.mistakes.push(format!(
+                    "{shown}: cargo-generate does not emit a file with this name: use another one"
+                ));
+            } else if kind.is_symlink() {
+                self.mistakes.push(format!(
+                    "{shown}: this is a link: put the file itself there"
+                ));
+            } else if kind.is_dir() {
+                if !crate::is_build_folder(&path) {
+                    self.walk(root, &path, found)?;
+                }
+            } else if kind.is_file() {
+                found.push(name);
+            } else {
+                self.mistakes
+                    .push(format!("{shown}: this is neither a file nor a folder"));
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, from: &Path, name: &str) -> anyhow::Result<()> {
+        let content =
+            fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+        let shown = from.display().to_string();
+        let text = match String::from_utf8(content) {
+            Ok(text) if !text.contains('\0') => text,
+            Ok(text) => return self.copy(from, name, text.as_bytes()),
+            Err(error) => return self.copy(from, name, error.as_bytes()),
+        };
+        let text = self.checked(&text, &shown, 1);
+        self.patterns.push(format!("!/{}", escaped(name)));
+        self.add(name, text.as_bytes())?;
+        self.same_mode(from, name)
+    }
+
+    /// Adds a file that is no text.
+    fn copy(&mut self, from: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        self.patterns.push(format!("/{}", escaped(name)));
+        self.add(name, content)?;
+        self.same_mode(from, name)
+    }
+
+    fn same_mode(&self, from: &Path, name: &str) -> anyhow::Result<()> {
+        let mode = fs::metadata(from)?.permissions();
+        Ok(fs::set_permissions(self.template.join(name), mode)?)
+    }
+
+    /// A text in which expressions of GitHub are protected from Liquid, after each placeholder is known. `first` is the
+    /// line at which the text begins in the file.
+    fn checked(&mut self, text: &str, shown: &str, first: usize) -> String {
+        let mut whole = String::new();
+        let mut from = 0;
+        let mut is_raw = false;
+        for found in BRACES.captures_iter(text) {
+            let Some(all) = found.get(0) else { continue };
+            if let Some(tag) = found.get(3) {
+                is_raw = tag.as_str() == "raw";
+                continue;
+            }
+            if is_raw {
+                continue;
+            }
+            let is_githubs = found.get(1).is_some_and(|it| !it.is_empty());
+            if is_githubs {
+                whole.push_str(&text[from..all.start()]);
+                whole.push_str("{% raw %}");
+                whole.push_str(all.as_str());
+                whole.push_str("{% endraw %}");
+                from = all.end();
+                continue;
+            }
+            let line = first + text[..all.start()].matches('\n').count();
+            let inside = found.get(2).map_or("", |it| it.as_str());
+            let name = VARIABLE.captures(inside).and_then(|it| it.get(1));
+            let name = name.map_or(inside.trim(), |it| it.as_str());
+            if !self.known.contains(name) {
+                let near = nearest(name, self.known.iter().map(String::as_str));
+                let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+                self.mistakes.push(format!(
+                    "{shown}:{line}: {} is no placeholder of the template: {hint}To emit the braces as they are, write \
+                     {{% raw %}} before and {{% endraw %}} after them",
+                    named(name)
+                ));
+            }
+        }
+        whole.push_str(&text[from..]);
+        whole
+    }
+}
+
+/// A path as a pattern that matches it alone.
+fn escaped(path: &str) -> String {
+    let mut whole = String::new();
+    for character in path.chars() {
+        if "\\*?[]!# {}".contains(character) {
+            whole.push('\\');
+        }
+        whole.push(character);
+    }
+    whole
+}
+
+/// Adds patterns to the list of files that cargo-generate copies.
+fn exclude(file: &Path, patterns: &[String]) -> anyhow::Result<()> {
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(file)?;
+    let mut table: toml::Table = toml::from_str(&text)?;
+    let list = table
+        .get_mut("template")
+        .and_then(|it| it.as_table_mut())
+        .map(|it| {
+            it.entry("exclude")
+                .or_insert_with(|| toml::Value::Array(Vec::new()))
+        });
+    let Some(toml::Value::Array(list)) = list else {
+        bail!("cargo-generate.toml has no [template]");
+    };
+    list.extend(patterns.iter().map(|it| toml::Value::from(it.as_str())));
+    Ok(fs::write(file, toml::to_string(&table)?)?)
+}

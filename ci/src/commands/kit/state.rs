@@ -1,0 +1,152 @@
+//! The state of a kit in its git repository, and the altitudes that its projects have.
+
+use std::{fs, io::Write, path::Path};
+
+use anyhow::{Context, bail, ensure};
+use heck::ToKebabCase;
+use tempfile::TempDir;
+
+use super::model::{FILE, Kit};
+use crate::{
+    commands::{new::answers::Answers, options::Declared},
+    git::{check_out, has, output, parts, reading, run},
+};
+
+/// The state of a kit: the name of its tree in git. `None` if it is in no repository, or has changes that are not committed;
+/// the projects that have its altitudes do not matter.
+///
+/// # Errors
+///
+/// git fails.
+pub fn revision(kit: &Kit, options: &[Declared]) -> anyhow::Result<Option<String>> {
+    let folder = &kit.folder;
+    let tree = output(
+        reading(folder).args(["rev-parse", "--verify", "--quiet", "HEAD:./"]),
+        None,
+    )?;
+    if !tree.status.success() {
+        return Ok(None);
+    }
+    let mut status = reading(folder);
+    status.args(["status", "--porcelain=v1", "-z", "--no-renames"]);
+    status.args(["--untracked-files=all", "--", "."]);
+    let changed = parts(&run(&mut status, None)?);
+    let is_clean = match &changed[..] {
+        [] => true,
+        [one] if one.ends_with(FILE) => {
+            let committed = run(
+                reading(folder).args(["cat-file", "blob", &format!("HEAD:./{FILE}")]),
+                None,
+            )?;
+            let text = String::from_utf8_lossy(&committed).into_owned();
+            let before = Kit::parse(folder, &kit.shown, &text, options);
+            before.is_ok_and(|before| before.is_like(kit))
+        }
+        _ => false,
+    };
+    let tree = String::from_utf8_lossy(&tree.stdout).trim().to_owned();
+    Ok(is_clean.then_some(tree))
+}
+
+/// The files of an earlier state of the kit in a folder.
+///
+/// # Errors
+///
+/// Its repository does not have the state.
+pub fn earlier(folder: &Path, revision: &str) -> anyhow::Result<TempDir> {
+    let shown = folder.display();
+    if !output(reading(folder).args(["rev-parse", "--show-toplevel"]), None)?
+        .status
+        .success()
+        || !has(folder, revision)?
+    {
+        bail!(
+            "the git repository of the kit {shown} does not have the state {revision} of it, with which the project was \
+             emitted: run git -C {shown} fetch --unshallow, or take another clone of the kit. If nobody has it any more, \
+             cargo xtask update --without-base lists every difference"
+        );
+    }
+    let files = crate::scratch_folder().context("no temporary folder can be made")?;
+    check_out(folder, revision, &[], files.path())?;
+    Ok(files)
+}
+
+impl Kit {
+    /// Whether another kit differs in nothing but the projects that have its altitudes.
+    fn is_like(&self, other: &Self) -> bool {
+        let altitudes = |kit: &Self| -> Vec<String> {
+            kit.altitudes.iter().map(|it| it.value.clone()).collect()
+        };
+        self.defaults == other.defaults
+            && self.locked == other.locked
+            && self.removed == other.removed
+            && self.rules == other.rules
+            && self.header == other.header
+            && self.license_text == other.license_text
+            && self.code_owners == other.code_owners
+            && self.security == other.security
+            && self.support == other.support
+            && self.registry == other.registry
+            && altitudes(self) == altitudes(other)
+    }
+
+    /// Enters a project in `kit.toml`, if its altitude is one of the kit that no project has. Returns lines for the user.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn take(&self, project: &str, answers: &Answers) -> anyhow::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        if self.revision.is_none() {
+            lines.push(format!(
+                "The kit {} is not committed in a git repository. The record does not name its state, and an update will \
+                 not know what came from it.",
+                self.folder.display()
+            ));
+        }
+        let Some(entry) = self.taken(answers) else {
+            return Ok(lines);
+        };
+        let project = project.to_kebab_case();
+        let file = self.folder.join(FILE);
+        let text = fs::read_to_string(&file);
+        let written = text.map_err(anyhow::Error::from).and_then(|text| {
+            let span = entry.project_span.clone();
+            let is_same = matches!(text.get(span.clone()), Some("\"\"" | "''"));
+            ensure!(is_same, "the file has changed");
+            let text = format!("{}\"{project}\"{}", &text[..span.start], &text[span.end..]);
+            let folder = file.parent().context("there is no folder")?;
+            let mut new = tempfile::NamedTempFile::new_in(folder)?;
+            new.write_all(text.as_bytes())?;
+            fs::set_permissions(new.path(), fs::metadata(&file)?.permissions())?;
+            new.persist(&file)?;
+            Ok(())
+        });
+        written.with_context(|| {
+            format!(
+                "{}: the project {project} has the altitude {} now: write project = \"{project}\" there",
+                self.place(entry.line),
+                entry.value
+            )
+        })?;
+        lines.push(format!(
+            "{} says now that {project} has the altitude {}: commit it.",
+            self.shown, entry.value
+        ));
+        Ok(lines)
+    }
+
+    /// A refusal of the kit's own answers, with the line of the answer that it names.
+    #[must_use]
+    pub fn blamed(&self, sentence: &str) -> anyhow::Error {
+        let answers = self.locked.iter().chain(&self.defaults);
+        let mut named = answers.filter(|it| {
+            sentence.contains(&it.option) || (it.value.len() > 1 && sentence.contains(&it.value))
+        });
+        let line = named.next().map_or(1, |it| it.line);
+        anyhow::anyhow!(
+            "{}: with these answers, the template says: {sentence}",
+            self.place(line)
+        )
+    }
+}
