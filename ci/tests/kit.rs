@@ -921,7 +921,7 @@ fn hostile_kits_and_records_are_refused_in_sentences() {
         "keep = [\"deny.toml\", \"scripts/\"]\nproject-name",
     );
     let place = emitting::folder();
-    let (runs, seed) = (asked("KIT_RUNS", 2_000), asked("KIT_SEED", 1));
+    let (runs, seed) = (asked("KIT_RUNS", 20_000), asked("KIT_SEED", 1));
     let mut accepted = 0;
     for run in 0..runs {
         let mut random = fastrand::Rng::with_seed(seed + run);

@@ -7,18 +7,19 @@ Installs the package, loads the driver, performs file operations, requests both 
 Test-Driver.psd1, does this again while allocations fail, and undoes what it has changed. Run it as administrator, on a
 machine that may crash: Driver Verifier stops Windows where it finds a violation.
 
-Driver Verifier's settings take effect with a restart. The script stops there, with exit code 3010, and goes on when it is
-started with -Resume. It needs a second restart where only a restart unloads the driver.
+The script first sets Driver Verifier, whose settings take effect with a restart, and ends with exit code 3010. After the
+restart, start it with -Resume: it does the rest. It needs a second restart where only a restart unloads the driver.
 
 Before each change, the script writes to a journal how the change is undone:
 %ProgramData%\Test-Driver-<driver>.journal. After a crash or an interruption, -Resume reports what happened and undoes the
 changes.
 
 Exit codes: 0, all checks passed and all changes are undone; 1, findings; 2, no findings, but something was not checked or
-not undone, or the test did not begin; 3010, restart Windows and go on with -Resume.
+not undone, or the script refused to start; 3010, restart Windows and go on with -Resume. -DryRun ends with 0.
 
 .PARAMETER Package
-The folder with the .inf, .sys and .cat of the driver. The default is the folder driver beside this script.
+The folder with the .inf, .sys and .cat of the driver. The default is the folder driver beside this script. Without a
+journal, -Cleanup looks for the certificates of this folder.
 
 .PARAMETER Report
 The folder for log.txt, summary.json, junit.xml and what Windows has recorded. The default is the folder report beside this
@@ -72,17 +73,19 @@ $WhatIfPreference = $false
 $PSDefaultParameterValues = @{}
 $PSNativeCommandUseErrorActionPreference = $false
 
-# The files in the folder Test-Driver:
+# Windows.ps1 calls Windows, and has the lock, which lets one test of a driver run at a time. The files in the folder
+# Test-Driver:
 #
 # Modes     start, -Resume, -Cleanup, -DryRun
 # Ready     the conditions of a start
 # Steps     the steps of a test, in their order
 # Rounds    load, file traffic, unload
 # Traffic   the file operations, in a process of their own
-# Changes   the changes, and how each is undone; the time limit of tools ($toolSeconds); the mark, a registry key that a
-#           restart removes (Add-Mark): if it is not there, -Resume knows that Windows was restarted
+# Changes   the changes, and how each is undone; the installation and the start type (Add-Package); the time limit of
+#           tools ($toolSeconds); the mark, a registry key that a restart removes (Add-Mark): if it is not there, -Resume
+#           knows that Windows was restarted
 # Verifier  the same for Driver Verifier: changes and undo; its report
-# Journal   the file that lists the changes
+# Journal   the file that lists the changes; the order in which they are undone (Undo-Change)
 # Report    console, log, evidence, summary; crashes of Windows (Add-Crash); the exit code of a test (Complete-Report)
 #
 # A step of the whole test is a row in Steps.ps1. A check after each load goes into Add-LoadCheck (Rounds.ps1) and, for
@@ -132,13 +135,13 @@ try {
         Assert-Machine
         $lock = Enter-Lock "Test-Driver-$($run.Driver)"
         if ($null -eq $lock) {
-            throw "Another Test-Driver.ps1 is testing $($run.Driver) now: wait until it has ended."
+            throw "Another Test-Driver.ps1 for $($run.Driver) is running: wait until it has ended."
         }
         $code = if ($Cleanup) { Invoke-Cleanup } elseif ($Resume) { Invoke-Resume } else { Invoke-Start }
     }
 }
 catch {
-    # Before the first change, or the journal says what is to be undone.
+    # Nothing was changed yet, or the journal says what is to be undone.
     Write-Log "error: $($_.Exception.Message)"
 }
 finally {

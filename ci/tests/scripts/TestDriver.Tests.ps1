@@ -115,7 +115,7 @@ Describe 'Refusals' {
         $bench = New-Bench
         $bench.Machine.Override = { param($Call, $With, $Do) if ($Call -ne 'Enter-Lock') { & $Do } }
         Invoke-Script $bench.Machine $bench.Script $_ | Should -Be 2
-        $bench.Machine.Console[-1] | Should -Be 'error: Another Test-Driver.ps1 is testing my_filter now: wait until it has ended.'
+        $bench.Machine.Console[-1] | Should -Be 'error: Another Test-Driver.ps1 for my_filter is running: wait until it has ended.'
         Get-After $bench | Should -Be $bench.Before
     }
 

@@ -1,8 +1,8 @@
-# The changes that the test makes, beside those of Driver Verifier, and how each is undone. An undo can be repeated, and
-# checks at its end that the change is gone.
+# The changes that the test makes, and how each is undone. Those of Driver Verifier are in Verifier.ps1. An undo can be
+# repeated, and checks at its end that the change is gone.
 
 # Name: for a message. Unloads: unloads the driver. AfterUnload: not while the driver is loaded. Last: not while something
-# else is left.
+# else is left. The mark is the last: as long as something is left, -Resume must know whether Windows was restarted.
 $undos = @{
     Mark         = @{ Name = 'the mark of this start of Windows'; Unloads = $false; AfterUnload = $true; Last = $true; Do = { param($With) Undo-Mark $With } }
     Verifier     = @{ Name = 'Driver Verifier'; Unloads = $false; AfterUnload = $false; Last = $false; Do = { param($With) Undo-Verifier $With } }
@@ -48,7 +48,7 @@ function Invoke-Required([string] $Name, [string] $Arguments, [int[]] $Fine = @(
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The mark of this start of Windows: a registry key that only a restart removes
+# The mark of this start of Windows: a volatile registry key. A restart removes it, and so does the end of a test
 
 function Get-MarkKey {
     return "SOFTWARE\Test-Driver-$($run.Driver)"

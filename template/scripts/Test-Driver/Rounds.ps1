@@ -26,7 +26,8 @@ function Start-Driver([int] $Attempts) {
     return $false
 }
 
-# Checks, after each load, that the filter is registered, attached and verified.
+# Checks, after each load, that the filter is registered, attached and verified. Where it attaches only on request, the
+# test attaches it. A driver that is not verified was not tested as it should be: that is unchecked, and no finding.
 function Add-LoadCheck([long] $Flags, [bool] $LowResources) {
     $result = Invoke-Tool 'fltmc' 'filters'
     Add-Expectation 'the filter is registered' ($result.Output -match "(?im)^\s*$($run.Driver)\s") (
@@ -104,13 +105,13 @@ function Start-Traffic {
     $run.Traffic = Start-Work (Join-Path $PSScriptRoot 'Traffic.ps1') $folder
 }
 
-# What the traffic has done since the last call: the number of whole rounds. Operations that failed are findings, except
+# What the traffic has done since the last call: how often it has performed all operations. Operations that failed are findings, except
 # where allocations fail.
 function Receive-Traffic([bool] $LowResources) {
-    $rounds = 0
+    $passes = 0
     foreach ($item in @(Receive-Work $run.Traffic)) {
         if ($item.Operation -eq '') {
-            $rounds++
+            $passes++
         }
         elseif ($LowResources) {
             Add-Note "With low resources simulation, file operations failed: $($item.Operation), error $($item.Error)."
@@ -120,29 +121,33 @@ function Receive-Traffic([bool] $LowResources) {
             Add-Check "file operation: $($item.Operation)" 'finding' "error $($item.Error)"
         }
     }
-    return $rounds
+    return $passes
 }
 
-# Lets the traffic run for the wanted time and for a whole round. Called before each unload.
+# The traffic has this time, in seconds, to perform all operations once, and to end.
+$trafficSeconds = 120
+
+# Lets the traffic run for the wanted time, and until it has performed all operations once. Called before each unload, which
+# follows in any case.
 function Wait-Traffic([bool] $LowResources) {
     Set-Step "file traffic for $($run.Seconds) seconds"
-    $rounds = 0
+    $passes = 0
     $seconds = 0
-    while ($seconds -lt $run.Seconds -or ($rounds -eq 0 -and $seconds -lt $run.Seconds + 120)) {
+    while ($seconds -lt $run.Seconds -or ($passes -eq 0 -and $seconds -lt $run.Seconds + $trafficSeconds)) {
         Wait-Second 1
         $seconds++
-        $rounds += Receive-Traffic $LowResources
+        $passes += Receive-Traffic $LowResources
         if ((Get-WorkState $run.Traffic) -ne 'Running') {
             break
         }
     }
-    Write-Log "  $rounds rounds in $seconds seconds"
-    if ($seconds -ge $run.Seconds -and $rounds -gt 0) {
+    Write-Log "  all operations $passes times in $seconds seconds"
+    if ($seconds -ge $run.Seconds -and $passes -gt 0) {
         Add-Check 'file traffic before the unload' 'passed'
     }
     else {
         Add-Check 'file traffic before the unload' 'unchecked' (
-            "$rounds whole rounds in $seconds seconds; the process is $(Get-WorkState $run.Traffic)")
+            "all operations $passes times in $seconds seconds; the process is $(Get-WorkState $run.Traffic)")
     }
 }
 
@@ -153,7 +158,7 @@ function Stop-Traffic([bool] $LowResources) {
     }
     Set-Step 'end the file traffic'
     Write-Text "$($run.TrafficFolder)\stop" ''
-    foreach ($second in 1..120) {
+    foreach ($second in 1..$trafficSeconds) {
         if ((Get-WorkState $run.Traffic) -ne 'Running') {
             break
         }
@@ -236,7 +241,7 @@ function Invoke-Round([string] $Name, [long] $Flags, [bool] $LowResources) {
     $attempts = if ($LowResources) { 20 } else { 1 }
     $before = Get-FaultCount (Get-VerifierReport)
     if (Test-Loaded) {
-        Add-Note "The driver was loaded before the round $($Name): the round does not load it."
+        Add-Note "The driver was loaded before the round $($Name), which did not load it for the first unload."
         Add-VerifiedCheck $Flags
     }
     try {

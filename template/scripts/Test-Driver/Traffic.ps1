@@ -1,12 +1,13 @@
 # Performs file operations in a folder, until the folder has a file named stop or the process that started it has ended.
-# Returns an object for each whole round, and one for each operation that has failed, which ends its round.
+# Returns an object each time when all operations are performed, and one for each operation that has failed, after which it
+# begins again.
 param([string] $Folder, [int] $Starter)
 $ErrorActionPreference = 'Stop'
 
 # ERROR_SHARING_VIOLATION: another program, such as a virus scanner, has the file open.
 $sharingViolation = 0x20
 
-# The operations of a round, in this order. $file is the file that the round works with.
+# The operations, in this order. $file is the file that they work with.
 $operations = [ordered]@{
     'create a folder'       = { [IO.Directory]::CreateDirectory($inner) }
     'write a file'          = { [IO.File]::WriteAllBytes($file, [byte[]]::new(100000)) }

@@ -1,6 +1,19 @@
 # The journal: what was changed, how it is undone, how far the run has come, and what it found. Each entry is one line
 # of JSON. An entry is on the disk before its change is made. An incomplete last line is an entry whose change was not
 # made.
+#
+# Id is the number of the line. Kind:
+#   begin    the test has begun, with these parameters
+#   step     this is what the test does now
+#   done     a step of Steps.ps1 has ended
+#   change   a change is made: With has what its undo needs
+#   undone   the change with the number Change is undone
+#   listed   pnputil has listed the package: its answers are understood
+#   check    a result for the report
+#   note     a sentence for the report
+#   waiting  the test waits for a restart, For Driver Verifier or the unload
+#   resumed  -Resume goes on
+#   ended    the test goes on no more; what is not undone stays listed
 
 # A journal in a file. Nothing is read or written yet.
 function New-Journal([string] $Path) {
@@ -9,7 +22,7 @@ function New-Journal([string] $Path) {
         Entries = [Collections.Generic.List[object]]::new()
         # Lines that cannot be read, as numbers.
         Damaged = [Collections.Generic.List[int]]::new()
-        # The last of the entries, as lines, where they could not be written.
+        # Lines that could not be written: those of the last entries.
         Unwritten = [Collections.Generic.List[string]]::new()
     }
 }
@@ -103,6 +116,8 @@ function Undo-Change($Journal, [string] $Kind = '') {
     $left = [Collections.Generic.List[string]]::new()
     $restart = $false
     $loaded = $false
+    # What is kept because the driver is loaded, or because something else is left.
+    $kept = [Collections.Generic.List[string]]::new()
     foreach ($change in @(Get-Pending $Journal | Where-Object { -not $Kind -or $_.Undo -eq $Kind })) {
         $undo = $undos[$change.Undo]
         if ($null -eq $undo) {
@@ -111,6 +126,7 @@ function Undo-Change($Journal, [string] $Kind = '') {
         }
         $blocked = $loaded -and ($undo.AfterUnload -or $undo.Unloads)
         if ($blocked -or ($undo.Last -and (Test-OtherPending $Journal))) {
+            $kept.Add("$($undo.Name): it is kept until the rest is undone")
             continue
         }
         try {
@@ -127,6 +143,10 @@ function Undo-Change($Journal, [string] $Kind = '') {
         }
         # If this cannot be written, a later process undoes the change again.
         Add-LateEntry $Journal 'undone' @{ Change = $change.Id }
+    }
+    # After a restart, all are undone.
+    if (-not $restart) {
+        $left.AddRange($kept)
     }
     return [pscustomobject]@{ Left = $left.ToArray(); Restart = $restart }
 }

@@ -231,6 +231,7 @@ function Invoke-Cleanup {
             }
             return 2
         }
+        # Find-Change has the package from pnputil.
         Add-Entry $run.Journal 'listed' @{}
         foreach ($change in $changes) {
             Add-Change $run.Journal $change.Undo $change.With
