@@ -162,6 +162,12 @@ fn the_kit_is_in_each_project() {
     assert!(read(&project, "SECURITY.md").contains("to security@contoso.com."));
     assert!(read(&project, "SUPPORT.md").contains("by the channel #filters."));
     assert!(read(&project, "LICENSE-PROPRIETARY").contains("\nmy-filter may be used by"));
+    let signing = read(&project, "scripts/New-Package.psd1");
+    let arguments = "/fd SHA256 /n \"Contoso Drivers\" /tr http://timestamp.contoso.com /td SHA256";
+    assert!(
+        signing.contains(&format!("SigntoolArguments = '{arguments}'\n")),
+        "{signing}"
+    );
     let cargo: toml::Table = toml::from_str(&read(&project, ".cargo/config.toml")).unwrap();
     assert_eq!(
         cargo["source"]["mirror"]["registry"].as_str(),
@@ -274,7 +280,7 @@ fn answers_are_refused_with_the_sentence_of_the_kit() {
         (
             &["start_type=boot"],
             &[
-                "kit/kit.toml:44: At Contoso, a filter that starts with Windows refuses to be unloaded by fltmc.",
+                "kit/kit.toml:48: At Contoso, a filter that starts with Windows refuses to be unloaded by fltmc.",
             ],
         ),
         (
@@ -284,7 +290,7 @@ fn answers_are_refused_with_the_sentence_of_the_kit() {
         (
             &["altitude=370123"],
             &[
-                "kit/kit.toml:30: the project audit-filter has the altitude 370123",
+                "kit/kit.toml:34: the project audit-filter has the altitude 370123",
                 "Those of activity-monitor that are free: 370124",
             ],
         ),
@@ -311,6 +317,41 @@ fn answers_are_refused_with_the_sentence_of_the_kit() {
     // Locked answers can be given as they are.
     let (said, status) = organisation.emit("second-filter", &["license=proprietary"]);
     assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+fn a_script_reads_the_result_as_json() {
+    let organisation = Organisation::new();
+    let json = |arguments: &[&str]| {
+        let output = organisation.xtask(&[&["new"], arguments, &["--json"]].concat());
+        assert!(output.stderr.is_empty(), "{}", said(&output));
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (value, output.status.code())
+    };
+    for (more, written) in [(&["--dry-run"][..], false), (&[], true)] {
+        let (value, status) = json(&[&["MyFilter", "-d", "attach=manual"], more].concat());
+        assert_eq!(status, Some(0), "{value}");
+        assert_eq!(value["name"], "my-filter");
+        assert_eq!(value["written"], written);
+        assert_eq!(value["answers"]["attach"], "manual");
+        assert_eq!(value["answers"]["license"], "proprietary");
+        let files = value["files"].as_array().unwrap();
+        assert!(files.contains(&"docs/release.md".into()), "{value}");
+        let folder = Path::new(value["folder"].as_str().unwrap());
+        assert_eq!(folder.join("Cargo.toml").exists(), written);
+        assert_eq!(
+            value["notes"][0],
+            "The name \"MyFilter\" is converted to my-filter."
+        );
+    }
+    let (value, status) = json(&["other", "-d", "license=MIT"]);
+    assert_eq!(status, Some(2));
+    let sentence = value["error"].as_str().unwrap();
+    assert!(
+        sentence.contains("locks license to \"proprietary\""),
+        "{value}"
+    );
+    assert!(!organisation.project("other").exists());
 }
 
 #[test]
@@ -501,6 +542,20 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("code_owners = \"@a\"\n", ":1: code_owners is no list"),
     ("code_owners = [\"a b\"]\n", ":1: a b is no code owner"),
+    ("[signing]\n", ":1: signing has no arguments"),
+    (
+        "[signing]\narguments = \"C:\\\\x\"\n",
+        ":2: the arguments for signtool sign are one line",
+    ),
+    (
+        "[signing]\narguments = \"/a\"\ntimestamp_server = \"x\"\n",
+        ":3: x is no address of a time-stamp server",
+    ),
+    (
+        "[signing]\narguments = \"/a /tr http://x\"\ntimestamp_server = \"http://y\"\n",
+        ":3: the arguments have a time-stamp server, too",
+    ),
+    ("[signing]\ncommand = \"x\"\n", ":2: command is no key"),
     (
         "[contacts]\nsales = \"x\"\n",
         ":2: sales is no key: The keys are security and support",

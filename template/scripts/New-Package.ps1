@@ -18,8 +18,13 @@ The processor that the driver is for.
 .PARAMETER CargoProfile
 The profile of Cargo.toml. The default is release, the profile that ships.
 
+If there is a file New-Package.psd1 beside this script, the package is signed with the arguments for signtool sign in it,
+and not with a test certificate:
+
+    @{ SigntoolArguments = '/fd SHA256 /n "My Company" /tr http://timestamp.example.com /td SHA256' }
+
 .PARAMETER Unsigned
-Makes no test signature. Use it for a package that is signed elsewhere, and where no timestamp server can be reached.
+Makes no signature. Use it for a package that is signed elsewhere, and where no timestamp server can be reached.
 
 .EXAMPLE
 ./scripts/New-Package.ps1
@@ -47,6 +52,24 @@ $cargoWdk = '0.2.0'
 # What tests the driver on a test machine: the package has it beside the folder driver.
 $testFiles = @('Test-Driver.ps1', 'Test-Driver.psd1', 'Windows.ps1')
 $testFolder = 'Test-Driver'
+
+# The arguments for signtool sign in New-Package.psd1; '' without such a file.
+function Read-Signing {
+    $file = Join-Path $PSScriptRoot 'New-Package.psd1'
+    if (-not (Test-Path -LiteralPath $file)) {
+        return ''
+    }
+    try {
+        $arguments = (Import-PowerShellDataFile -LiteralPath $file)['SigntoolArguments']
+    }
+    catch {
+        throw "$file cannot be read: $($_.Exception.Message)"
+    }
+    if ($arguments -isnot [string] -or -not $arguments.Trim()) {
+        throw "$file has no SigntoolArguments: write the arguments for signtool sign as one text, or remove the file."
+    }
+    return $arguments
+}
 
 # What cargo knows of this project. In a workspace, cargo names all members.
 function Read-Project([string] $Cargo) {
@@ -107,6 +130,9 @@ function Invoke-Build([string] $Cargo, $Package, [string] $Platform, [string] $S
     # cargo-wdk can end with 0 and leave the folder of an earlier build.
     Clear-Path (Get-MadeFolder $Package)
     $arguments = "wdk build --locked --profile $CargoProfile --target-arch $Arch --target-platform $Platform --sign-mode $Signing"
+    if ($Signing -eq 'test' -and $signtool) {
+        $arguments += " --signtool-args `"$($signtool -replace '"', '\"')`""
+    }
     # stampinf takes the version from this variable ("Stampinf command options", -v).
     return Invoke-VisibleProgram $Cargo $arguments $project @{ STAMPINF_VERSION = $Package.Numbers }
 }
@@ -133,7 +159,8 @@ function Invoke-AllBuild([string] $Cargo, $Package) {
     # A timestamp server may be busy.
     $code = Invoke-Attempt 3 { Invoke-Build $Cargo $Package 'universal' 'test' }
     if ($code -ne 0) {
-        throw "$name was built, but cargo-wdk could not make the test signature: see above. The signature needs a timestamp server; -Unsigned omits it."
+        $kind = if ($signtool) { 'signature' } else { 'test signature' }
+        throw "$name was built, but cargo-wdk could not make the ${kind}: see above. The signature needs a timestamp server; -Unsigned omits it."
     }
 }
 
@@ -154,7 +181,7 @@ function Assert-Made([string] $Made, $Package) {
     if ($Unsigned) {
         return
     }
-    if (-not @($present -like '*.cer').Count) {
+    if (-not $signtool -and -not @($present -like '*.cer').Count) {
         throw "cargo-wdk reported no error, but there is no certificate (*.cer) in ${Made}: see above."
     }
     foreach ($name in "$driver.sys", "$driver.cat") {
@@ -203,6 +230,7 @@ function New-Package {
 
 $code = 1
 try {
+    $signtool = Read-Signing
     Write-Output (New-Package)
     $code = 0
 }

@@ -66,8 +66,30 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Print the result as JSON: the folder, the answers, the files and the notes; or the sentence of a refusal
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     kit: Choice,
+}
+
+/// What was emitted, for `--json`.
+#[derive(serde::Serialize)]
+struct Made {
+    name: String,
+    /// The version of the template.
+    version: String,
+    /// The folder of the project.
+    folder: PathBuf,
+    /// Whether the files are there.
+    written: bool,
+    /// The record's answers.
+    answers: toml::Table,
+    /// The files, below the folder.
+    files: Vec<PathBuf>,
+    /// Sentences for the user.
+    notes: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -79,7 +101,11 @@ Examples:
   cargo xtask new --values-file old/template.toml --destination /tmp
       the project that recorded these answers, again
   cargo xtask new my-filter --dry-run -d pipeline=azure
-      the files of such a project";
+      the files of such a project
+  cargo xtask new my-filter --json -d pipeline=azure | jq -r .folder
+      in a script: asks nothing
+
+Exit status: 0 the project is emitted; 2 it is not.";
 
 /// Runs the verb.
 ///
@@ -87,6 +113,46 @@ Examples:
 ///
 /// A sentence with the refused answer, the rule, and what to do.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.json {
+        let mut notes = Vec::new();
+        let result = make(args, &mut |note| notes.push(note.to_owned()));
+        let (value, status) = match result {
+            Ok(made) => (
+                serde_json::to_value(Made {
+                    notes: [notes, made.notes].concat(),
+                    ..made
+                })?,
+                ExitCode::SUCCESS,
+            ),
+            Err(error) => {
+                let sentence = crate::visible(&format!("{error:#}"));
+                (serde_json::json!({ "error": sentence }), ExitCode::from(2))
+            }
+        };
+        println!("{value}");
+        return Ok(status);
+    }
+    let made = make(args, &mut |note| eprintln!("{note}"))?;
+    if !made.written {
+        for file in made.files {
+            println!("{}", made.folder.join(file).display());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for line in made.notes {
+        println!("{line}");
+    }
+    if cfg!(not(windows)) {
+        println!(
+            "To build it here: cargo xtask build {} --release",
+            made.folder.display()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Emits the project. `note` is told what the user should know before that.
+fn make(args: &Args, note: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
     let template = Template::own()?.with_kit(args.kit.folder()?.as_deref())?;
     let Given {
         name,
@@ -109,50 +175,53 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let target = target(&name, &destination)?;
     crate::interruption::survive()?;
-    for note in notes {
-        eprintln!("{note}");
+    for line in notes {
+        note(&line);
     }
 
     // After the name is accepted.
     let mut conversion = conversion(&name);
-    if !args.silent && recorded.is_none() && ask::possible() {
+    if !args.silent && !args.json && recorded.is_none() && ask::possible() {
         // The name and the answers given are judged before the first question, not after the last.
         template.rehearse(&name, &answers)?;
-        if let Some(note) = conversion.take() {
-            eprintln!("{note}");
+        if let Some(line) = conversion.take() {
+            note(&line);
         }
         ask::the_rest(&template, &name, &mut answers)?;
     }
 
-    if args.dry_run {
-        let folder = crate::scratch_folder().context("no temporary folder can be made")?;
-        let emitted = template.emit(&name, &answers, folder.path(), None)?;
-        if let Some(note) = conversion {
-            eprintln!("{note}");
-        }
-        let root = target.as_deref().unwrap_or(&destination);
-        for file in crate::files_below(&emitted.path)? {
-            println!("{}", root.join(file).display());
-        }
-        return Ok(ExitCode::SUCCESS);
+    let scratch = args.dry_run.then(crate::scratch_folder).transpose();
+    let scratch = scratch.context("no temporary folder can be made")?;
+    let emitted = match &scratch {
+        Some(folder) => template.emit(&name, &answers, folder.path(), None)?,
+        None => template.emit(&name, &answers, &destination, target.as_deref())?,
+    };
+    if let Some(line) = conversion {
+        note(&line);
     }
-    let emitted = template.emit(&name, &answers, &destination, target.as_deref())?;
-    if let Some(note) = conversion {
-        eprintln!("{note}");
+    let files = crate::files_below(&emitted.path)?;
+    let record = fs::read_to_string(emitted.path.join(record::FILE))?;
+    let record: toml::Table = toml::from_str(&record)?;
+    let mut notes = emitted.notes;
+    if !args.dry_run {
+        notes.extend(template.take(&name, &answers)?);
     }
-    for line in emitted.notes {
-        println!("{line}");
-    }
-    for line in template.take(&name, &answers)? {
-        println!("{line}");
-    }
-    if cfg!(not(windows)) {
-        println!(
-            "To build it here: cargo xtask build {} --release",
-            emitted.path.display()
-        );
-    }
-    Ok(ExitCode::SUCCESS)
+    let values = record.get("values").and_then(toml::Value::as_table);
+    let mut answers = values.cloned().unwrap_or_default();
+    answers.remove(record::VERSION);
+    Ok(Made {
+        name: written(&name),
+        version: template.version.to_string(),
+        folder: if args.dry_run {
+            target.unwrap_or(destination)
+        } else {
+            emitted.path
+        },
+        written: !args.dry_run,
+        answers,
+        files,
+        notes,
+    })
 }
 
 /// The name as cargo-generate writes it: in kebab-case, unless it is `snake_case` already.

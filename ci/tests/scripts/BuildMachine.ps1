@@ -25,6 +25,8 @@ function New-BuildMachine([string] $Script, [string] $Project = '') {
         Members      = @(, @('my-filter', '0.1.0', (Join-Path $Project 'Cargo.toml')))
         Metadata     = $null
         WdkVersion   = [pscustomobject]@{ ExitCode = 0; Output = "cargo-wdk 0.2.0`n"; TimedOut = $false }
+        # The arguments for signtool sign, where they are not cargo-wdk's own.
+        Signtool     = ''
         # How often a step fails before it succeeds.
         Failures     = @{ desktop = 0; universal = 0; signing = 0; nuget = 0; curl = 0; installer = 0 }
         # cargo-wdk ends with 0 and makes nothing.

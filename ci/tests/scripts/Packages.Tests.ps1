@@ -166,6 +166,42 @@ Describe 'A test signature' {
     }
 }
 
+Describe 'A signature of the organisation' {
+    BeforeAll {
+        function New-SigningBench([string] $Text) {
+            # The other tests use the scripts in another folder.
+            $bench = New-BuildMachine 'New-Package.ps1' (Join-Path $ScriptHome 'a signing project')
+            [IO.File]::WriteAllText((Join-Path ([IO.Path]::GetDirectoryName($bench.Script)) 'New-Package.psd1'), $Text)
+            return $bench
+        }
+    }
+
+
+    It 'has the arguments in New-Package.psd1, and no test certificate' {
+        $bench = New-SigningBench "@{ SigntoolArguments = '/fd SHA256 /n `"My Company`"' }"
+        Invoke-PassingScript $bench
+        $bench.Build.Signtool | Should -Be '/fd SHA256 /n "My Company"'
+        Get-PackageFile $bench.Machine (Get-Result $bench) | Should -Be @($signed | Where-Object { $_ -notlike '*.cer' })
+    }
+
+    It 'is omitted with -Unsigned' {
+        $bench = New-SigningBench "@{ SigntoolArguments = '/fd SHA256' }"
+        Invoke-PassingScript $bench @{ Unsigned = $true }
+        $bench.Build.Signtool | Should -BeNullOrEmpty
+    }
+
+    It 'is asked for in a sentence, where <Name>' -ForEach @(
+        @{ Name = 'the server is busy'; File = "@{ SigntoolArguments = '/fd SHA256' }"; Failures = 3; Text = 'my-filter was built, but cargo-wdk could not make the signature: see above. *' }
+        @{ Name = 'the file cannot be read'; File = '@{'; Failures = 0; Text = '*New-Package.psd1 cannot be read: *' }
+        @{ Name = 'the file has no arguments'; File = '@{}'; Failures = 0; Text = '*New-Package.psd1 has no SigntoolArguments: write *' }
+        @{ Name = 'the arguments are empty'; File = "@{ SigntoolArguments = ' ' }"; Failures = 0; Text = '*New-Package.psd1 has no SigntoolArguments: write *' }
+    ) {
+        $bench = New-SigningBench $File
+        $bench.Build.Failures.signing = $Failures
+        Assert-NoPackage $bench $Text
+    }
+}
+
 Describe 'No package is made' {
     It 'where <Name>' -ForEach @(
         @{ Name = 'there is no cargo'; Prepare = { $Machine.Programs.Remove('cargo') }; Text = 'cargo is not on the PATH: install Rust with rustup, from https://rustup.rs.' }

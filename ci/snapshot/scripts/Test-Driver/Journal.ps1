@@ -144,11 +144,12 @@ function Undo-Change($Journal, [string] $Kind = '') {
         # If this cannot be written, a later process undoes the change again.
         Add-LateEntry $Journal 'undone' @{ Change = $change.Id }
     }
-    # After a restart, all are undone.
-    if (-not $restart) {
-        $left.AddRange($kept)
+    # A restart is followed by the rest. An earlier mark that is kept is the same key as the one that is undone last.
+    $all = $left.ToArray()
+    if ($left.Count -and -not $restart) {
+        $all += @($kept | Select-Object -Unique)
     }
-    return [pscustomobject]@{ Left = $left.ToArray(); Restart = $restart }
+    return [pscustomobject]@{ Left = $all; Restart = $restart }
 }
 
 # Whether a change is pending that must be undone before those that come last.

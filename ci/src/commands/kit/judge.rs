@@ -180,6 +180,36 @@ impl Kit {
                 mistakes.push((owner.line, sentence));
             }
         }
+        if let Some(arguments) = &self.signtool
+            && (arguments.value.contains(['\\', '\n'])
+                || arguments.value.chars().any(char::is_control))
+        {
+            let sentence = "the arguments for signtool sign are one line, without a backslash";
+            mistakes.push((arguments.line, sentence.to_owned()));
+        }
+        if let Some(server) = &self.timestamp_server {
+            let address = &server.value;
+            let starts = ["http://", "https://"];
+            let is_address = starts
+                .iter()
+                .any(|it| address.len() > it.len() && address.starts_with(it));
+            if !is_address || !is_plain(address) || address.contains(['"', '\'']) {
+                let sentence = format!(
+                    "{} is no address of a time-stamp server: write http://HOST or https://HOST",
+                    named(address)
+                );
+                mistakes.push((server.line, sentence));
+            }
+            let uses = self
+                .signtool
+                .as_ref()
+                .is_some_and(|it| it.value.contains("/tr "));
+            if uses {
+                let sentence =
+                    "the arguments have a time-stamp server, too (/tr): keep one of them";
+                mistakes.push((server.line, sentence.to_owned()));
+            }
+        }
         let lines = [&self.security, &self.support].into_iter().flatten();
         for contact in lines {
             if contact.value.chars().any(char::is_control) {

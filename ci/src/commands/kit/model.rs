@@ -94,12 +94,16 @@ pub struct Kit {
     pub security: Option<At<String>>,
     /// Whom to ask.
     pub support: Option<At<String>>,
+    /// The arguments for `signtool sign`.
+    pub signtool: Option<At<String>>,
+    /// The address of a time-stamp server.
+    pub timestamp_server: Option<At<String>>,
     /// The address of a mirror of crates.io.
     pub registry: Option<At<String>>,
 }
 
 /// The keys of the file, with their form and meaning. The schema is made of them.
-pub const KEYS: [(&str, Form, &str); 10] = [
+pub const KEYS: [(&str, Form, &str); 11] = [
     (
         "defaults",
         Form::Answers,
@@ -142,6 +146,11 @@ pub const KEYS: [(&str, Form, &str); 10] = [
         "Whom to report a vulnerability to (security) and whom to ask (support)",
     ),
     (
+        "signing",
+        Form::Signing,
+        "How New-Package.ps1 signs: the arguments for signtool sign, and the time-stamp server (RFC 3161)",
+    ),
+    (
         "registry",
         Form::Text,
         "The address of a mirror of crates.io: sparse+https://HOST/PATH/",
@@ -165,6 +174,8 @@ pub enum Form {
     Texts,
     /// A table with security and support.
     Contacts,
+    /// A table with `arguments` and `timestamp_server`.
+    Signing,
 }
 
 /// The mistakes in a kit.
@@ -235,6 +246,8 @@ impl Kit {
             code_owners: Vec::new(),
             security: None,
             support: None,
+            signtool: None,
+            timestamp_server: None,
             registry: None,
         };
         reader.kit(table.get_ref(), &mut kit);
@@ -292,6 +305,7 @@ impl Reader<'_> {
                 "license_text" => kit.license_text = self.text("license_text", value),
                 "code_owners" => kit.code_owners = self.texts("code_owners", value),
                 "contacts" => self.contacts(value, kit),
+                "signing" => self.signing(value, kit),
                 "registry" => kit.registry = self.text("registry", value),
                 _ => self.unknown(key, KEYS.iter().map(|(name, ..)| *name)),
             }
@@ -527,6 +541,25 @@ impl Reader<'_> {
             condition.push((option.name, values));
         }
         condition
+    }
+
+    fn signing(&mut self, value: &Value<'_>, kit: &mut Kit) {
+        let table = self.table("signing", value);
+        for (key, value) in table.into_iter().flatten() {
+            match key.get_ref().as_ref() {
+                "arguments" => kit.signtool = self.text("arguments", value),
+                "timestamp_server" => {
+                    kit.timestamp_server = self.text("timestamp_server", value);
+                }
+                _ => self.unknown(key, ["arguments", "timestamp_server"].into_iter()),
+            }
+        }
+        if table.is_some_and(|table| !table.contains_key("arguments")) {
+            self.mistake(
+                &value.span(),
+                "signing has no arguments: write those for signtool sign, such as arguments = \"/fd SHA256 /n Contoso\"",
+            );
+        }
     }
 
     fn contacts(&mut self, value: &Value<'_>, kit: &mut Kit) {

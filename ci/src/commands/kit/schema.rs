@@ -49,6 +49,15 @@ fn of_form(form: Form, options: &[Declared]) -> Value {
             "additionalProperties": false,
             "properties": { "security": text, "support": text },
         }),
+        Form::Signing => json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["arguments"],
+            "properties": {
+                "arguments": text,
+                "timestamp_server": { "type": "string", "pattern": "^https?://[^\\s\"']+$" },
+            },
+        }),
         Form::Altitudes => json!({
             "type": "array",
             "items": {

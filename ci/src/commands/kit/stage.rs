@@ -139,6 +139,19 @@ impl Stage<'_> {
                 format!("# Support\n\nQuestions about this driver are answered by {contact}.\n");
             self.add("SUPPORT.md", text.as_bytes())?;
         }
+        if let Some(arguments) = &kit.signtool {
+            let mut text = self.checked(&arguments.value, &kit.shown, arguments.line);
+            if let Some(server) = &kit.timestamp_server {
+                let server = self.checked(&server.value, &kit.shown, server.line);
+                // Writing to a string does not fail.
+                let _ = write!(text, " /tr {server} /td SHA256");
+            }
+            let text = format!(
+                "# How New-Package.ps1 signs the package: the arguments for signtool sign.\n@{{\n    SigntoolArguments = '{}'\n}}\n",
+                text.replace('\'', "''")
+            );
+            self.add("scripts/New-Package.psd1", text.as_bytes())?;
+        }
         if let Some(registry) = &kit.registry {
             let address = self.checked(&registry.value, &kit.shown, registry.line);
             let path = self.template.join(".cargo/config.toml");

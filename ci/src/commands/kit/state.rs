@@ -86,6 +86,8 @@ impl Kit {
             && self.code_owners == other.code_owners
             && self.security == other.security
             && self.support == other.support
+            && self.signtool == other.signtool
+            && self.timestamp_server == other.timestamp_server
             && self.registry == other.registry
             && altitudes(self) == altitudes(other)
     }

@@ -46,7 +46,14 @@ function Invoke-SimulatedCargo([string] $Arguments) {
             return New-Answer 0 "$text`ninfo: syncing channel updates for 1.95.0`n"
         }
         '^wdk --version$' { return $build.WdkVersion }
-        '^wdk build --locked --profile (dev|release) --target-arch (amd64|arm64) --target-platform (desktop|universal) --sign-mode (off|test)$' {
+        '^wdk build --locked --profile (dev|release) --target-arch (amd64|arm64) --target-platform (desktop|universal) --sign-mode (off|test)( --signtool-args "((?:[^"\\]|\\")+)")?$' {
+            # src/cli.rs: custom arguments go to signtool sign, and no test certificate is made.
+            if ($Matches[6]) {
+                if ($Matches[4] -eq 'off') {
+                    return New-Answer 2 '`--signtool-args` cannot be used with `--sign-mode=off`.'
+                }
+                $build.Signtool = $Matches[6].Replace('\"', '"')
+            }
             return New-Answer (Invoke-SimulatedWdk $Matches[1] $Matches[2] $Matches[3] $Matches[4])
         }
     }
@@ -74,7 +81,7 @@ function Invoke-SimulatedWdk([string] $CargoProfile, [string] $Arch, [string] $P
         return 1
     }
     Add-SimulatedFile (Join-Path $made "$($build.Driver).cat") "cat of run $($build.Run)"
-    if ($Signing -eq 'test') {
+    if ($Signing -eq 'test' -and -not $build.Signtool) {
         Add-SimulatedFile (Join-Path $made 'WDRLocalTestCert.cer') 'cer'
     }
     foreach ($name in $build.Lacks) {
