@@ -30,6 +30,7 @@ fn otherwise() -> Vec<String> {
                 "provider" => HOSTILE.to_owned(),
                 "license_year" => "1999".to_owned(),
                 // In the range of the last group.
+                "update_workflow" => "https://github.com/example/template".to_owned(),
                 "altitude" => "61999.25".to_owned(),
                 name => panic!("{name} has no other answer: add one here"),
             },

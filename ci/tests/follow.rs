@@ -1057,7 +1057,19 @@ fn random_update(random: &mut fastrand::Rng, again: &str) -> u64 {
         ),
     ];
     let real = random.bool() && history();
-    let version = if real { "0.2.0".to_owned() } else { own() };
+    let versions = xtask::checks::versions::read().unwrap();
+    // Version 0.1.0 has no record.
+    let released: Vec<String> = versions
+        .iter()
+        .filter(|it| it.released && it.commit.is_some())
+        .map(|it| it.number.to_string())
+        .filter(|number| number != "0.1.0")
+        .collect();
+    let version = if real {
+        released[random.usize(..released.len())].clone()
+    } else {
+        own()
+    };
     let repository = Repository::new(&version, &answers);
     let lines = random_edits(&repository, random);
     repository.commit("Edit");

@@ -183,13 +183,13 @@ fn that_of_a_newer_version_is_refused_with_the_option_that_is_missing_here() {
     let (place, project) = emit(&[]);
     let file = place.path().join("newer.toml");
     let newer = read(&project, record::FILE).replace(&own, "99.1.0");
-    let with_option = newer.clone() + "editor = \"vscode\"\n";
+    let with_option = newer.clone() + "color = \"red\"\n";
     let line = newer
         .lines()
         .position(|line| line.starts_with("template_version"))
         .unwrap()
         + 1;
-    for (text, lacks) in [(&newer, ""), (&with_option, " and has no option editor")] {
+    for (text, lacks) in [(&newer, ""), (&with_option, " and has no option color")] {
         fs::write(&file, text).unwrap();
         let destination = folder();
         let output = new(&file, destination.path()).output().unwrap();

@@ -1,12 +1,13 @@
 //! The emitted files other than the driver: [`yaml`] lints the pipelines and runs those of their commands that can run
 //! here; [`release`] tests what a tag does, and what is kept of a run; [`powershell`] parses the scripts; [`packages`] tests
-//! the version in the package, the signature and the licenses. `../scripts` has the tests that run the scripts.
+//! the version in the package, the signature and the licenses; [`updates`] runs the workflow that updates a project. `../scripts` has the tests that run the scripts.
 
 #[path = "../emitting/mod.rs"]
 mod emitting;
 mod packages;
 mod powershell;
 mod release;
+mod updates;
 mod yaml;
 
 use std::{fs, path::Path, process::Output};

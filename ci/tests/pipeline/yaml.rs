@@ -51,7 +51,7 @@ fn each_pipeline_has_its_files() {
 }
 
 /// Lints the workflows of a folder that has a `.github`.
-fn lint_workflows(root: &Path) -> [Output; 3] {
+pub fn lint_workflows(root: &Path) -> [Output; 3] {
     let linters = tools::ensure_linters().unwrap();
     let workflows: Vec<PathBuf> = fs::read_dir(root.join(".github/workflows"))
         .unwrap()

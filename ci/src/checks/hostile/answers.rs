@@ -375,6 +375,18 @@ const YEARS: &[&str] = &[
     "auto", "1900", "1999", "2026", "2099", "1899", "2100", "20266",
 ];
 
+/// Addresses and texts that are almost addresses.
+const ADDRESSES: &[&str] = &[
+    "none",
+    "https://github.com/example/template",
+    "https://x@git.example.com:8443/a%20b.git",
+    "http://example.com/a",
+    "https://",
+    "https://a b",
+    "https://a\"b",
+    "https://a/$(id)",
+];
+
 const ALTITUDES: &[&str] = &[
     "auto",
     "370030",
@@ -465,6 +477,7 @@ fn valid(rng: &mut Rng, kind: &Kind) -> String {
                 .iter()
                 .chain(ALTITUDES)
                 .chain(YEARS)
+                .chain(ADDRESSES)
                 .copied()
                 .filter(|text| shape.is_match(text))
                 .collect();
@@ -497,6 +510,9 @@ fn bent(rng: &mut Rng, option: &Declared) -> String {
             3 => format!("{}.5", [359_999, 360_000, 389_999, 390_000][rng.usize(..4)]),
             _ => mutated(rng, ALTITUDES),
         },
+        Kind::Text { .. } if option.name == "update_workflow" && rng.bool() => {
+            mutated(rng, ADDRESSES)
+        }
         Kind::Text { .. } if !is_free(option) && rng.bool() => mutated(rng, YEARS),
         Kind::Text { .. } => nasty_text(rng),
         kind => {

@@ -81,6 +81,7 @@ impl Projects {
         project.inx().context("the INX")?;
         project.bench().context("testbench.toml")?;
         project.record().context("template.toml")?;
+        project.updates().context("template-update.yml")?;
         project.readme().context("README.md")?;
         project.license().context("LICENSE")?;
         project.sources().context("src")?;
@@ -100,6 +101,9 @@ impl Projects {
             }
             Some("yml") => {
                 serde_saphyr::from_str::<serde_json::Value>(text).map_err(|it| anyhow!("{it}"))?;
+            }
+            Some("json") => {
+                serde_json::from_str::<serde_json::Value>(text)?;
             }
             Some("ps1" | "psd1") => {
                 let tree = self.powershell.parse(text, None).context("not parsed")?;
@@ -293,6 +297,25 @@ impl Project<'_> {
                 "{name} is {found:?} and not {expected:?}"
             );
         }
+        Ok(())
+    }
+
+    /// The address in the workflow that updates the project.
+    fn updates(&self) -> anyhow::Result<()> {
+        let address = self.answer("update_workflow")?;
+        let path = ".github/workflows/template-update.yml";
+        if ["", "none"].contains(&address) {
+            ensure!(!self.rendered.files.contains_key(path), "it is there");
+            return Ok(());
+        }
+        let workflow: serde_json::Value =
+            serde_saphyr::from_str(self.text(path)?).map_err(|it| anyhow!("{it}"))?;
+        let steps = workflow["jobs"]["update"]["steps"].as_array();
+        let found = steps
+            .into_iter()
+            .flatten()
+            .find_map(|step| step["env"]["TEMPLATE"].as_str());
+        ensure!(found == Some(address), "the address is {found:?}");
         Ok(())
     }
 

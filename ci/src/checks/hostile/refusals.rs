@@ -73,6 +73,11 @@ pub fn judge(case: &Case, sentence: &str, renderer: &Renderer) -> anyhow::Result
             .answer("operations")
             .map(|it| it.split(',').filter(|it| *it == operation).count());
         ("operations: one twice", times > Some(1))
+    } else if sentence.starts_with("update_workflow is a workflow of GitHub") {
+        let none = ["", "none"].map(Some);
+        let right = case.answer("pipeline") == Some("azure")
+            && !none.contains(&case.answer("update_workflow").or(none[0]));
+        ("update_workflow: without effect", right)
     } else if sentence.contains("stampinf") {
         let option = if sentence.contains(" cannot be the provider: ") {
             "provider"
@@ -240,6 +245,10 @@ fn answer(case: &Case, declared: &Declared, rest: &str) -> anyhow::Result<&'stat
             let right = values.any(|it| named(it) && !is_year(it));
             ("license_year: its shape", right)
         }
+        Kind::Text { .. } if option == "update_workflow" => {
+            let right = values.any(|it| named(it) && !is_address(it));
+            ("update_workflow: its shape", right)
+        }
         Kind::Text { .. } => {
             let right = values.any(|it| named(it) && !is_line(it));
             ("description, provider: printable ASCII", right)
@@ -273,6 +282,15 @@ pub fn is_line(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && text.trim() == text
+}
+
+/// Whether a text is an address of a repository, or says that there is none.
+fn is_address(text: &str) -> bool {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "._~/:@%+-".contains(it);
+    ["", "none"].contains(&text)
+        || text
+            .strip_prefix("https://")
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
 }
 
 /// Whether a text is `auto`, or a year from 1900 to 2099.
