@@ -612,6 +612,7 @@ fn files_are_emitted_as_they_are_or_refused() {
     organisation.add("docs/a [b] #1 é.txt", crlf);
     organisation.add("scripts/Contoso.ps1", b"'{{crate_name}}'\n");
     organisation.add("{{crate_name}}.md", b"x\n");
+    organisation.add("year.txt", b"{{license_year}} {{year}} {{ altitude }}\n");
     // What was built in the folder is not copied.
     organisation.add("tool/target/large.bin", b"{{ wrong }}");
     organisation.add("tool/cache/CACHEDIR.TAG", b"{{ wrong }}");
@@ -631,6 +632,20 @@ fn files_are_emitted_as_they_are_or_refused() {
     assert_eq!(read(&project, "scripts/Contoso.ps1"), "'my_filter'\n");
     assert_eq!(read(&project, "my_filter.md"), "x\n");
     assert!(!project.join("tool").exists());
+    let years = read(&project, "year.txt");
+    let years: Vec<&str> = years.split_whitespace().collect();
+    assert!(years[0] == years[1] && years[0].len() == 4, "{years:?}");
+    assert!(years[2].contains('.'), "{years:?}");
+
+    // The hooks remove the folder of a pipeline that was not chosen.
+    let organisation = Organisation::with("");
+    organisation.add(".github/workflows/own.yml", b"on: push\n");
+    let (said, status) = organisation.emit("my-filter", &["pipeline=none"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.contains(".github/workflows/own.yml of the kit is not emitted"),
+        "{said}"
+    );
 
     for (name, content, sentence) in [
         (
@@ -810,6 +825,28 @@ fn projects_follow_the_kit() {
     let output = organisation.xtask(&["check", "my-filter"]);
     assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
 
+    // Another project takes an altitude, and a comment is added: nothing changes for this one.
+    organisation.edit(
+        "value = \"370124\"\nproject = \"\"",
+        "value = \"370124\"\nproject = \"other\" # 2026",
+    );
+    for committed in [false, true] {
+        if committed {
+            organisation.commit("Take an altitude");
+        }
+        let output = organisation.xtask(&["check", "my-filter"]);
+        assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
+    }
+    // A kit that is not committed has no state that a record could name.
+    organisation.add("docs/draft.md", b"Draft.\n");
+    for verb in ["check", "update"] {
+        let output = organisation.xtask(&[verb, "my-filter"]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = emitting::said(&output);
+        assert!(said.contains("commit the kit first"), "{said}");
+    }
+    fs::remove_file(organisation.file("docs/draft.md")).unwrap();
+
     // Without the kit, and without its state.
     let output = organisation.xtask(&["update", "my-filter", "--no-kit"]);
     assert_eq!(output.status.code(), Some(2));
@@ -860,6 +897,35 @@ fn projects_follow_the_kit() {
     ]);
     assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
     assert!(project.join("azure-pipelines.yml").exists());
+}
+
+#[test]
+fn an_earlier_version_has_what_it_knows_of_the_kit() {
+    let earlier = "0.2.0".parse().unwrap();
+    let Ok(template) = Template::of(&earlier) else {
+        skipped(1, "this clone does not have the commit of version 0.2.0");
+        return;
+    };
+    let organisation = Organisation::with("[defaults]\neditor = \"vscode\"\nattach = \"manual\"\n");
+    let template = template.with_kit(Some(&organisation.kit())).unwrap();
+    let place = emitting::folder();
+    let emitted = template.emit("my-filter", &BTreeMap::new(), place.path(), None);
+    let project = emitted.unwrap().path;
+    let record = read(&project, "template.toml");
+    assert!(
+        record.contains("attach = \"manual\"") && !record.contains("editor"),
+        "{record}"
+    );
+
+    // A record that was lost is written as it was.
+    git(&project, &["init", "--quiet"]);
+    fs::remove_file(project.join("template.toml")).unwrap();
+    git(&project, &["add", "--all"]);
+    git(&project, &["commit", "--quiet", "-m", "Commit"]);
+    let output = organisation.xtask(&["adopt", project.to_str().unwrap(), "--from", "0.2.0"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let adopted = read(&project, "template.toml");
+    assert_eq!(adopted, record);
 }
 
 #[test]

@@ -203,6 +203,8 @@ fn make(args: &Args, note: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
     let record = fs::read_to_string(emitted.path.join(record::FILE))?;
     let record: toml::Table = toml::from_str(&record)?;
     let mut notes = emitted.notes;
+    // Of a temporary folder.
+    notes.retain(|note| !args.dry_run || !note.starts_with("Created "));
     if !args.dry_run {
         notes.extend(template.take(&name, &answers)?);
     }

@@ -95,7 +95,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let emitted = emitted_tree(&store, &project, &place, &template, &project.answers)?;
     let changes = write::changes(&store, &emitted, &place.tree()?)?;
     interruption::check()?;
-    let text = text(&project, template.options());
+    let files = store.files(&emitted)?;
+    let text = match files.iter().find(|(path, _)| path == record::FILE) {
+        Some((_, blob)) => String::from_utf8_lossy(&store.content(&blob.id)?).into_owned(),
+        None => text(&project, template.options()),
+    };
     if !args.dry_run {
         fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
     }

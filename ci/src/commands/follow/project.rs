@@ -138,7 +138,7 @@ impl Place {
             };
             bail!(
                 "{shown} has changes that are not committed: {}{more}. Commit them first. If an update was interrupted, \
-                 undo what it did with git restore -- {shown} and git clean -d --force -- {shown}",
+                 git -C {shown} restore . undoes its changes, and git -C {shown} clean -d --interactive . its new files",
                 named(first.get(3..).unwrap_or(first))
             );
         }

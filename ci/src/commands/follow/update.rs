@@ -165,7 +165,7 @@ impl Wanted {
     pub fn is_ahead_of(&self, project: &Project) -> bool {
         let kit = self.template.kit();
         let other_kit = match (&project.kit, kit) {
-            (Some(old), Some(kit)) => kit.revision.as_ref().is_some_and(|new| new != old),
+            (Some(old), Some(kit)) => !kit.is_state(old),
             (None, Some(_)) | (Some(_), None) => true,
             (None, None) => false,
         };
@@ -269,6 +269,13 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         project.version,
         template.version
     );
+    if let (Some(_), Some(kit)) = (&project.kit, template.kit()) {
+        ensure!(
+            kit.revision.is_some(),
+            "the kit {} is not committed, and the record of {shown} names its state: commit the kit first",
+            kit.folder.display()
+        );
+    }
     let (answers, notes) = answers(project, wanted)?;
     let store = Store::new(&place.root)?;
     let ours = place.tree()?;

@@ -260,6 +260,21 @@ impl Kit {
         Err(Mistakes(lines.collect()).into())
     }
 
+    /// Drops what is about options and choices that a version of the template does not have.
+    pub fn limit_to(&mut self, options: &[Declared]) {
+        let has = |name: &str| options.iter().any(|it| it.name == name);
+        self.defaults.retain(|it| has(&it.option));
+        self.locked.retain(|it| has(&it.option));
+        self.removed.retain(|it| {
+            let option = options.iter().find(|option| option.name == it.option);
+            option.is_some_and(|option| option.kind.values().any(|value| value == it.value))
+        });
+        self.rules.retain(|rule| {
+            let mut names = rule.when.iter().chain(&rule.then);
+            names.all(|(name, _)| has(name))
+        });
+    }
+
     /// The file and a line of it, for a message.
     #[must_use]
     pub fn place(&self, line: usize) -> String {

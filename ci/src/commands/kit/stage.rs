@@ -81,6 +81,16 @@ impl Kit {
     }
 }
 
+impl Kit {
+    /// The files in `files/`, by their paths.
+    pub fn files(&self) -> impl Iterator<Item = String> {
+        let files = crate::files_below(&self.folder.join(FOLDER)).unwrap_or_default();
+        files
+            .into_iter()
+            .map(|file| file.to_string_lossy().replace('\\', "/"))
+    }
+}
+
 impl Stage<'_> {
     fn headers(&mut self) -> anyhow::Result<()> {
         let Some(header) = &self.kit.header else {
@@ -305,6 +315,13 @@ impl Stage<'_> {
             let inside = found.get(2).map_or("", |it| it.as_str());
             let name = VARIABLE.captures(inside).and_then(|it| it.get(1));
             let name = name.map_or(inside.trim(), |it| it.as_str());
+            // The answer can be auto; the record has what follows from it.
+            let derived = [("license_year", "year"), ("altitude", "altitude_value")];
+            if let Some((_, value)) = derived.iter().find(|(answer, _)| *answer == name) {
+                whole.push_str(&text[from..all.start()]);
+                whole.push_str(&all.as_str().replacen(name, value, 1));
+                from = all.end();
+            }
             if !self.known.contains(name) {
                 let near = nearest(name, self.known.iter().map(String::as_str));
                 let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));

@@ -8,7 +8,10 @@ use tempfile::TempDir;
 
 use super::model::{FILE, Kit};
 use crate::{
-    commands::{new::answers::Answers, options::Declared},
+    commands::{
+        new::answers::Answers,
+        options::{Declared, declared},
+    },
     git::{check_out, has, output, parts, reading, run},
 };
 
@@ -72,24 +75,65 @@ pub fn earlier(folder: &Path, revision: &str) -> anyhow::Result<TempDir> {
 }
 
 impl Kit {
-    /// Whether another kit differs in nothing but the projects that have its altitudes.
+    /// Whether another kit differs in nothing but lines, comments and the projects that have its altitudes.
     fn is_like(&self, other: &Self) -> bool {
-        let altitudes = |kit: &Self| -> Vec<String> {
-            kit.altitudes.iter().map(|it| it.value.clone()).collect()
+        self.meaning() == other.meaning()
+    }
+
+    /// The values, without their lines.
+    fn meaning(&self) -> Vec<String> {
+        let answers = [&self.defaults, &self.locked, &self.removed];
+        let mut all: Vec<String> = Vec::new();
+        for (kind, answers) in answers.into_iter().enumerate() {
+            all.extend(
+                answers
+                    .iter()
+                    .map(|it| format!("{kind} {}={}", it.option, it.value)),
+            );
+        }
+        all.extend(self.altitudes.iter().map(|it| it.value.clone()));
+        let rules = self.rules.iter();
+        all.extend(rules.map(|it| format!("{:?} {:?} {}", it.when, it.then, it.message)));
+        all.extend(self.code_owners.iter().map(|it| it.value.clone()));
+        let texts = [
+            &self.header,
+            &self.license_text,
+            &self.security,
+            &self.support,
+            &self.signtool,
+            &self.timestamp_server,
+            &self.registry,
+        ];
+        all.extend(texts.map(|it| format!("{:?}", it.as_ref().map(|it| &it.value))));
+        all
+    }
+
+    /// Whether a project that was emitted with an earlier state would be the same with this one.
+    #[must_use]
+    pub fn is_state(&self, earlier: &str) -> bool {
+        let Some(own) = &self.revision else {
+            return false;
         };
-        self.defaults == other.defaults
-            && self.locked == other.locked
-            && self.removed == other.removed
-            && self.rules == other.rules
-            && self.header == other.header
-            && self.license_text == other.license_text
-            && self.code_owners == other.code_owners
-            && self.security == other.security
-            && self.support == other.support
-            && self.signtool == other.signtool
-            && self.timestamp_server == other.timestamp_server
-            && self.registry == other.registry
-            && altitudes(self) == altitudes(other)
+        if own == earlier {
+            return true;
+        }
+        let object = |name: String| {
+            let mut parse = reading(&self.folder);
+            parse.args(["rev-parse", "--verify", "--quiet", &name]);
+            output(&mut parse, None).ok().map(|it| it.stdout)
+        };
+        let files = |tree: &str| object(format!("{tree}:files"));
+        let name = format!("{earlier}:{FILE}");
+        let text = run(
+            reading(&self.folder).args(["cat-file", "blob", &name]),
+            None,
+        );
+        let (Ok(text), Ok(options)) = (text, declared()) else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let before = Self::parse(&self.folder, &self.shown, &text, &options);
+        files(own) == files(earlier) && before.is_ok_and(|before| before.is_like(self))
     }
 
     /// Enters a project in `kit.toml`, if its altitude is one of the kit that no project has. Returns lines for the user.

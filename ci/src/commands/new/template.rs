@@ -17,7 +17,7 @@ use crate::{
     checks::{render::Renderer, versions},
     commands::{
         kit::{model::Kit, state},
-        options::{Declared, declared_in, listed},
+        options::{Declared, declared, declared_in, listed},
     },
     repository,
 };
@@ -102,8 +102,11 @@ impl Template {
         let Some(folder) = folder else {
             return Ok(self);
         };
-        let mut kit = Kit::read(folder, &self.options)?;
-        kit.revision = state::revision(&kit, &self.options)?;
+        // A kit is written for the newest options. An earlier version has what it knows of them.
+        let newest = declared()?;
+        let mut kit = Kit::read(folder, &newest)?;
+        kit.revision = state::revision(&kit, &newest)?;
+        kit.limit_to(&self.options);
         let options = kit.applied(&self.options)?;
         let staged = self.staged_with(&kit, &options)?;
         Ok(Self {
@@ -121,8 +124,10 @@ impl Template {
     /// The repository of the kit does not have the state.
     pub fn with_earlier_kit(self, folder: &Path, revision: &str) -> anyhow::Result<Self> {
         let files = state::earlier(folder, revision)?;
-        let mut kit = Kit::read(files.path(), &self.options)?;
+        let mut kit = Kit::read(files.path(), &self.options)
+            .or_else(|_| Kit::read(files.path(), &declared()?))?;
         kit.revision = Some(revision.to_owned());
+        kit.limit_to(&self.options);
         let staged = self.staged_with(&kit, &self.options)?;
         Ok(Self {
             version: self.version,
@@ -196,7 +201,14 @@ impl Template {
         target: Option<&Path>,
     ) -> anyhow::Result<Emitted> {
         let answers = self.completed(name, answers)?;
-        generator::generate(self.source(), name, &answers, to, target)
+        let mut emitted = generator::generate(self.source(), name, &answers, to, target)?;
+        let files = self.kit.iter().flat_map(Kit::files);
+        for file in files.filter(|it| !it.contains("{{") && !emitted.path.join(it).exists()) {
+            emitted.notes.push(format!(
+                "{file} of the kit is not emitted: with these answers, the template has no such folder or file."
+            ));
+        }
+        Ok(emitted)
     }
 
     fn source(&self) -> Option<&Path> {
