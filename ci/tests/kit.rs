@@ -637,16 +637,6 @@ fn files_are_emitted_as_they_are_or_refused() {
     assert!(years[0] == years[1] && years[0].len() == 4, "{years:?}");
     assert!(years[2].contains('.'), "{years:?}");
 
-    // The hooks remove the folder of a pipeline that was not chosen.
-    let organisation = Organisation::with("");
-    organisation.add(".github/workflows/own.yml", b"on: push\n");
-    let (said, status) = organisation.emit("my-filter", &["pipeline=none"]);
-    assert_eq!(status, Some(0), "{said}");
-    assert!(
-        said.contains(".github/workflows/own.yml of the kit is not emitted"),
-        "{said}"
-    );
-
     for (name, content, sentence) in [
         (
             "NOTES.md",
@@ -709,6 +699,19 @@ fn files_are_emitted_as_they_are_or_refused() {
         let said = organisation.refused(&[]);
         assert!(said.contains("files/etc: this is a link"), "{said}");
     }
+}
+
+#[test]
+fn a_file_in_a_folder_that_is_left_out_is_named() {
+    // The hooks remove the folder of a pipeline that was not chosen.
+    let organisation = Organisation::with("");
+    organisation.add(".github/workflows/own.yml", b"on: push\n");
+    let (said, status) = organisation.emit("my-filter", &["pipeline=none"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.contains(".github/workflows/own.yml of the kit is not emitted"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -775,6 +778,30 @@ fn a_kit_is_started_and_described() {
     );
 }
 
+fn other_projects_do_not_matter(organisation: &Organisation) {
+    // Another project takes an altitude, and a comment is added: nothing changes for this one.
+    organisation.edit(
+        "value = \"370124\"\nproject = \"\"",
+        "value = \"370124\"\nproject = \"other\" # 2026",
+    );
+    for committed in [false, true] {
+        if committed {
+            organisation.commit("Take an altitude");
+        }
+        let output = organisation.xtask(&["check", "my-filter"]);
+        assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
+    }
+    // A kit that is not committed has no state that a record could name.
+    organisation.add("docs/draft.md", b"Draft.\n");
+    for verb in ["check", "update"] {
+        let output = organisation.xtask(&[verb, "my-filter"]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = emitting::said(&output);
+        assert!(said.contains("commit the kit first"), "{said}");
+    }
+    fs::remove_file(organisation.file("docs/draft.md")).unwrap();
+}
+
 #[test]
 fn projects_follow_the_kit() {
     let organisation = Organisation::new();
@@ -825,28 +852,7 @@ fn projects_follow_the_kit() {
     let output = organisation.xtask(&["check", "my-filter"]);
     assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
 
-    // Another project takes an altitude, and a comment is added: nothing changes for this one.
-    organisation.edit(
-        "value = \"370124\"\nproject = \"\"",
-        "value = \"370124\"\nproject = \"other\" # 2026",
-    );
-    for committed in [false, true] {
-        if committed {
-            organisation.commit("Take an altitude");
-        }
-        let output = organisation.xtask(&["check", "my-filter"]);
-        assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
-    }
-    // A kit that is not committed has no state that a record could name.
-    organisation.add("docs/draft.md", b"Draft.\n");
-    for verb in ["check", "update"] {
-        let output = organisation.xtask(&[verb, "my-filter"]);
-        assert_eq!(output.status.code(), Some(2));
-        let said = emitting::said(&output);
-        assert!(said.contains("commit the kit first"), "{said}");
-    }
-    fs::remove_file(organisation.file("docs/draft.md")).unwrap();
-
+    other_projects_do_not_matter(&organisation);
     // Without the kit, and without its state.
     let output = organisation.xtask(&["update", "my-filter", "--no-kit"]);
     assert_eq!(output.status.code(), Some(2));
