@@ -7,7 +7,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::Write,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -90,6 +90,15 @@ pub fn parts(bytes: &[u8]) -> Vec<String> {
         return Vec::new();
     }
     text.split('\0').map(str::to_owned).collect()
+}
+
+/// The option with which `git diff` colors its output, as git does for a terminal.
+pub fn color() -> &'static str {
+    if std::io::stdout().is_terminal() {
+        "--color"
+    } else {
+        "--no-color"
+    }
 }
 
 /// Whether a repository has a commit or a tree.

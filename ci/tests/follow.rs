@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-use emitting::skipped;
+use emitting::has_version;
 use tempfile::TempDir;
 use xtask::commands::{
     follow::update::{self, Base, Plan, Wanted},
@@ -147,18 +147,6 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files.into_iter().map(read).collect()
 }
 
-/// Whether this clone has the commits of earlier versions. A clone with one commit has not.
-fn history() -> bool {
-    let known = Template::of(&"0.1.0".parse().unwrap()).is_ok();
-    if !known {
-        skipped(
-            1,
-            "this clone does not have the commits of the released versions",
-        );
-    }
-    known
-}
-
 /// The version of this clone.
 fn own() -> String {
     Template::own().unwrap().version.to_string()
@@ -166,7 +154,7 @@ fn own() -> String {
 
 #[test]
 fn an_unchanged_project_becomes_what_the_new_version_emits() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     for (answers, prefix) in [
@@ -194,7 +182,7 @@ fn an_unchanged_project_becomes_what_the_new_version_emits() {
 
 #[test]
 fn the_authors_lines_stay_or_stand_in_a_conflict() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -230,7 +218,7 @@ fn the_authors_lines_stay_or_stand_in_a_conflict() {
 
 #[test]
 fn both_sides_of_a_line_are_in_a_conflict() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -288,7 +276,7 @@ fn line_with(text: &str, part: &str) -> String {
 
 #[test]
 fn a_removed_file_stays_removed() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -328,7 +316,7 @@ fn a_file_that_the_template_removes_stays_if_the_author_changed_it() {
 
 #[test]
 fn kept_files_are_not_changed() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -470,7 +458,7 @@ fn a_wrong_answer_is_refused_with_the_rule() {
 
 #[test]
 fn a_project_that_cannot_be_updated_is_refused_with_the_way_out() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -541,7 +529,7 @@ fn a_project_that_cannot_be_updated_is_refused_with_the_way_out() {
 
 #[test]
 fn the_rest_of_the_repository_is_not_touched() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::at("drivers/a", "0.2.0", &[]);
@@ -587,7 +575,7 @@ fn the_rest_of_the_repository_is_not_touched() {
 
 #[test]
 fn the_users_settings_hooks_and_environment_change_nothing() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -717,7 +705,7 @@ fn ends_of_lines_are_those_of_the_working_tree() {
 
 #[test]
 fn what_git_ignores_and_what_is_behind_a_link_is_left() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -755,7 +743,7 @@ fn what_git_ignores_and_what_is_behind_a_link_is_left() {
 
 #[test]
 fn several_projects_are_updated_and_one_that_fails_is_named() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let first = Repository::new("0.2.0", &[]);
@@ -801,7 +789,7 @@ fn several_projects_are_updated_and_one_that_fails_is_named() {
 
 #[test]
 fn without_a_base_each_difference_is_a_conflict() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.2.0", &[]);
@@ -826,7 +814,7 @@ fn without_a_base_each_difference_is_a_conflict() {
 
 #[test]
 fn a_project_without_a_record_is_adopted_and_compared() {
-    if !history() {
+    if !has_version("0.1.0") {
         return;
     }
     let repository = Repository::new("0.1.0", &[("attach", "manual")]);
@@ -1056,7 +1044,7 @@ fn random_update(random: &mut fastrand::Rng, again: &str) -> u64 {
             if random.bool() { "true" } else { "false" },
         ),
     ];
-    let real = random.bool() && history();
+    let real = random.bool() && has_version("0.1.0");
     let versions = xtask::checks::versions::read().unwrap();
     // Version 0.1.0 has no record.
     let released: Vec<String> = versions

@@ -18,8 +18,7 @@ The processor that the driver is for.
 .PARAMETER CargoProfile
 The profile of Cargo.toml. The default is release, the profile that ships.
 
-If there is a file New-Package.psd1 beside this script, the package is signed with the arguments for signtool sign in it,
-and not with a test certificate:
+If New-Package.psd1 is beside this script, its arguments for signtool sign replace the test certificate:
 
     @{ SigntoolArguments = '/fd SHA256 /n "My Company" /tr http://timestamp.example.com /td SHA256' }
 
@@ -66,7 +65,7 @@ function Read-Signing {
         throw "$file cannot be read: $($_.Exception.Message)"
     }
     if ($arguments -isnot [string] -or -not $arguments.Trim()) {
-        throw "$file has no SigntoolArguments: write the arguments for signtool sign as one text, or remove the file."
+        throw "$file has no SigntoolArguments: write the arguments for signtool sign as one string, or remove the file."
     }
     return $arguments
 }

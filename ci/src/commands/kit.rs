@@ -120,11 +120,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for rule in &kit.rules {
         println!("rule      {}", rule.message);
     }
-    let files = folder.join("files");
-    if files.is_dir() {
-        for file in crate::files_below(&files)? {
-            println!("file      {}", file.display());
-        }
+    for file in kit.files() {
+        println!("file      {file}");
     }
     println!("{} is correct.", kit.shown);
     Ok(ExitCode::SUCCESS)

@@ -41,6 +41,19 @@ pub fn skipped(cases: usize, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped {cases} cases: {why}");
 }
 
+/// Whether this clone has the commit of a released version. A clone with one commit has not; then, says that a test is
+/// skipped.
+pub fn has_version(version: &str) -> bool {
+    let has = xtask::commands::new::template::Template::of(&version.parse().unwrap()).is_ok();
+    if !has {
+        skipped(
+            1,
+            &format!("this clone does not have the commit of version {version}"),
+        );
+    }
+    has
+}
+
 /// A folder that is deleted when the test ends. It is in memory where the system has such a folder.
 pub fn folder() -> TempDir {
     xtask::scratch_folder().unwrap()

@@ -4,16 +4,16 @@
 #
 # Id is the number of the line. Kind:
 #   begin    the test has begun, with these parameters
-#   step     this is what the test does now
+#   step     the test begins with what Text says
 #   done     a step of Steps.ps1 has ended
 #   change   a change is made: With has what its undo needs
 #   undone   the change with the number Change is undone
 #   listed   pnputil has listed the package: its answers are understood
 #   check    a result for the report
 #   note     a sentence for the report
-#   waiting  the test waits for a restart, For Driver Verifier or the unload
+#   waiting  the test waits for a restart; For is verifier or unload
 #   resumed  -Resume goes on
-#   ended    the test goes on no more; what is not undone stays listed
+#   ended    the test has ended; changes without an entry undone are not undone
 
 # A journal in a file. Nothing is read or written yet.
 function New-Journal([string] $Path) {

@@ -105,8 +105,8 @@ function Start-Traffic {
     $run.Traffic = Start-Work (Join-Path $PSScriptRoot 'Traffic.ps1') $folder
 }
 
-# What the traffic has done since the last call: how often it has performed all operations. Operations that failed are findings, except
-# where allocations fail.
+# Returns how often the traffic has performed all operations since the last call. Operations that failed are findings,
+# except where allocations fail.
 function Receive-Traffic([bool] $LowResources) {
     $passes = 0
     foreach ($item in @(Receive-Work $run.Traffic)) {
@@ -141,13 +141,13 @@ function Wait-Traffic([bool] $LowResources) {
             break
         }
     }
-    Write-Log "  all operations $passes times in $seconds seconds"
+    Write-Log "  performed all operations $passes times in $seconds seconds"
     if ($seconds -ge $run.Seconds -and $passes -gt 0) {
         Add-Check 'file traffic before the unload' 'passed'
     }
     else {
         Add-Check 'file traffic before the unload' 'unchecked' (
-            "all operations $passes times in $seconds seconds; the process is $(Get-WorkState $run.Traffic)")
+            "it performed all operations $passes times in $seconds seconds; the process is $(Get-WorkState $run.Traffic)")
     }
 }
 

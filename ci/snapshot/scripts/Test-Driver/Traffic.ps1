@@ -1,6 +1,6 @@
 # Performs file operations in a folder, until the folder has a file named stop or the process that started it has ended.
-# Returns an object each time when all operations are performed, and one for each operation that has failed, after which it
-# begins again.
+# Returns an object each time it has performed all operations, and one for each operation that has failed. After a failure
+# it begins again with the first operation.
 param([string] $Folder, [int] $Starter)
 $ErrorActionPreference = 'Stop'
 

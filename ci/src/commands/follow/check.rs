@@ -154,7 +154,11 @@ fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<Stri
             match &behind {
                 None => println!("{shown}: current, version {}", project.version),
                 Some(plan) => {
-                    println!("{shown}: behind, version {} of {}", plan.from, plan.to);
+                    if plan.from == plan.to {
+                        println!("{shown}: behind: the kit has changed since its last update");
+                    } else {
+                        println!("{shown}: behind, version {} of {}", plan.from, plan.to);
+                    }
                     for note in &plan.notes {
                         println!("  note      {note}");
                     }

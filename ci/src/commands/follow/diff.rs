@@ -1,6 +1,6 @@
 //! `cargo xtask diff`: a project beside what the template emits.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use semver::Version;
@@ -10,7 +10,7 @@ use super::{
     update::emitted_tree,
     write,
 };
-use crate::git::{Store, line, reading, run as run_git};
+use crate::git::{Store, color, line, reading, run as run_git};
 use crate::{
     commands::{kit::choice::Choice, new::template::Template},
     interruption,
@@ -67,16 +67,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let whole = line(git()?.env("GIT_INDEX_FILE", &index).arg("write-tree"))?;
     let mut diff = git()?;
-    let color = if std::io::stdout().is_terminal() {
-        "--color"
-    } else {
-        "--no-color"
-    };
     diff.args([
         "diff",
         "--no-ext-diff",
         "--no-textconv",
-        color,
+        color(),
         &whole,
         "--",
     ]);

@@ -1,6 +1,6 @@
 //! `cargo xtask update`: brings projects to a newer version of the template, or changes an answer.
 
-use std::{collections::BTreeMap, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use semver::Version;
@@ -11,7 +11,7 @@ use super::{
     project::{Place, Project},
     write::{self, Change, Kind},
 };
-use crate::git::{Store, run as run_git};
+use crate::git::{Store, color, run as run_git};
 use crate::{
     commands::{
         kit::choice::Choice,
@@ -221,9 +221,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Updates a project. Returns whether there are no conflicts.
 fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Result<bool> {
-    let project = Project::read(folder)?;
-    let place = Place::clean(&project)?;
-    let plan = plan(&project, &place, wanted)?;
+    let (project, plan) = planned(folder, wanted)?;
     interruption::check()?;
     if !args.dry_run {
         write::write(&project, &plan.changes, &plan.contents)?;
@@ -248,11 +246,17 @@ fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Res
 ///
 /// A sentence with what is refused, and what to do. Nothing is written then.
 pub fn apply(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<Plan> {
+    let (project, plan) = planned(folder, wanted)?;
+    write::write(&project, &plan.changes, &plan.contents)?;
+    Ok(plan)
+}
+
+/// A project whose changes are committed, and what an update makes of it.
+fn planned(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<(Project, Plan)> {
     let project = Project::read(folder)?;
     let place = Place::clean(&project)?;
     let plan = plan(&project, &place, wanted)?;
-    write::write(&project, &plan.changes, &plan.contents)?;
-    Ok(plan)
+    Ok((project, plan))
 }
 
 /// Computes what an update makes of a project.
@@ -544,13 +548,14 @@ pub fn print_files(plan: &Plan) {
 
 /// Prints the changes as a patch.
 fn print_patch(plan: &Plan) -> anyhow::Result<()> {
-    let color = if std::io::stdout().is_terminal() {
-        "--color"
-    } else {
-        "--no-color"
-    };
     let mut diff = plan.store.git();
-    diff.args(["diff", "--no-ext-diff", color, &plan.trees.0, &plan.trees.1]);
+    diff.args([
+        "diff",
+        "--no-ext-diff",
+        color(),
+        &plan.trees.0,
+        &plan.trees.1,
+    ]);
     print!("{}", String::from_utf8_lossy(&run_git(&mut diff, None)?));
     Ok(())
 }

@@ -356,7 +356,9 @@ impl Reader<'_> {
         if text.is_none() {
             self.mistake(
                 &value.span(),
-                format!("{name} is no text: write a string between quotation marks"),
+                format!(
+                    "{name} is no text, or an empty one: write a string between quotation marks"
+                ),
             );
         }
         // A string of several lines begins on the line after the quotation marks.

@@ -79,9 +79,7 @@ impl Kit {
         }
         Ok(())
     }
-}
 
-impl Kit {
     /// The files in `files/`, by their paths.
     pub fn files(&self) -> impl Iterator<Item = String> {
         let files = crate::files_below(&self.folder.join(FOLDER)).unwrap_or_default();
@@ -303,37 +301,40 @@ impl Stage<'_> {
                 continue;
             }
             let is_githubs = found.get(1).is_some_and(|it| !it.is_empty());
-            if is_githubs {
-                whole.push_str(&text[from..all.start()]);
-                whole.push_str("{% raw %}");
-                whole.push_str(all.as_str());
-                whole.push_str("{% endraw %}");
-                from = all.end();
-                continue;
-            }
-            let line = first + text[..all.start()].matches('\n').count();
-            let inside = found.get(2).map_or("", |it| it.as_str());
-            let name = VARIABLE.captures(inside).and_then(|it| it.get(1));
-            let name = name.map_or(inside.trim(), |it| it.as_str());
-            // The answer can be auto; the record has what follows from it.
-            let derived = [("license_year", "year"), ("altitude", "altitude_value")];
-            if let Some((_, value)) = derived.iter().find(|(answer, _)| *answer == name) {
-                whole.push_str(&text[from..all.start()]);
-                whole.push_str(&all.as_str().replacen(name, value, 1));
-                from = all.end();
-            }
-            if !self.known.contains(name) {
-                let near = nearest(name, self.known.iter().map(String::as_str));
-                let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
-                self.mistakes.push(format!(
-                    "{shown}:{line}: {} is no placeholder of the template: {hint}To emit the braces as they are, write \
-                     {{% raw %}} before and {{% endraw %}} after them",
-                    named(name)
-                ));
-            }
+            let replacement = if is_githubs {
+                format!("{{% raw %}}{}{{% endraw %}}", all.as_str())
+            } else {
+                let line = first + text[..all.start()].matches('\n').count();
+                let inside = found.get(2).map_or("", |it| it.as_str());
+                let name = VARIABLE.captures(inside).and_then(|it| it.get(1));
+                let name = name.map_or(inside.trim(), |it| it.as_str());
+                self.judge_placeholder(name, &format!("{shown}:{line}"));
+                // The answer can be auto; the record has what follows from it.
+                match name {
+                    "license_year" => all.as_str().replacen(name, "year", 1),
+                    "altitude" => all.as_str().replacen(name, "altitude_value", 1),
+                    _ => continue,
+                }
+            };
+            whole.push_str(&text[from..all.start()]);
+            whole.push_str(&replacement);
+            from = all.end();
         }
         whole.push_str(&text[from..]);
         whole
+    }
+
+    fn judge_placeholder(&mut self, name: &str, place: &str) {
+        if self.known.contains(name) {
+            return;
+        }
+        let near = nearest(name, self.known.iter().map(String::as_str));
+        let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+        self.mistakes.push(format!(
+            "{place}: {} is no placeholder of the template: {hint}To emit the braces as they are, write {{% raw %}} before \
+             and {{% endraw %}} after them",
+            named(name)
+        ));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         new::answers::Answers,
         options::{Declared, declared},
     },
-    git::{check_out, has, output, parts, reading, run},
+    git::{check_out, has, output, reading, run},
 };
 
 /// The state of a kit: the name of its tree in git. `None` if it is in no repository, or has changes that are not committed;
@@ -30,23 +30,14 @@ pub fn revision(kit: &Kit, options: &[Declared]) -> anyhow::Result<Option<String
     if !tree.status.success() {
         return Ok(None);
     }
+    // Of kit.toml, the projects that have altitudes may differ.
     let mut status = reading(folder);
-    status.args(["status", "--porcelain=v1", "-z", "--no-renames"]);
-    status.args(["--untracked-files=all", "--", "."]);
-    let changed = parts(&run(&mut status, None)?);
-    let is_clean = match &changed[..] {
-        [] => true,
-        [one] if one.ends_with(FILE) => {
-            let committed = run(
-                reading(folder).args(["cat-file", "blob", &format!("HEAD:./{FILE}")]),
-                None,
-            )?;
-            let text = String::from_utf8_lossy(&committed).into_owned();
-            let before = Kit::parse(folder, &kit.shown, &text, options);
-            before.is_ok_and(|before| before.is_like(kit))
-        }
-        _ => false,
-    };
+    status.args(["status", "--porcelain=v1", "-z", "--untracked-files=all"]);
+    status.args(["--", ".", &format!(":(exclude){FILE}")]);
+    let is_clean = run(&mut status, None)?.is_empty()
+        && kit
+            .committed("HEAD:./", options)
+            .is_some_and(|committed| committed.is_like(kit));
     let tree = String::from_utf8_lossy(&tree.stdout).trim().to_owned();
     Ok(is_clean.then_some(tree))
 }
@@ -80,29 +71,49 @@ impl Kit {
         self.meaning() == other.meaning()
     }
 
-    /// The values, without their lines.
+    /// The values, without their lines. Each key of the file is in it.
     fn meaning(&self) -> Vec<String> {
-        let answers = [&self.defaults, &self.locked, &self.removed];
+        let Self {
+            folder: _,
+            shown: _,
+            revision: _,
+            defaults,
+            locked,
+            removed,
+            altitudes,
+            rules,
+            header,
+            license_text,
+            code_owners,
+            security,
+            support,
+            signtool,
+            timestamp_server,
+            registry,
+        } = self;
         let mut all: Vec<String> = Vec::new();
-        for (kind, answers) in answers.into_iter().enumerate() {
+        for (kind, answers) in [defaults, locked, removed].into_iter().enumerate() {
             all.extend(
                 answers
                     .iter()
                     .map(|it| format!("{kind} {}={}", it.option, it.value)),
             );
         }
-        all.extend(self.altitudes.iter().map(|it| it.value.clone()));
-        let rules = self.rules.iter();
-        all.extend(rules.map(|it| format!("{:?} {:?} {}", it.when, it.then, it.message)));
-        all.extend(self.code_owners.iter().map(|it| it.value.clone()));
+        all.extend(altitudes.iter().map(|it| it.value.clone()));
+        all.extend(
+            rules
+                .iter()
+                .map(|it| format!("{:?} {:?} {}", it.when, it.then, it.message)),
+        );
+        all.extend(code_owners.iter().map(|it| it.value.clone()));
         let texts = [
-            &self.header,
-            &self.license_text,
-            &self.security,
-            &self.support,
-            &self.signtool,
-            &self.timestamp_server,
-            &self.registry,
+            header,
+            license_text,
+            security,
+            support,
+            signtool,
+            timestamp_server,
+            registry,
         ];
         all.extend(texts.map(|it| format!("{:?}", it.as_ref().map(|it| &it.value))));
         all
@@ -117,23 +128,26 @@ impl Kit {
         if own == earlier {
             return true;
         }
-        let object = |name: String| {
+        let files = |tree: &str| {
+            let name = format!("{tree}:files");
             let mut parse = reading(&self.folder);
             parse.args(["rev-parse", "--verify", "--quiet", &name]);
             output(&mut parse, None).ok().map(|it| it.stdout)
         };
-        let files = |tree: &str| object(format!("{tree}:files"));
-        let name = format!("{earlier}:{FILE}");
+        let options = declared().unwrap_or_default();
+        let before = self.committed(&format!("{earlier}:"), &options);
+        before.is_some_and(|before| before.is_like(self)) && files(own) == files(earlier)
+    }
+
+    /// The kit in a state that its repository has: `HEAD:./`, or `TREE:`.
+    fn committed(&self, state: &str, options: &[Declared]) -> Option<Self> {
+        let name = format!("{state}{FILE}");
         let text = run(
             reading(&self.folder).args(["cat-file", "blob", &name]),
             None,
         );
-        let (Ok(text), Ok(options)) = (text, declared()) else {
-            return false;
-        };
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let before = Self::parse(&self.folder, &self.shown, &text, &options);
-        files(own) == files(earlier) && before.is_ok_and(|before| before.is_like(self))
+        let text = String::from_utf8_lossy(&text.ok()?).into_owned();
+        Self::parse(&self.folder, &self.shown, &text, options).ok()
     }
 
     /// Enters a project in `kit.toml`, if its altitude is one of the kit that no project has. Returns lines for the user.

@@ -138,17 +138,16 @@ pub fn serve_as_generator() -> Option<ExitCode> {
 }
 
 fn emit(order: Order) -> Outcome {
-    let staged = match &order.source {
-        Some(_) => None,
+    let own;
+    let source = match &order.source {
+        Some(source) => source.as_path(),
         None => match staged() {
-            Ok(source) => Some(source),
+            Ok(copy) => {
+                own = copy;
+                own.path()
+            }
             Err(error) => return Outcome::Failed(format!("{error:#}")),
         },
-    };
-    let source = match (&staged, &order.source) {
-        (Some(staged), _) => staged.path(),
-        (None, Some(source)) => source,
-        (None, None) => return Outcome::Failed("there is no template".to_owned()),
     };
     let configuration = no_configuration(source);
     if let Err(error) = fs::write(&configuration, "") {

@@ -172,7 +172,7 @@ impl Template {
         &self.options
     }
 
-    /// The state of its kit, if it has a kit in a git repository.
+    /// Its kit, if it has one.
     #[must_use]
     pub fn kit(&self) -> Option<&Kit> {
         self.kit.as_ref()
