@@ -135,6 +135,49 @@ fn every_way_emits_the_same_bytes() {
     }
 }
 
+/// The word `template` is the folder to emit. The repository has one such folder, so the word can be left out.
+#[test]
+fn the_folder_of_the_template_need_not_be_named() {
+    let committed = committed();
+    let url = format!("file://{}", committed.path().display());
+    let place = folder();
+    let configuration = place.path().join("cargo-generate.toml");
+    fs::write(
+        &configuration,
+        format!(
+            "[favorites.minifilter]\ngit = \"{url}\"\n[favorites.named]\ngit = \"{url}\"\nsubfolder = \"template\"\n"
+        ),
+    )
+    .unwrap();
+    let ways = [
+        vec!["--git", &url, "template"],
+        vec!["--git", &url],
+        vec!["minifilter"],
+        vec!["named"],
+    ];
+    let mut trees = Vec::new();
+    for (number, way) in ways.iter().enumerate() {
+        let destination = place.path().join(number.to_string());
+        fs::create_dir(&destination).unwrap();
+        let output = Command::new(xtask::checks::tools::ensure_cargo_generate().unwrap())
+            .arg("generate")
+            .args(way)
+            .args(["--silent", "--name", "my-filter", "--destination"])
+            .arg(&destination)
+            .arg("--config")
+            .arg(&configuration)
+            .env("USER", "developer")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{way:?}: {}", said(&output));
+        trees.push(tree(&destination.join("my-filter")));
+    }
+    for (way, tree) in ways.iter().zip(&trees) {
+        assert_same(&trees[0], tree, &format!("{way:?}"));
+    }
+}
+
 #[test]
 fn a_values_file_and_the_environment_answer_like_arguments() {
     let place = folder();

@@ -11,9 +11,13 @@ use std::{
 
 use emitting::has_version;
 use tempfile::TempDir;
-use xtask::commands::{
-    follow::update::{self, Base, Plan, Wanted},
-    new::template::Template,
+use xtask::{
+    checks::driver,
+    commands::{
+        follow::update::{self, Base, Plan, Wanted},
+        new::template::Template,
+    },
+    openwdk::target::{Arch, Profile},
 };
 
 /// A repository of a user with a project, which the tests change.
@@ -874,7 +878,7 @@ fn between(
     let set = set.iter().map(|text| update::parsed(text));
     let wanted = Wanted {
         template: new,
-        kit: None,
+        old_kit: None,
         set: set.collect::<anyhow::Result<_>>()?,
         base: Base::Of(Box::new(old)),
         asks: false,
@@ -1046,25 +1050,41 @@ fn random_update(random: &mut fastrand::Rng, again: &str) -> u64 {
     ];
     let real = random.bool() && has_version("0.1.0");
     let versions = xtask::checks::versions::read().unwrap();
-    // Version 0.1.0 has no record.
     let released: Vec<String> = versions
         .iter()
         .filter(|it| it.released && it.commit.is_some())
         .map(|it| it.number.to_string())
-        .filter(|number| number != "0.1.0")
         .collect();
-    let version = if real {
-        released[random.usize(..released.len())].clone()
-    } else {
-        own()
-    };
+    let at = random.usize(..released.len());
+    let version = if real { released[at].clone() } else { own() };
     let repository = Repository::new(&version, &answers);
+    if version == "0.1.0" {
+        // It has no record.
+        let define = answers
+            .iter()
+            .map(|(name, value)| format!("-d{name}={value}"));
+        let arguments: Vec<String> = ["--from", &version]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(define)
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = repository.xtask("adopt", &arguments);
+        assert!(output.status.success(), "{again}: {}", said(&output));
+        repository.commit("Adopt");
+    }
     let lines = random_edits(&repository, random);
     repository.commit("Edit");
-    let conflicts = if real {
+    let planned = if real {
+        // To the version of this clone, or to a released one.
+        let later: Vec<&String> = released[at + 1..].iter().collect();
+        let template = match later.get(random.usize(..=later.len())) {
+            Some(version) => Template::of(&version.parse().unwrap()),
+            None => Template::own(),
+        };
         let wanted = Wanted {
-            template: Template::own().unwrap(),
-            kit: None,
+            template: template.unwrap(),
+            old_kit: None,
             set: Vec::new(),
             base: Base::Recorded,
             asks: false,
@@ -1075,7 +1095,14 @@ fn random_update(random: &mut fastrand::Rng, again: &str) -> u64 {
         let new = synthetic("9.0.0", |folder| random_template(folder, &mut changes));
         between(&repository, Template::own().unwrap(), new, &[])
     };
-    let plan = conflicts.unwrap_or_else(|error| panic!("{again}: {error:#}"));
+    let plan = planned.unwrap_or_else(|error| panic!("{again}: {error:#}"));
+    println!(
+        "{} -> {}: {} files, {} conflicts",
+        plan.from,
+        plan.to,
+        plan.changes.len(),
+        plan.conflicts.len()
+    );
     let mut text: String = plan
         .conflicts
         .iter()
@@ -1171,4 +1198,384 @@ fn random_template(folder: &Path, random: &mut fastrand::Rng) {
     if random.bool() {
         fs::remove_file(folder.join("template/rust-toolchain.toml")).unwrap();
     }
+}
+
+#[test]
+fn conflicts_that_are_open_or_committed_are_named() {
+    // A conflict in the record itself.
+    let repository = Repository::new(&own(), &[]);
+    let record = repository.read("template.toml");
+    repository.write(
+        "template.toml",
+        &format!("<<<<<<< project\na = 1\n=======\n>>>>>>> template-9.0.0\n{record}"),
+    );
+    let sentence = "template.toml has a conflict of an update: resolve it, and commit";
+    for verb in ["check", "update", "diff"] {
+        let output = repository.xtask(verb, &[]);
+        assert_eq!(output.status.code(), Some(2), "{verb}");
+        assert!(
+            said(&output).contains(sentence),
+            "{verb}: {}",
+            said(&output)
+        );
+    }
+    repository.write("template.toml", &record);
+
+    // Markers that were committed, and the template's version of a file that is no text.
+    for (file, text) in [
+        (
+            "src/lib.rs",
+            "<<<<<<< project\n=======\n>>>>>>> template-9.0.0\n",
+        ),
+        ("logo.ico.template-9.0.0", "x"),
+    ] {
+        let repository = Repository::new(&own(), &[]);
+        repository.write(file, text);
+        repository.commit("Commit a conflict");
+        let before = files(&repository.project);
+        let text = repository.update(&["--set", "attach=manual"], 2);
+        assert!(
+            text.contains(&format!(
+                "has a conflict of an earlier update, {file}: resolve it"
+            )),
+            "{text}"
+        );
+        assert_eq!(files(&repository.project), before);
+        let output = repository.xtask("check", &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(file), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_record_is_a_place_and_needless_entries_of_keep_are_named() {
+    let repository = Repository::new(&own(), &[]);
+    repository.edit(
+        "template.toml",
+        "project-name",
+        "keep = [\"deny.toml\", \"scrpts/\"]\nproject-name",
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["update", "template.toml", "--set", "attach=manual"])
+        .current_dir(&repository.project)
+        .output()
+        .unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains(
+            "note      scrpts/ in the list keep of the record is neither in the project nor"
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("deny.toml in the list"), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_update_that_is_killed_can_be_undone_and_repeated() {
+    if !has_version("0.2.0") {
+        return;
+    }
+    let repository = Repository::new("0.2.0", &[]);
+    repository.write("src/own.rs", "// ours\n");
+    repository.commit("Edit");
+    let before = files(&repository.project);
+    let references = repository.git(&["for-each-ref"]);
+    let arguments = ["--set", "control_device=true", "--set", "operations+=read"];
+    let start = std::time::Instant::now();
+    repository.update(&arguments, 0);
+    let whole = start.elapsed();
+    let after = files(&repository.project);
+    let is_changed = |path: &&PathBuf| before.get(*path) != after.get(*path);
+    let first = after.keys().find(is_changed).unwrap();
+    let undo = || {
+        repository.git(&["restore", "."]);
+        repository.git(&["clean", "-d", "--force", "--quiet", "."]);
+        assert_eq!(files(&repository.project), before);
+    };
+    undo();
+    let mut interrupted = 0;
+    for moment in 1..=10 {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .arg("update")
+            .arg(&repository.project)
+            .args(arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        if moment < 4 {
+            std::thread::sleep(whole * moment / 4);
+        } else {
+            // When the first file is written.
+            while fs::read(repository.path(first.to_str().unwrap())).ok()
+                != after.get(first).cloned()
+                && child.try_wait().unwrap().is_none()
+            {}
+            std::thread::sleep(std::time::Duration::from_millis(u64::from(moment - 4)));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = files(&repository.project);
+        if now != before && now != after {
+            interrupted += 1;
+            // The record is written last.
+            let record = Path::new("template.toml");
+            assert_eq!(now[record], before[record]);
+            let text = repository.update(&arguments, 2);
+            assert!(
+                text.contains("If an update was interrupted, git -C"),
+                "{text}"
+            );
+        }
+        // Each file is the old one or the new one.
+        for (file, content) in &now {
+            let is_temporary = file
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with(".template-");
+            let is_whole = before.get(file) == Some(content) || after.get(file) == Some(content);
+            assert!(is_whole || is_temporary, "{}", file.display());
+        }
+        undo();
+    }
+    println!("{interrupted} of 10 updates were interrupted while files were written");
+    assert!(interrupted > 0);
+    repository.git(&["fsck", "--strict"]);
+    assert_eq!(repository.git(&["for-each-ref"]), references);
+    repository.update(&arguments, 0);
+    assert_eq!(files(&repository.project), after);
+}
+
+/// A text with random mistakes of somebody who means harm.
+fn spoiled(record: &str, random: &mut fastrand::Rng) -> String {
+    let places = [
+        "../outside",
+        "/etc/passwd",
+        "C:\\\\outside",
+        "a/../../outside",
+        "link/file",
+        "\\u0000",
+        "",
+    ];
+    let place = random.choice(places).unwrap();
+    let lines: Vec<&str> = record.lines().collect();
+    let at = random.usize(..lines.len());
+    let line = match random.u8(..8) {
+        0 => format!("keep = [\"{place}\"]"),
+        1 => format!("project-name = \"{place}\""),
+        2 => format!("kit = \"{place}\""),
+        3 => "kit = \"0123456789abcdef0123456789abcdef01234567\"".to_owned(),
+        4 => format!("template_version = \"{place}\""),
+        5 => match lines[at].split_once('=') {
+            Some((name, _)) => format!("{name}= \"{place}\""),
+            None => place.to_string(),
+        },
+        6 => String::new(),
+        _ => {
+            let mut text = lines[at].to_owned();
+            let character = random
+                .choice(['"', '=', '[', '\0', '\u{202e}', '{', '%'])
+                .unwrap();
+            text.insert(random.usize(..=text.len()), character);
+            text
+        }
+    };
+    let key = line.split('=').next().unwrap_or_default().to_owned();
+    let same = lines
+        .iter()
+        .position(|it| !key.trim().is_empty() && it.starts_with(&key));
+    let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    match same {
+        Some(same) => lines[same] = line,
+        None if key.trim() == "keep" || key.trim() == "kit" => lines.insert(0, line),
+        None => lines[at] = line,
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn hostile_records_touch_nothing_outside_the_project() {
+    let (seed, runs) = (asked("RECORD_SEED", 1), asked("RECORD_RUNS", 60));
+    let repository = Repository::at("drivers/a", &own(), &[]);
+    repository.write("../b/outside.txt", "outside\n");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../b", repository.path("link")).unwrap();
+    repository.commit("Add neighbours");
+    let record = repository.read("template.toml");
+    let outside = |repository: &Repository| {
+        let mut all = files(repository.folder.path());
+        all.retain(|file, _| {
+            let file = file.to_string_lossy();
+            !file.starts_with("repository/drivers/a/") && !file.contains("/.git/")
+        });
+        all
+    };
+    let before = outside(&repository);
+    let mut refused = 0;
+    for run in 0..runs {
+        let again = format!("RECORD_SEED={} RECORD_RUNS=1", seed + run);
+        let mut random = fastrand::Rng::with_seed(seed + run);
+        repository.write("template.toml", &spoiled(&record, &mut random));
+        repository.commit("Spoil the record");
+        let committed = files(&repository.project);
+        let new = synthetic("9.0.0", |folder| {
+            fs::create_dir(folder.join("template/link")).unwrap();
+            fs::write(folder.join("template/link/outside.txt"), "template\n").unwrap();
+        });
+        match between(&repository, Template::own().unwrap(), new, &[]) {
+            Ok(_) => {}
+            Err(error) => {
+                refused += 1;
+                assert!(format!("{error:#}").len() > 20, "{again}: {error:#}");
+                assert_eq!(files(&repository.project), committed, "{again}");
+            }
+        }
+        assert_eq!(outside(&repository), before, "{again}");
+        repository.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+        repository.git(&["clean", "-d", "--force", "--quiet"]);
+    }
+    println!("{runs} hostile records, {refused} of them refused");
+    assert!(refused > 0 && refused < runs);
+}
+
+/// Each option with each of its values that is not the default.
+fn other_answers() -> Vec<(String, String)> {
+    let texts = [
+        ("description", "Not the default"),
+        ("provider", "Contoso"),
+        ("license_year", "1999"),
+        ("altitude", "370123.5"),
+        ("update_workflow", "https://github.com/example/template"),
+    ];
+    let texts = texts.map(|(option, value)| (option.to_owned(), value.to_owned()));
+    let axes = xtask::checks::matrix::axes().unwrap();
+    for axis in axes.iter().filter(|axis| axis.values.len() == 1) {
+        assert!(texts.iter().any(|(option, _)| *option == axis.name));
+    }
+    let values = axes.iter().flat_map(|axis| {
+        let others = axis.values[1..].iter();
+        others.map(|value| (axis.name.clone(), value.clone()))
+    });
+    values.chain(texts).collect()
+}
+
+/// Adds a line after the first line that begins with a text.
+fn add_after(repository: &Repository, file: &str, start: &str, line: &str) {
+    let text = repository.read(file);
+    let found = text.lines().find(|it| it.starts_with(start)).unwrap();
+    repository.write(file, &text.replacen(found, &format!("{found}\n{line}"), 1));
+}
+
+#[test]
+fn each_answer_is_changed_later() {
+    let all = other_answers();
+    let from = usize::try_from(asked("ANSWER_FROM", 0)).unwrap();
+    let runs = usize::try_from(asked("ANSWER_RUNS", 0)).unwrap();
+    let some: Vec<_> = if runs == 0 {
+        all.iter().step_by(all.len() / 3).collect()
+    } else {
+        all.iter().skip(from).take(runs).collect()
+    };
+    for (option, value) in &some {
+        let repository = Repository::new(&own(), &[]);
+        repository.write(
+            "src/own.rs",
+            "//! The author's module.\n\npub const OWN: u32 = 1;\n",
+        );
+        let lines = [
+            ("src/lib.rs", "mod state;", "mod own;"),
+            (
+                "src/instance.rs",
+                "use ",
+                "// the author's line in instance.rs",
+            ),
+            ("src/state.rs", "//! ", "//! the author's line in state.rs"),
+            ("README.md", "## ", "The author's line in README.md."),
+            (
+                "Cargo.toml",
+                "[dependencies]",
+                "# the author's line in Cargo.toml",
+            ),
+        ];
+        for (file, start, line) in lines {
+            add_after(&repository, file, start, line);
+        }
+        repository.commit("Edit");
+        let set = format!("{option}={value}");
+        let text = repository.update(&["--set", &set], 0);
+        for (file, _, line) in lines {
+            assert!(
+                repository.read(file).contains(line),
+                "{set}: {file}\n{text}"
+            );
+        }
+        let record: toml::Table = repository.read("template.toml").parse().unwrap();
+        let answer = match &record["values"][option] {
+            toml::Value::Array(items) => {
+                let items = items.iter().map(|item| item.as_str().unwrap());
+                items.collect::<Vec<_>>().join(",")
+            }
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        assert_eq!(answer, *value, "{option}");
+        let sys = driver::build(&repository.project, Profile::Release, Arch::Amd64)
+            .unwrap_or_else(|error| panic!("{set}: {error:#}"));
+        let report = driver::judge_as_expected(&sys).unwrap();
+        driver::must_be_clean(&report).unwrap_or_else(|error| panic!("{set}: {error:#}"));
+        println!("{set}: builds, no findings");
+    }
+    println!("{} of {} answers", some.len(), all.len());
+}
+
+#[test]
+fn the_packages_of_both_sides_are_in_the_lock_file() {
+    // The author adds a dependency to the tests; the template changes the lines beside its packages.
+    let repository = Repository::new(&own(), &[]);
+    let manifest = repository.read("testbench/Cargo.toml");
+    let own = "testbench = { path = \"bench\" }\nautocfg-author = { package = \"fastrand\", version = \"2\" }\n";
+    let manifest = manifest.replace("testbench = { path = \"bench\" }\n", own);
+    repository.write("testbench/Cargo.toml", &manifest);
+    let cargo = |arguments: &[&str]| {
+        let output = Command::new("cargo")
+            .args(arguments)
+            .args(["--quiet", "--manifest-path"])
+            .arg(repository.path("testbench/Cargo.toml"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        said(&output)
+    };
+    cargo(&["update", "--workspace"]);
+    repository.commit("Add a dependency");
+    let lock = repository.read("testbench/Cargo.lock");
+    assert!(lock.contains("name = \"fastrand\""), "{lock}");
+    // The new version of the template adds a package at the same place.
+    let older = |text: &str| {
+        let start = text.find("[[package]]\nname = \"equivalent\"\n").unwrap();
+        let end = start + text[start..].find("\n\n").unwrap() + 2;
+        let text = format!("{}{}", &text[..start], &text[end..]);
+        text.replace(" \"equivalent\",\n", "")
+    };
+    repository.write("testbench/Cargo.lock", &older(&lock));
+    repository.commit("Take the packages of an older version");
+    let old = synthetic("8.0.0", |folder| {
+        let file = folder.join("template/testbench/Cargo.lock");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(file, older(&text)).unwrap();
+    });
+    let plan = between(&repository, old, synthetic("9.0.0", |_| ()), &[]).unwrap();
+    assert_eq!(plan.conflicts, []);
+    assert!(
+        plan.notes
+            .iter()
+            .any(|note| note.contains("changed the packages in testbench/Cargo.lock")),
+        "{:?}",
+        plan.notes
+    );
+    assert_eq!(repository.read("testbench/Cargo.lock"), lock);
+    cargo(&["tree", "--locked"]);
 }

@@ -560,6 +560,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "[contacts]\nsecurity = \"a\\nb\"\n",
         ":2: a contact is one line",
     ),
+    (
+        "[locked]\nlicense = \"MIT\"\nheader = \"x\"\n",
+        ":3: header is a key of the file, and here it is in a table: move it above the first line in brackets",
+    ),
+    (
+        "header = \"\"\"\nx\n{% if %}\"\"\"\n",
+        ":3: this is no text in Liquid: Value expected.",
+    ),
     ("header = \"\"\n", ":1: header is no text, or an empty one"),
     (
         "header = \"Größe\"\n",
@@ -588,14 +596,92 @@ fn each_mistake_is_a_sentence_with_file_and_line() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(emitting::said(&output).contains(sentence), "{text}");
     }
-    // All mistakes at once.
-    let organisation = Organisation::with("[defaults]\nlicens = \"MIT\"\nattach = \"hand\"\n");
-    let said = organisation.refused(&[]);
-    assert!(
-        said.contains("kit.toml:2: ") && said.contains("kit.toml:3: "),
-        "{said}"
-    );
+    // All mistakes at once, also those in the files.
+    for (text, places) in [
+        (
+            "[defaults]\nlicens = \"MIT\"\nattach = \"hand\"\n",
+            ["kit.toml:2: ", "kit.toml:3: "],
+        ),
+        (
+            "header = \"{{yaer}}\"\n[locked]\nlicense = \"MIT\"\n[removed]\nlicense = [\"MIT\"]\n",
+            ["kit.toml:5: ", "kit.toml:1: "],
+        ),
+    ] {
+        let organisation = Organisation::with(text);
+        organisation.add("NOTES.md", b"\n{{ yaer }}");
+        organisation.add("README.md", b"");
+        let said = organisation.refused(&[]);
+        for place in places.iter().chain(&["NOTES.md:2: ", "README.md: "]) {
+            assert!(said.contains(place), "{place}: {said}");
+        }
+    }
 }
+
+/// A file of a kit, its content and the sentence that refuses it.
+const REFUSED_FILES: &[(&str, &str, &str)] = &[
+    (
+        "NOTES.md",
+        "a\n{{ typo_name }}\n",
+        "NOTES.md:2: typo_name is no placeholder",
+    ),
+    ("NOTES.md", "{{App}}\n", "NOTES.md:1: App is no placeholder"),
+    (
+        "chart.yaml",
+        "\n\nx: {{ .Values.x }}\n",
+        "chart.yaml:3: .Values.x is no placeholder",
+    ),
+    ("NOTES.md", "{{ yaer }}", "did you mean year?"),
+    (
+        "NOTES.md",
+        "\n{% if typo_name %}x{% endif %}",
+        "kit/files/NOTES.md:2: nothing sets typo_name",
+    ),
+    (
+        "NOTES.md",
+        "\n{% if %}",
+        "kit/files/NOTES.md:2: this is no text in Liquid: Value expected.",
+    ),
+    (
+        "NOTES.md",
+        "\n\n{{ year | nothing }}",
+        "kit/files/NOTES.md:3: this is no text in Liquid: Unknown filter requested filter=nothing",
+    ),
+    ("NOTES.md", "{% include 'x' %}", "kit/files/NOTES.md:1: "),
+    (
+        "aux.txt",
+        "x",
+        "aux.txt: Windows has no files with this name",
+    ),
+    ("COM1", "x", "COM1: Windows has no files with this name"),
+    (
+        "a/b?.txt",
+        "x",
+        "b?.txt: Windows has no files with this name",
+    ),
+    ("a./b.txt", "x", "a.: Windows has no files with this name"),
+    (
+        "README.md",
+        "x",
+        "README.md: README.md is a file of the template",
+    ),
+    (
+        "readme.md",
+        "x",
+        "readme.md: README.md is a file of the template",
+    ),
+    ("Cargo.toml/x", "x", "Cargo.toml is a file of the template"),
+    ("src", "x", "src: src is a folder of the template"),
+    (
+        "x.liquid",
+        "x",
+        "x.liquid: cargo-generate does not emit a file with this name",
+    ),
+    (
+        "a/.genignore",
+        "x",
+        ".genignore: cargo-generate does not emit",
+    ),
+];
 
 #[test]
 fn files_are_emitted_as_they_are_or_refused() {
@@ -633,45 +719,7 @@ fn files_are_emitted_as_they_are_or_refused() {
     assert!(years[0] == years[1] && years[0].len() == 4, "{years:?}");
     assert!(years[2].contains('.'), "{years:?}");
 
-    for (name, content, sentence) in [
-        (
-            "NOTES.md",
-            "a\n{{ typo_name }}\n",
-            "NOTES.md:2: typo_name is no placeholder",
-        ),
-        ("NOTES.md", "{{App}}\n", "NOTES.md:1: App is no placeholder"),
-        (
-            "chart.yaml",
-            "\n\nx: {{ .Values.x }}\n",
-            "chart.yaml:3: .Values.x is no placeholder",
-        ),
-        ("NOTES.md", "{{ yaer }}", "did you mean year?"),
-        ("NOTES.md", "{% if typo_name %}x{% endif %}", "typo_name"),
-        ("NOTES.md", "{% if %}", "NOTES.md"),
-        ("NOTES.md", "{% include 'x' %}", "NOTES.md"),
-        (
-            "README.md",
-            "x",
-            "README.md: README.md is a file of the template",
-        ),
-        (
-            "readme.md",
-            "x",
-            "readme.md: README.md is a file of the template",
-        ),
-        ("Cargo.toml/x", "x", "Cargo.toml is a file of the template"),
-        ("src", "x", "src: src is a folder of the template"),
-        (
-            "x.liquid",
-            "x",
-            "x.liquid: cargo-generate does not emit a file with this name",
-        ),
-        (
-            "a/.genignore",
-            "x",
-            ".genignore: cargo-generate does not emit",
-        ),
-    ] {
+    for (name, content, sentence) in REFUSED_FILES {
         let organisation = Organisation::with("");
         organisation.add(name, content.as_bytes());
         let said = organisation.refused(&[]);
@@ -698,16 +746,55 @@ fn files_are_emitted_as_they_are_or_refused() {
 }
 
 #[test]
-fn a_file_in_a_folder_that_is_left_out_is_named() {
-    // The hooks remove the folder of a pipeline that was not chosen.
+fn files_are_also_in_folders_that_the_template_leaves_out() {
+    // The hooks remove the folders of what was not chosen.
+    let files = [
+        ".github/workflows/own.yml",
+        ".vscode/launch.json",
+        "testbench/tests/own.rs",
+        "testbench/bench/own.txt",
+        "scripts/own.ps1",
+    ];
     let organisation = Organisation::with("");
-    organisation.add(".github/workflows/own.yml", b"on: push\n");
-    let (said, status) = organisation.emit("my-filter", &["pipeline=none"]);
+    for file in files {
+        organisation.add(file, b"{{crate_name}}\n${{ secrets.X }}\n");
+    }
+    let answers = ["pipeline=azure", "editor=none"];
+    let (said, status) = organisation.emit("my-filter", &answers);
     assert_eq!(status, Some(0), "{said}");
+    let project = organisation.project("my-filter");
+    for file in files {
+        assert_eq!(read(&project, file), "my_filter\n${{ secrets.X }}\n");
+    }
+    assert!(!project.join("kit-files").exists());
+    assert!(!project.join(".github/workflows/ci.yml").exists());
+
+    // A name that becomes that of a file of the template.
+    let organisation = Organisation::with("");
+    organisation.add("{{'README'}}.md", b"x");
+    let (said, status) = organisation.emit("my-filter", &[]);
+    assert_ne!(status, Some(0), "{said}");
     assert!(
-        said.contains(".github/workflows/own.yml of the kit is not emitted"),
+        said.contains("the kit and the template have a file README.md"),
         "{said}"
     );
+    assert!(!organisation.project("my-filter").exists());
+}
+
+#[test]
+fn names_that_are_nearly_right_are_found() {
+    let organisation = Organisation::with("code_owners = [\"@contoso/drivers\"]\n");
+    organisation.add(".github/CODEOWNERS", b"* @a\n");
+    let kit = organisation.folder.path().join("kit");
+    fs::create_dir(kit.join("file")).unwrap();
+    fs::write(kit.join("README.md"), "How we use the kit.\n").unwrap();
+    let said = organisation.refused(&[]);
+    for sentence in [
+        "kit/file: the files for each project are in the folder files: rename it",
+        "CODEOWNERS: kit/kit.toml has code_owners, which are written to CODEOWNERS",
+    ] {
+        assert!(said.contains(sentence), "{said}");
+    }
 }
 
 #[test]
@@ -800,6 +887,47 @@ fn other_projects_do_not_matter(organisation: &Organisation) {
     }
 }
 
+/// A project leaves the kit: what came from it is removed, and what the author wrote stays.
+fn leaves_the_kit(organisation: &Organisation) {
+    let project = organisation.project("my-filter");
+    let arguments = ["update", "my-filter", "--no-kit", "--old-kit", "kit"];
+    let output = organisation.xtask(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
+    for file in ["logo.ico", "docs/new.md", "CODEOWNERS"] {
+        assert!(!project.join(file).exists(), "{file}");
+    }
+    let lib = read(&project, "src/lib.rs");
+    assert!(
+        !lib.contains("Internal.") && lib.ends_with("// ours\n"),
+        "{lib}"
+    );
+    assert!(!read(&project, "template.toml").contains("kit = "));
+    git(&project, &["reset", "--quiet", "--hard"]);
+    git(&project, &["clean", "-d", "--force", "--quiet"]);
+}
+
+/// The repository of the kit must have the state that emitted a project.
+fn needs_its_state(organisation: &Organisation) {
+    let project = organisation.project("my-filter");
+    let record = read(&project, "template.toml");
+    let state = record.lines().find(|it| it.starts_with("kit = ")).unwrap();
+    let other = record.replace(state, &format!("kit = \"{}\"", "0".repeat(40)));
+    fs::write(project.join("template.toml"), other).unwrap();
+    git(
+        &project,
+        &["commit", "--quiet", "--all", "-m", "Change the record"],
+    );
+    let output = organisation.xtask(&["update", "my-filter"]);
+    assert_eq!(output.status.code(), Some(2));
+    let sentence = "does not have the state 0000000000000000000000000000000000000000 of it";
+    assert!(
+        emitting::said(&output).contains(sentence),
+        "{}",
+        emitting::said(&output)
+    );
+    git(&project, &["reset", "--quiet", "--hard", "HEAD~1"]);
+}
+
 #[test]
 fn projects_follow_the_kit() {
     let organisation = Organisation::new();
@@ -826,11 +954,16 @@ fn projects_follow_the_kit() {
         "Internal.\"\"\"",
     );
     organisation.add("logo.ico", b"new\0");
+    // Braces of another language.
     organisation.add("docs/new.md", b"New.\n");
+    organisation.add(
+        ".github/workflows/company.yml",
+        b"on: push\njobs: # ${{ secrets.X }} {{crate_name}} {% raw %}{{ .Values.x }}{% endraw %}\n",
+    );
     organisation.edit("[removed]\n", "[removed]\nattach = [\"manual\"]\n");
     organisation.commit("Change the kit");
     let output = organisation.xtask(&["check", "my-filter", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{}", emitting::said(&output));
+    assert_eq!(output.status.code(), Some(1));
     let output = organisation.xtask(&["diff", "my-filter"]);
     let difference = emitting::said(&output);
     assert!(
@@ -846,6 +979,10 @@ fn projects_follow_the_kit() {
     );
     assert_eq!(fs::read(project.join("logo.ico")).unwrap(), b"new\0");
     assert_eq!(read(&project, "docs/new.md"), "New.\n");
+    assert_eq!(
+        read(&project, ".github/workflows/company.yml"),
+        "on: push\njobs: # ${{ secrets.X }} my_filter {{ .Values.x }}\n"
+    );
     commit();
     let output = organisation.xtask(&["check", "my-filter"]);
     assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
@@ -854,21 +991,9 @@ fn projects_follow_the_kit() {
     // Without the kit, and without its state.
     let output = organisation.xtask(&["update", "my-filter", "--no-kit"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(emitting::said(&output).contains("name the folder of the kit with --kit DIR"));
-    let record = read(&project, "template.toml");
-    let state = record.lines().find(|it| it.starts_with("kit = ")).unwrap();
-    let other = record.replace(state, &format!("kit = \"{}\"", "0".repeat(40)));
-    fs::write(project.join("template.toml"), other).unwrap();
-    commit();
-    let output = organisation.xtask(&["update", "my-filter"]);
-    assert_eq!(output.status.code(), Some(2));
-    let sentence = "does not have the state 0000000000000000000000000000000000000000 of it";
-    assert!(
-        emitting::said(&output).contains(sentence),
-        "{}",
-        emitting::said(&output)
-    );
-    git(&project, &["reset", "--quiet", "--hard", "HEAD~1"]);
+    assert!(emitting::said(&output).contains("name its folder with --kit DIR. If the project"));
+    leaves_the_kit(&organisation);
+    needs_its_state(&organisation);
 
     // The kit locks an answer that the record has otherwise, and removes one that it has.
     organisation.edit("[locked]\n", "[locked]\nattach = \"manual\"\n");
@@ -1054,7 +1179,10 @@ fn hostile_kits_and_records_are_refused_in_sentences() {
         let result = if is_kit {
             let text = spoiled(&kit, &mut random);
             fs::write(place.path().join("kit.toml"), text).unwrap();
-            Kit::read(place.path(), &options).and_then(|kit| kit.applied(&options).map(drop))
+            Kit::read(place.path(), &options).and_then(|(kit, mistakes)| {
+                mistakes.none()?;
+                kit.applied(&options).1.none()
+            })
         } else {
             let file = place.path().join("template.toml");
             fs::write(&file, spoiled(&record, &mut random)).unwrap();

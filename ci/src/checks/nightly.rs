@@ -73,7 +73,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "matrix",
         purpose: "all combinations of answers that differ in code: emitted, built, verified",
-        minutes: 45,
+        minutes: 40,
         run: full_matrix,
     },
     Stage {
@@ -87,6 +87,12 @@ const STAGES: &[Stage] = &[
         purpose: "1,000 projects with random edits, updated to newer versions of the template",
         minutes: 15,
         run: random_updates,
+    },
+    Stage {
+        name: "answers",
+        purpose: "each answer changed later, in a project with edits: builds, verifies",
+        minutes: 5,
+        run: later_answers,
     },
     Stage {
         name: "scripts",
@@ -107,6 +113,9 @@ const UPDATES: usize = 1_000;
 
 /// The number of updates in one test process, between two checks of the time limit.
 const UPDATES_AT_ONCE: usize = 50;
+
+/// The number of changed answers in one test process, between two checks of the time limit.
+const ANSWERS_LATER_AT_ONCE: usize = 8;
 
 /// The number of random runs of the script in all parts.
 const SCRIPT_RUNS: usize = 2_000;
@@ -224,26 +233,49 @@ fn nasty_answers(work: &Work) -> anyhow::Result<Outcome> {
 }
 
 fn random_updates(work: &Work) -> anyhow::Result<Outcome> {
+    let test = "each_line_of_random_edits_stays_or_stands_in_a_conflict";
     in_pieces(work, UPDATES, UPDATES_AT_ONCE, |number| {
-        let seed = work.seed.wrapping_add(number).to_string();
-        let runs = UPDATES_AT_ONCE.to_string();
-        let test = "each_line_of_random_edits_stays_or_stands_in_a_conflict";
-        let status = Command::new("cargo")
-            .args(["test", "--quiet", "--test", "follow", "--"])
-            .args(["--exact", test, "--nocapture"])
-            .env("UPDATE_SEED", &seed)
-            .env("UPDATE_RUNS", &runs)
-            .current_dir(crate::repository().join("ci"))
-            .status()
-            .context("cargo cannot be started")?;
-        if !status.success() {
-            println!(
-                "FAILED; to repeat these updates, in ci/: UPDATE_SEED={seed} UPDATE_RUNS={runs} \
-                 cargo test --test follow {test}"
-            );
-        }
-        Ok(status.success())
+        test_of_updates(
+            test,
+            [
+                ("UPDATE_SEED", work.seed.wrapping_add(number)),
+                ("UPDATE_RUNS", UPDATES_AT_ONCE as u64),
+            ],
+        )
     })
+}
+
+fn later_answers(work: &Work) -> anyhow::Result<Outcome> {
+    let others = matrix::axes()?;
+    let others: usize = others.iter().map(|axis| axis.values.len().max(2) - 1).sum();
+    let test = "each_answer_is_changed_later";
+    in_pieces(work, others, ANSWERS_LATER_AT_ONCE, |number| {
+        test_of_updates(
+            test,
+            [
+                ("ANSWER_FROM", number),
+                ("ANSWER_RUNS", ANSWERS_LATER_AT_ONCE as u64),
+            ],
+        )
+    })
+}
+
+/// Runs a test of `ci/tests/follow.rs` with values for its variables.
+fn test_of_updates(test: &str, variables: [(&str, u64); 2]) -> anyhow::Result<bool> {
+    let status = Command::new("cargo")
+        .args(["test", "--quiet", "--test", "follow", "--"])
+        .args(["--exact", test, "--nocapture"])
+        .envs(variables.map(|(name, value)| (name, value.to_string())))
+        .current_dir(crate::repository().join("ci"))
+        .status()
+        .context("cargo cannot be started")?;
+    if !status.success() {
+        let [first, second] = variables.map(|(name, value)| format!("{name}={value}"));
+        println!(
+            "FAILED; to repeat this, in ci/: {first} {second} cargo test --test follow {test}"
+        );
+    }
+    Ok(status.success())
 }
 
 fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
@@ -292,7 +324,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "`mutant` is not a stage; the stages are matrix, hostile, updates, scripts"
+            "`mutant` is not a stage; the stages are matrix, hostile, updates, answers, scripts"
         );
     }
 }

@@ -27,12 +27,12 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use liquid::model::Value;
 use serde::Deserialize;
 
-pub use self::state::Failure;
 use self::{
     hooks::Hooks,
     state::{Files, Form, Source, State, insert, text, truth},
     strict::Globals,
 };
+pub use self::{state::Failure, strict::parser};
 use crate::{
     commands::{
         new::answers,

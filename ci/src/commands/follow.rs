@@ -5,6 +5,7 @@
 //! | what is in the project's record and in its git repository? | [`project`] |
 //! | what did a version of the template emit? | [`Template`](super::new::template::Template) |
 //! | what do the author's changes and the template's make together? | [`merge`] |
+//! | what do two changes of a lock file make? | [`lock`] |
 //! | how are the files of the project changed? | [`write`] |
 //!
 //! The base of the merge is what the recorded version emits with the recorded answers. git merges; the project's
@@ -13,6 +14,7 @@
 pub mod adopt;
 pub mod check;
 pub mod diff;
+mod lock;
 pub mod merge;
 mod project;
 pub mod update;

@@ -120,6 +120,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for rule in &kit.rules {
         println!("rule      {}", rule.message);
     }
+    for (what, text) in [
+        ("header", &kit.header),
+        ("license", &kit.license_text),
+        ("security", &kit.security),
+        ("support", &kit.support),
+        ("signing", &kit.signtool),
+        ("stamping", &kit.timestamp_server),
+        ("registry", &kit.registry),
+    ] {
+        for line in text.iter().flat_map(|text| text.value.trim_end().lines()) {
+            println!("{what:<8}  {line}");
+        }
+    }
+    for owner in &kit.code_owners {
+        println!("owner     {}", owner.value);
+    }
     for file in kit.files() {
         println!("file      {file}");
     }

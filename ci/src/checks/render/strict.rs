@@ -32,6 +32,10 @@ pub const CASES: [(&str, Change); 8] = [
 ];
 
 /// A parser with cargo-generate's filters, except the one that runs a script.
+///
+/// # Errors
+///
+/// The library refuses a filter.
 pub fn parser() -> anyhow::Result<liquid::Parser> {
     let mut builder = liquid::ParserBuilder::with_stdlib();
     for (name, change) in CASES {

@@ -1,13 +1,11 @@
 //! `cargo xtask check`: whether projects are of the newest version of the template.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::Context;
-use semver::Version;
 use serde::Serialize;
 
 use super::{
@@ -16,7 +14,6 @@ use super::{
     update::{Base, Plan, Wanted, plan, print_files},
     write::Change,
 };
-use crate::git::{parts, reading, run as run_git};
 use crate::{
     commands::{kit::choice::Choice, new::template::Template},
     interruption,
@@ -28,7 +25,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The folders of the projects
+    /// The folders of the projects, or their records
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
 
@@ -43,7 +40,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask check ../my-filter
-  cargo xtask check ../* --json | jq -r 'select(.state == \"behind\") | .project'
+  cargo xtask check ../*/template.toml --json | jq -r 'select(.state == \"behind\") | .project'
 
 Exit status: 0 every project is current; 1 one is behind, or has conflicts of an update; 2 one cannot be checked.";
 
@@ -82,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let kit = args.kit.folder()?;
     let wanted = Wanted {
         template: Template::own()?.with_kit(kit.as_deref())?,
-        kit,
+        old_kit: kit,
         set: Vec::new(),
         base: Base::Recorded,
         asks: false,
@@ -109,7 +106,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn check(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Option<Plan>, Vec<String>)> {
     let project = Project::read(folder)?;
     let place = Place::of(&project)?;
-    let open = open_conflicts(&project)?;
+    let open = project.open_conflicts()?;
     let behind = wanted
         .is_ahead_of(&project)
         .then(|| plan(&project, &place, wanted))
@@ -117,39 +114,10 @@ fn check(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Option<Plan
     Ok((project, behind, open))
 }
 
-/// The files with conflict markers of an update, and those of the template that an update put beside a file of the
-/// project that is no text.
-fn open_conflicts(project: &Project) -> anyhow::Result<Vec<String>> {
-    let mut list = reading(&project.folder);
-    list.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]);
-    let files = parts(&run_git(&mut list, None)?);
-    let is_open = |file: &String| {
-        if is_the_templates(file) {
-            return true;
-        }
-        let content = fs::read(project.folder.join(file)).unwrap_or_default();
-        let mut lines = content.split(|byte| *byte == b'\n');
-        lines.any(|line| line.starts_with(b"<<<<<<< project"))
-    };
-    Ok(files.into_iter().filter(is_open).collect())
-}
-
-/// Whether an update wrote a file under this name because both sides changed a file that is no text.
-fn is_the_templates(file: &str) -> bool {
-    file.rsplit_once(".template-")
-        .is_some_and(|(_, version)| version.parse::<Version>().is_ok())
-}
-
 fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<String>)>) {
     let shown = folder.display();
     match checked {
-        Err(error) => eprintln!("error: {}", crate::visible(&format!("{error:#}"))),
+        Err(error) => eprintln!("{shown}: error: {}", crate::visible(&format!("{error:#}"))),
         Ok((project, behind, open)) => {
             match &behind {
                 None => println!("{shown}: current, version {}", project.version),

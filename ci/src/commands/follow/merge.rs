@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::project::Project;
+use super::{lock, project::Project};
 use crate::git::{Blob, Store, output, run};
 
 /// The name of the author's side in a conflict.
@@ -41,6 +41,8 @@ pub struct Merged {
     pub conflicts: Vec<Conflict>,
     /// The files that the project keeps and the template changes.
     pub kept: Vec<String>,
+    /// What the user should know.
+    pub notes: Vec<String>,
 }
 
 /// The versions of a file in a conflict: in the base, in the project, in the template.
@@ -93,9 +95,17 @@ pub fn merge(
         tree: tree.to_owned(),
         conflicts: Vec::new(),
         kept,
+        notes: Vec::new(),
     };
     let mut files = Vec::new();
     for (path, stages) in &stages {
+        if let Some(blob) = merged_lock(store, path, stages)? {
+            files.push((path.clone(), Some(blob)));
+            merged.notes.push(format!(
+                "both sides have changed the packages in {path}: they are merged, and cargo completes them"
+            ));
+            continue;
+        }
         let conflict = conflict(store, path, stages, &messages, template, &mut files)?;
         merged.conflicts.push(conflict);
     }
@@ -177,6 +187,26 @@ fn messages<'a>(fields: &mut impl Iterator<Item = &'a str>) -> BTreeMap<String, 
         }
     }
     found
+}
+
+/// A lock file with the changes of both sides, if it can be merged by its packages.
+fn merged_lock(store: &Store, path: &str, stages: &Stages) -> anyhow::Result<Option<Blob>> {
+    let [Some(base), Some(ours), Some(theirs)] = stages else {
+        return Ok(None);
+    };
+    if path.rsplit('/').next() != Some(lock::FILE) {
+        return Ok(None);
+    }
+    let text = |blob: &Blob| -> anyhow::Result<String> {
+        Ok(String::from_utf8_lossy(&store.content(&blob.id)?).into_owned())
+    };
+    let Some(whole) = lock::merged(&text(base)?, &text(ours)?, &text(theirs)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Blob {
+        mode: ours.mode.clone(),
+        id: store.blob(whole.as_bytes())?,
+    }))
 }
 
 /// Says what happened to a file, and what the tree must have in its place.

@@ -38,17 +38,34 @@ pub struct Project {
 
 impl Project {
     /// Reads the record of a project. The answers are judged by the options of the version that recorded them.
+    /// `place` is the folder of the project, or its record.
     ///
     /// # Errors
     ///
     /// There is no record, or it is not as it must be.
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub fn read(place: &Path) -> anyhow::Result<Self> {
+        let folder = match place.parent() {
+            Some(parent) if place.ends_with(record::FILE) && place.is_file() => {
+                if parent.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    parent
+                }
+            }
+            _ => place,
+        };
         let shown = folder.display().to_string();
         let file = folder.join(record::FILE);
         ensure!(
             file.is_file(),
             "{shown} has no {}: it is no project of this template, or it has no record; cargo xtask adopt {shown} writes one",
             record::FILE
+        );
+        let text = fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        ensure!(
+            !has_conflict(&text),
+            "{} has a conflict of an update: resolve it, and commit",
+            file.display()
         );
         let version = record::version_in(&file)?;
         let template = Template::of(&version)?;
@@ -72,7 +89,7 @@ impl Project {
     }
 
     /// A version of the template with the state of the kit that emitted the project, if there is one. `kit` is the folder of
-    /// the kit as it is now.
+    /// that kit.
     ///
     /// # Errors
     ///
@@ -83,23 +100,67 @@ impl Project {
         };
         let kit = kit.with_context(|| {
             format!(
-                "{} was emitted with a kit: name the folder of the kit with --kit DIR",
+                "{} was emitted with a kit: name its folder with --kit DIR. If the project leaves the kit, cargo xtask update \
+                 --no-kit --old-kit DIR",
                 self.shown
             )
         })?;
         template.with_earlier_kit(kit, revision)
     }
 
+    /// The files with conflict markers of an update, and those of the template that an update put beside a file of the
+    /// project that is no text.
+    ///
+    /// # Errors
+    ///
+    /// git fails.
+    pub fn open_conflicts(&self) -> anyhow::Result<Vec<String>> {
+        let mut list = reading(&self.folder);
+        list.args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]);
+        let files = parts(&git::run(&mut list, None)?);
+        let is_open = |file: &String| {
+            is_the_templates(file)
+                || has_conflict(&fs::read(self.folder.join(file)).unwrap_or_default())
+        };
+        Ok(files.into_iter().filter(is_open).collect())
+    }
+
     /// Whether an update leaves a file alone.
     pub fn keeps(&self, path: &str) -> bool {
-        self.keep.iter().any(|kept| {
-            let kept = kept.trim_end_matches('/');
-            path == kept
-                || path
-                    .strip_prefix(kept)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        })
+        self.keep.iter().any(|kept| is_within(kept, path))
     }
+}
+
+/// Whether a file is that of an entry of `keep`, or in its folder.
+pub fn is_within(kept: &str, path: &str) -> bool {
+    let kept = kept.trim_end_matches('/');
+    path == kept
+        || path
+            .strip_prefix(kept)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The beginning of the lines around a conflict.
+const MARKERS: [&[u8]; 2] = [b"<<<<<<< project", b">>>>>>> template-"];
+
+/// Whether a text has the markers of a conflict that an update wrote.
+fn has_conflict(text: &[u8]) -> bool {
+    let lines = || text.split(|byte| *byte == b'\n');
+    MARKERS
+        .iter()
+        .all(|marker| lines().any(|line| line.starts_with(marker)))
+}
+
+/// Whether an update wrote a file under this name because both sides changed a file that is no text.
+fn is_the_templates(file: &str) -> bool {
+    file.rsplit_once(".template-")
+        .is_some_and(|(_, version)| version.parse::<Version>().is_ok())
 }
 
 /// The place of a project in a git repository.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     merge::{Conflict, Trees, merge},
-    project::{Place, Project},
+    project::{Place, Project, is_within},
     write::{self, Change, Kind},
 };
 use crate::git::{Store, color, run as run_git};
@@ -41,7 +41,7 @@ use crate::{
 )]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The folders of the projects
+    /// The folders of the projects, or their records
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
 
@@ -75,6 +75,10 @@ pub struct Args {
 
     #[command(flatten)]
     kit: Choice,
+
+    /// The folder of the kit that emitted the project, if the project leaves it or moves to another one
+    #[arg(long, value_name = "DIR")]
+    old_kit: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -85,8 +89,10 @@ Examples:
       what that would change
   cargo xtask update ../my-filter --set control_device=true --set operations+=read
       other answers
-  cargo xtask update ../*
+  cargo xtask update ../*/template.toml
       several projects
+  cargo xtask update ../my-filter --no-kit --old-kit ../kit
+      without the kit that emitted it
 
 In template.toml: keep = [\"deny.toml\", \"scripts/\"]
 
@@ -149,8 +155,8 @@ pub enum Base {
 pub struct Wanted {
     /// The version, with the kit.
     pub template: Template,
-    /// The folder of the kit.
-    pub kit: Option<PathBuf>,
+    /// The folder of the kit that emitted the projects.
+    pub old_kit: Option<PathBuf>,
     /// The changes of answers.
     pub set: Vec<Set>,
     /// The base of the merge.
@@ -187,7 +193,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let wanted = Wanted {
         template: template.with_kit(kit.as_deref())?,
-        kit,
+        old_kit: args.old_kit.clone().or(kit),
         set: args
             .set
             .iter()
@@ -210,7 +216,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(clean) => u8::from(!clean),
             Err(error) if args.folders.len() == 1 => return Err(error),
             Err(error) => {
-                eprintln!("error: {}", crate::visible(&format!("{error:#}")));
+                let shown = folder.display();
+                eprintln!("{shown}: error: {}", crate::visible(&format!("{error:#}")));
                 2
             }
         };
@@ -255,6 +262,13 @@ pub fn apply(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<Plan> 
 fn planned(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<(Project, Plan)> {
     let project = Project::read(folder)?;
     let place = Place::clean(&project)?;
+    if let Some(file) = project.open_conflicts()?.first() {
+        let shown = &project.shown;
+        bail!(
+            "{shown} has a conflict of an earlier update, {}: resolve it, or remove what the template left there, and commit",
+            named(file)
+        );
+    }
     let plan = plan(&project, &place, wanted)?;
     Ok((project, plan))
 }
@@ -280,14 +294,14 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
             kit.folder.display()
         );
     }
-    let (answers, notes) = answers(project, wanted)?;
+    let (answers, mut notes) = answers(project, wanted)?;
     let store = Store::new(&place.root)?;
     let ours = place.tree()?;
     let recorded;
     let old = match &wanted.base {
         Base::Recorded => {
             let template = Template::of(&project.version)?;
-            recorded = project.with_its_kit(template, wanted.kit.as_deref())?;
+            recorded = project.with_its_kit(template, wanted.old_kit.as_deref())?;
             Some(&recorded)
         }
         Base::Of(template) => Some(&**template),
@@ -310,6 +324,8 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         },
     )?;
     let merged = merge(&store, project, &trees, &name)?;
+    notes.extend(merged.notes);
+    notes.extend(needless_keeps(&store, project, &trees)?);
     let mut changes = write::changes(&store, &ours, &merged.tree)?;
     let mut conflicts = merged.conflicts;
     conflicts.extend(write::in_the_way(project, &mut changes));
@@ -359,6 +375,24 @@ fn with_keep(store: &Store, trees: Trees) -> anyhow::Result<Trees> {
     })
 }
 
+/// A line for each entry of `keep` that is no file of the project or of the template.
+fn needless_keeps(store: &Store, project: &Project, trees: &Trees) -> anyhow::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for tree in [&trees.base, &trees.ours, &trees.theirs] {
+        files.extend(store.files(tree)?.into_iter().map(|(path, _)| path));
+    }
+    let is_needless = |kept: &&String| !files.iter().any(|file| is_within(kept, file));
+    let needless = project.keep.iter().filter(is_needless);
+    Ok(needless
+        .map(|kept| {
+            format!(
+                "{} in the list keep of the record is neither in the project nor in the template",
+                named(kept)
+            )
+        })
+        .collect())
+}
+
 /// The tree of what a version emits for a project, as git would add it at the place of the project.
 ///
 /// # Errors
@@ -404,10 +438,15 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
             && !replaced
         {
             let way = option.locked.as_ref().map_or("VALUE", |_| &option.default);
+            let by = match template.kit() {
+                Some(kit) if option.locked.is_some() || option.removed_choice(value).is_some() => {
+                    kit.shown.clone()
+                }
+                _ => format!("version {}", template.version),
+            };
             bail!(
-                "the record of {} has an answer that version {} refuses: {error}. Give another one with --set {name}={way}",
-                project.shown,
-                template.version
+                "the record of {} has an answer that {by} refuses: {error}. Give another one with --set {name}={way}",
+                project.shown
             );
         }
         answers.insert(name.clone(), value.clone());
@@ -422,8 +461,9 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
     }
     for option in options.iter().filter(|it| !answers.contains_key(&it.name)) {
         notes.push(format!(
-            "{} is new in version {}: it takes its default, {}",
-            option.name, template.version, option.default
+            "{} has no answer in the record: it takes its default, {}",
+            option.name,
+            shown(&option.default)
         ));
     }
     Ok((answers, notes))

@@ -8,29 +8,21 @@ use super::model::{Altitude, Condition, Kit, Mistakes};
 use crate::commands::{
     inf::groups::GROUPS,
     new::answers::Answers,
-    options::{Declared, Kind, find, listed, named},
+    options::{Declared, Kind, find, listed, named, shown},
 };
 
 impl Kit {
     /// The options, with the defaults of the kit, its locked answers, and without the choices that it removes.
-    ///
-    /// # Errors
-    ///
-    /// All values of the kit that contradict each other, each in a sentence with file and line.
-    pub fn applied(&self, options: &[Declared]) -> anyhow::Result<Vec<Declared>> {
+    /// With all values of the kit that contradict each other.
+    #[must_use]
+    pub fn applied(&self, options: &[Declared]) -> (Vec<Declared>, Mistakes) {
         let mut options = options.to_vec();
         let mut mistakes = Vec::new();
         self.remove(&mut options, &mut mistakes);
         self.lock(&mut options, &mut mistakes);
         self.judge_altitudes(&options, &mut mistakes);
         self.judge_texts(&options, &mut mistakes);
-        mistakes.sort_by_key(|(line, _)| *line);
-        if mistakes.is_empty() {
-            return Ok(options);
-        }
-        let lines = mistakes.iter();
-        let lines = lines.map(|(line, sentence)| format!("{}: {sentence}", self.place(*line)));
-        Err(Mistakes::of(lines.collect()).into())
+        (options, Mistakes::in_file(&self.shown, mistakes))
     }
 
     fn remove(&self, options: &mut [Declared], mistakes: &mut Vec<(usize, String)>) {
@@ -241,7 +233,15 @@ impl Kit {
                 && !holds(&rule.then, answers, options)
         });
         if let Some(rule) = broken {
-            return Some(format!("{}: {}", self.place(rule.line), rule.message));
+            let names = rule.when.iter().chain(&rule.then);
+            let answers = names
+                .filter_map(|(name, _)| Some(format!("{name} is {}", shown(answers.get(name)?))));
+            return Some(format!(
+                "{}: {} ({})",
+                self.place(rule.line),
+                rule.message,
+                answers.collect::<Vec<_>>().join(", ")
+            ));
         }
         self.altitude_refusal(project, answers)
     }

@@ -178,13 +178,52 @@ pub enum Form {
     Signing,
 }
 
-/// The mistakes in a kit.
-#[derive(Debug)]
+/// The mistakes in a kit, each a sentence with the file and the line.
+#[derive(Debug, Default)]
 pub struct Mistakes(Vec<String>);
 
 impl Mistakes {
-    pub(super) fn of(sentences: Vec<String>) -> Self {
-        Self(sentences)
+    /// Mistakes in `kit.toml`, with their lines.
+    pub(super) fn in_file(shown: &str, mut mistakes: Vec<(usize, String)>) -> Self {
+        mistakes.sort_by_key(|(line, _)| *line);
+        let lines = mistakes.iter();
+        Self(
+            lines
+                .map(|(line, sentence)| format!("{shown}:{line}: {sentence}"))
+                .collect(),
+        )
+    }
+
+    /// Adds more.
+    pub fn add(&mut self, mistakes: impl IntoIterator<Item = String>) {
+        self.0.extend(mistakes);
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The mistakes as an error, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// All of them.
+    pub fn none(self) -> anyhow::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        Err(self.into())
+    }
+}
+
+impl IntoIterator for Mistakes {
+    type Item = String;
+    type IntoIter = std::vec::IntoIter<String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -197,12 +236,12 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Kit {
-    /// Reads a kit, for a template with these options.
+    /// Reads a kit, for a template with these options. Values with mistakes are left out.
     ///
     /// # Errors
     ///
-    /// All mistakes in `kit.toml`, each in a sentence with file and line.
-    pub fn read(folder: &Path, options: &[Declared]) -> anyhow::Result<Self> {
+    /// `kit.toml` cannot be read, or is not valid TOML.
+    pub fn read(folder: &Path, options: &[Declared]) -> anyhow::Result<(Self, Mistakes)> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let text = fs::read_to_string(&file)
@@ -216,7 +255,7 @@ impl Kit {
         shown: &str,
         text: &str,
         options: &[Declared],
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<(Self, Mistakes)> {
         let table = match DeTable::parse(text) {
             Ok(table) => table,
             Err(error) => {
@@ -251,13 +290,7 @@ impl Kit {
             registry: None,
         };
         reader.kit(table.get_ref(), &mut kit);
-        reader.mistakes.sort_by_key(|(line, _)| *line);
-        if reader.mistakes.is_empty() {
-            return Ok(kit);
-        }
-        let mistakes = reader.mistakes.iter();
-        let lines = mistakes.map(|(line, sentence)| format!("{shown}:{line}: {sentence}"));
-        Err(Mistakes(lines.collect()).into())
+        Ok((kit, Mistakes::in_file(shown, reader.mistakes)))
     }
 
     /// Drops what is about options and choices that a version of the template does not have.
@@ -385,6 +418,15 @@ impl Reader<'_> {
 
     /// The option of a key, or a mistake.
     fn declared(&mut self, key: &Key<'_>) -> Option<Declared> {
+        let name: &str = key.get_ref();
+        let is_option = self.options.iter().any(|it| it.name == name);
+        if !is_option && KEYS.iter().any(|(known, ..)| *known == name) {
+            let sentence = format!(
+                "{name} is a key of the file, and here it is in a table: move it above the first line in brackets"
+            );
+            self.mistake(&key.span(), sentence);
+            return None;
+        }
         match crate::commands::options::find(self.options, key.get_ref()) {
             Ok(option) => Some(option.clone()),
             Err(error) => {

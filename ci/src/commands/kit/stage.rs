@@ -8,20 +8,37 @@ use std::{
     sync::LazyLock,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use regex::Regex;
 
-use super::model::{Kit, Mistakes};
-use crate::commands::{
-    new::record,
-    options::{named, nearest},
+use super::model::Kit;
+use crate::{
+    checks::render,
+    commands::{
+        new::record,
+        options::{named, nearest},
+    },
 };
 
 /// The folder of the files that are added to each project.
-const FOLDER: &str = "files";
+pub const FOLDER: &str = "files";
+
+/// The folder in the template, and in an emitted project until [`settle`], that has these files: hooks remove folders in
+/// which the kit may have files.
+const APART: &str = "kit-files";
 
 /// Files that cargo-generate reads in a template.
 const SPECIAL: [&str; 3] = ["cargo-generate.toml", ".genignore", ".git"];
+
+/// Other places in which GitHub and GitLab read code owners.
+const OWNERS: [&str; 3] = [
+    ".github/CODEOWNERS",
+    ".gitlab/CODEOWNERS",
+    "docs/CODEOWNERS",
+];
+
+/// Names of devices, which no file on Windows has, with any extension.
+const DEVICES: [&str; 6] = ["aux", "con", "nul", "prn", "conin$", "conout$"];
 
 /// `{{ expression }}`, with the sign that makes it one of GitHub, or a tag.
 static BRACES: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,7 +56,9 @@ struct Stage<'a> {
     template: &'a Path,
     /// The names of the placeholders.
     known: &'a BTreeSet<String>,
-    /// The patterns of files that are copied, and of those that are rendered although the template copies their folder.
+    /// cargo-generate's parser.
+    parser: liquid::Parser,
+    /// The patterns of files that are copied.
     patterns: Vec<String>,
     mistakes: Vec<String>,
 }
@@ -48,27 +67,28 @@ impl Kit {
     /// Changes a copy of the template, which is in a folder with `cargo-generate.toml`, `hooks` and `template`. `known` are
     /// the placeholders of the template.
     ///
+    /// Returns the files and texts of the kit that are refused. After that, nothing can be emitted.
+    ///
     /// # Errors
     ///
-    /// All files and texts of the kit that are refused, each in a sentence with file and line.
-    pub fn stage(&self, root: &Path, known: &BTreeSet<String>) -> anyhow::Result<()> {
+    /// A file cannot be read or written.
+    pub fn stage(&self, root: &Path, known: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
         let template = root.join("template");
         let mut stage = Stage {
             kit: self,
             template: &template,
             known,
+            parser: render::parser()?,
             patterns: Vec::new(),
             mistakes: Vec::new(),
         };
         stage.headers()?;
         stage.texts()?;
+        stage.entries()?;
         stage.files()?;
         let Stage {
             patterns, mistakes, ..
         } = stage;
-        if !mistakes.is_empty() {
-            return Err(Mistakes::of(mistakes).into());
-        }
         exclude(&root.join("cargo-generate.toml"), &patterns)?;
         let record = template.join(record::FILE);
         if let (Some(revision), true) = (&self.revision, record.exists()) {
@@ -77,7 +97,23 @@ impl Kit {
             let line = format!("{} = \"{revision}\"\n\n[values]\n", record::KIT);
             fs::write(&record, text.replacen("\n[values]\n", &line, 1))?;
         }
-        Ok(())
+        Ok(mistakes)
+    }
+
+    /// An error of the template with the kit's files, which names the file of the kit and the line.
+    #[must_use]
+    pub fn blamed_file(&self, error: &str) -> anyhow::Error {
+        let files = self.folder.join(FOLDER);
+        let in_file = error.split_once(&format!("template/{APART}/"));
+        let Some((name, reason)) = in_file.and_then(|(_, rest)| rest.split_once(": ")) else {
+            return anyhow!("the files of the kit {}: {error}", self.folder.display());
+        };
+        let text = fs::read_to_string(files.join(name)).unwrap_or_default();
+        anyhow!(
+            "{}:{}: {reason}",
+            files.join(name).display(),
+            line_with_last_word(&text, reason)
+        )
     }
 
     /// The files in `files/`, by their paths.
@@ -184,6 +220,23 @@ impl Stage<'_> {
         fs::write(&target, content).with_context(|| format!("{path} cannot be written"))
     }
 
+    /// Finds folders of the kit whose names are nearly that of the files.
+    fn entries(&mut self) -> anyhow::Result<()> {
+        let folder = &self.kit.folder;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_near = ["file", FOLDER].contains(&name.to_lowercase().as_str());
+            if is_near && name != FOLDER && entry.path().is_dir() {
+                self.mistakes.push(format!(
+                    "{}: the files for each project are in the folder {FOLDER}: rename it",
+                    entry.path().display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn files(&mut self) -> anyhow::Result<()> {
         let folder = self.kit.folder.join(FOLDER);
         if !folder.exists() {
@@ -216,7 +269,7 @@ impl Stage<'_> {
                 continue;
             }
             taken.insert(lower, name.clone());
-            self.file(&folder.join(&name), &name)?;
+            self.file(&folder.join(&name), &format!("{APART}/{name}"))?;
         }
         Ok(())
     }
@@ -236,7 +289,16 @@ impl Stage<'_> {
             let kind = fs::symlink_metadata(&path)?;
             let last = path.file_name().and_then(|it| it.to_str()).unwrap_or("");
             let is_liquid = path.extension().is_some_and(|it| it == "liquid");
-            if SPECIAL.contains(&last) || is_liquid {
+            if is_no_windows_name(last) {
+                self.mistakes.push(format!(
+                    "{shown}: Windows has no files with this name: use another one"
+                ));
+            } else if !self.kit.code_owners.is_empty() && OWNERS.contains(&name.as_str()) {
+                self.mistakes.push(format!(
+                    "{shown}: {} has code_owners, which are written to CODEOWNERS: keep one of them",
+                    self.kit.shown
+                ));
+            } else if SPECIAL.contains(&last) || is_liquid {
                 self.mistakes.push(format!(
                     "{shown}: cargo-generate does not emit a file with this name: use another one"
                 ));
@@ -268,7 +330,6 @@ impl Stage<'_> {
             Err(error) => return self.copy(from, name, error.as_bytes()),
         };
         let text = self.checked(&text, &shown, 1);
-        self.patterns.push(format!("!/{}", escaped(name)));
         self.add(name, text.as_bytes())?;
         self.same_mode(from, name)
     }
@@ -321,6 +382,13 @@ impl Stage<'_> {
             from = all.end();
         }
         whole.push_str(&text[from..]);
+        if let Err(error) = self.parser.parse(&whole) {
+            let (line, reason) = liquid_error(&error.to_string());
+            let line = first + line.unwrap_or_else(|| line_with_last_word(text, &reason)) - 1;
+            self.mistakes.push(format!(
+                "{shown}:{line}: this is no text in Liquid: {reason}"
+            ));
+        }
         whole
     }
 
@@ -336,6 +404,80 @@ impl Stage<'_> {
             named(name)
         ));
     }
+}
+
+/// Whether no file on Windows can have a name (Naming Files, Paths, and Namespaces). A placeholder may have quotation marks
+/// and bars.
+fn is_no_windows_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let stem = stem.trim_end().to_lowercase();
+    let is_port = ["com", "lpt"].iter().any(|port| {
+        let number = stem.strip_prefix(port).unwrap_or_default();
+        number.len() == 1 && number.bytes().all(|it| it.is_ascii_digit())
+    });
+    let has_placeholder = name.contains("{{");
+    let is_refused = |it: char| {
+        it.is_control() || "<>:\"|?*\\".contains(it) && !(has_placeholder && "|\"".contains(it))
+    };
+    is_port
+        || DEVICES.contains(&stem.as_str())
+        || name.ends_with(['.', ' '])
+        || name.contains(is_refused)
+}
+
+/// The line and the reason in an error of Liquid.
+fn liquid_error(error: &str) -> (Option<usize>, String) {
+    let lines = || error.lines().map(str::trim);
+    let line = lines().find_map(|it| {
+        it.strip_prefix("--> ")
+            .or(it.strip_prefix("liquid:  --> "))?
+            .split(':')
+            .next()?
+            .parse()
+            .ok()
+    });
+    let reason = lines().find_map(|it| it.strip_prefix("= "));
+    let reason = reason.map_or_else(
+        || {
+            let words = lines().filter(|it| !it.starts_with("available ") && *it != "with:");
+            words
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replacen("liquid: ", "", 1)
+        },
+        str::to_owned,
+    );
+    (line, reason)
+}
+
+/// The first line of a text that has the last word of a reason, from 1.
+fn line_with_last_word(text: &str, reason: &str) -> usize {
+    let word = reason.rsplit([' ', '=']).next().unwrap_or(reason);
+    let line = text.lines().position(|line| line.contains(word));
+    line.map_or(1, |at| at + 1)
+}
+
+/// Moves the files of a kit to their places in an emitted project.
+///
+/// # Errors
+///
+/// The project has a file of the same name.
+pub fn settle(project: &Path) -> anyhow::Result<()> {
+    let apart = project.join(APART);
+    if !apart.exists() {
+        return Ok(());
+    }
+    for file in crate::files_below(&apart)? {
+        let target = project.join(&file);
+        ensure!(
+            !target.exists(),
+            "the kit and the template have a file {}: use another name in {FOLDER}/ of the kit",
+            file.display()
+        );
+        fs::create_dir_all(target.parent().context("there is no folder")?)?;
+        fs::rename(apart.join(&file), target)?;
+    }
+    Ok(fs::remove_dir_all(apart)?)
 }
 
 /// A path as a pattern that matches it alone.

@@ -147,7 +147,8 @@ impl Kit {
             None,
         );
         let text = String::from_utf8_lossy(&text.ok()?).into_owned();
-        Self::parse(&self.folder, &self.shown, &text, options).ok()
+        let (kit, mistakes) = Self::parse(&self.folder, &self.shown, &text, options).ok()?;
+        mistakes.is_empty().then_some(kit)
     }
 
     /// Enters a project in `kit.toml`, if its altitude is one of the kit that no project has. Returns lines for the user.

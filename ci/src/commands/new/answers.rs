@@ -62,12 +62,7 @@ pub fn judge(option: &Declared, value: &str) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    let removed = |value: &str| option.removed.iter().find(|(it, _)| it == value);
-    let values = match &option.kind {
-        Kind::List(_) => value.split(',').collect(),
-        _ => vec![value],
-    };
-    if let Some((value, place)) = values.into_iter().find_map(removed) {
+    if let Some((value, place)) = option.removed_choice(value) {
         bail!(
             "{name} {}: {place} removes this choice. The choices are {}",
             shown(value),

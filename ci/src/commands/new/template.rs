@@ -1,6 +1,6 @@
 //! The versions of the template, and what they emit.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
 use semver::Version;
@@ -16,7 +16,10 @@ use crate::git::{check_out, has};
 use crate::{
     checks::{render::Renderer, versions},
     commands::{
-        kit::{model::Kit, state},
+        kit::{
+            model::{Kit, Mistakes},
+            stage, state,
+        },
         options::{Declared, declared, declared_in, listed},
     },
     repository,
@@ -104,11 +107,15 @@ impl Template {
         };
         // A kit is written for the newest options. An earlier version has what it knows of them.
         let newest = declared()?;
-        let mut kit = Kit::read(folder, &newest)?;
+        let (mut kit, mut mistakes) = Kit::read(folder, &newest)?;
         kit.revision = state::revision(&kit, &newest)?;
         kit.limit_to(&self.options);
-        let options = kit.applied(&self.options)?;
-        let staged = self.staged_with(&kit, &options)?;
+        let (options, contradictions) = kit.applied(&self.options);
+        // They may follow from values that were left out.
+        if mistakes.is_empty() {
+            mistakes = contradictions;
+        }
+        let staged = self.staged_with(&kit, &options, mistakes)?;
         Ok(Self {
             version: self.version,
             folder: Some(staged),
@@ -124,11 +131,15 @@ impl Template {
     /// The repository of the kit does not have the state.
     pub fn with_earlier_kit(self, folder: &Path, revision: &str) -> anyhow::Result<Self> {
         let files = state::earlier(folder, revision)?;
-        let mut kit = Kit::read(files.path(), &self.options)
-            .or_else(|_| Kit::read(files.path(), &declared()?))?;
+        let (mut kit, mistakes) = Kit::read(files.path(), &self.options)?;
+        if !mistakes.is_empty() {
+            let newest;
+            (kit, newest) = Kit::read(files.path(), &declared()?)?;
+            newest.none()?;
+        }
         kit.revision = Some(revision.to_owned());
         kit.limit_to(&self.options);
-        let staged = self.staged_with(&kit, &self.options)?;
+        let staged = self.staged_with(&kit, &self.options, Mistakes::default())?;
         Ok(Self {
             version: self.version,
             folder: Some(staged),
@@ -137,8 +148,13 @@ impl Template {
         })
     }
 
-    /// The template with the files of the kit.
-    fn staged_with(&self, kit: &Kit, options: &[Declared]) -> anyhow::Result<TempDir> {
+    /// The template with the files of the kit, in which there are no mistakes.
+    fn staged_with(
+        &self,
+        kit: &Kit,
+        options: &[Declared],
+        mut mistakes: Mistakes,
+    ) -> anyhow::Result<TempDir> {
         let staged = match &self.folder {
             Some(folder) => {
                 let copy = crate::scratch_folder().context("no temporary folder can be made")?;
@@ -148,6 +164,11 @@ impl Template {
             None => staged()?,
         };
         let place = crate::scratch_folder().context("no temporary folder can be made")?;
+        let options = if mistakes.is_empty() {
+            options
+        } else {
+            &self.options
+        };
         let answers: Vec<(&str, &str)> = options
             .iter()
             .map(|option| (option.name.as_str(), option.default.as_str()))
@@ -161,8 +182,9 @@ impl Template {
         let mut known = plain.set;
         known.extend(options.iter().map(|option| option.name.clone()));
         known.extend(["project-name", "crate_name"].map(str::to_owned));
-        kit.stage(staged.path(), &known)?;
-        render().with_context(|| format!("the files of the kit {}", kit.folder.display()))?;
+        mistakes.add(kit.stage(staged.path(), &known)?);
+        mistakes.none()?;
+        render().map_err(|error| kit.blamed_file(&format!("{error:#}")))?;
         Ok(staged)
     }
 
@@ -201,12 +223,11 @@ impl Template {
         target: Option<&Path>,
     ) -> anyhow::Result<Emitted> {
         let answers = self.completed(name, answers)?;
-        let mut emitted = generator::generate(self.source(), name, &answers, to, target)?;
-        let files = self.kit.iter().flat_map(Kit::files);
-        for file in files.filter(|it| !it.contains("{{") && !emitted.path.join(it).exists()) {
-            emitted.notes.push(format!(
-                "{file} of the kit is not emitted: with these answers, the template has no such folder or file."
-            ));
+        let emitted = generator::generate(self.source(), name, &answers, to, target)?;
+        if let Err(error) = stage::settle(&emitted.path) {
+            fs::remove_dir_all(&emitted.path)
+                .with_context(|| format!("{} is left behind: remove it", emitted.path.display()))?;
+            return Err(error);
         }
         Ok(emitted)
     }
