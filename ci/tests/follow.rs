@@ -171,7 +171,10 @@ fn an_unchanged_project_becomes_what_the_new_version_emits() {
             said.contains(&format!("version 0.2.0 -> {}", own())),
             "{said}"
         );
-        assert!(said.contains("dev_drive is new in version"), "{said}");
+        assert!(
+            said.contains("dev_drive has no answer in the record"),
+            "{said}"
+        );
         let fresh = xtask::scratch_folder().unwrap();
         emit(&own(), answers, &fresh.path().join("fresh"));
         assert_eq!(
@@ -782,7 +785,11 @@ fn several_projects_are_updated_and_one_that_fails_is_named() {
     let states: Vec<_> = rows.iter().map(|row| &row["state"]).collect();
     assert_eq!(states, ["behind", "current", "error"]);
     assert!(rows[0]["changes"].as_array().unwrap().len() > 50);
-    assert!(rows[0]["notes"].to_string().contains("dev_drive is new"));
+    assert!(
+        rows[0]["notes"]
+            .to_string()
+            .contains("dev_drive has no answer in the record")
+    );
     assert!(
         rows[2]["error"]
             .as_str()
