@@ -577,8 +577,10 @@ fn what_comes_next_is_said() {
         [
             format!("Created my-filter in {project}.").as_str(),
             "The driver is my_filter.sys, in FSFilter Activity Monitor.",
-            &format!("Its altitude, {altitude}, is a draft for test machines. Before you"),
-            "ship, request an altitude from Microsoft: README.md says how.",
+            &format!(
+                "Its altitude, {altitude}, is a draft for test machines. Before you ship, request an altitude from \
+                 Microsoft: README.md says how."
+            ),
             "fltmc unload and sc stop fail. Only a restart unloads the driver.",
             "On Windows, cargo wdk build builds it. See README.md in that folder.",
             &format!("To build it here: cargo xtask build {project} --release"),

@@ -152,6 +152,10 @@ fn the_kit_is_in_each_project() {
         let text = read(&project, file);
         let year = text.split(' ').nth(3).unwrap().to_owned();
         let text = text.replacen(&year, "2026", 1);
+        // The ends of lines are those of the file.
+        let ends = text.matches("\r\n").count();
+        assert!(ends == 0 || ends == text.matches('\n').count(), "{file}");
+        let text = text.replace("\r\n", "\n");
         assert!(text.starts_with(&begins), "{file}: {text:.200}");
     }
     assert!(read(&project, "testbench/tests/driver.rs").starts_with("//!"));
@@ -287,7 +291,7 @@ fn answers_are_refused_with_the_sentence_of_the_kit() {
             &["altitude=370123"],
             &[
                 "kit/kit.toml:34: the project audit-filter has the altitude 370123",
-                "Those of activity-monitor that are free: 370124",
+                "Take another one: those of activity-monitor that are free are 370124; auto gives a draft",
             ],
         ),
         (
@@ -380,6 +384,22 @@ fn an_altitude_belongs_to_one_project() {
     let record = read(&organisation.project("my-filter"), "template.toml");
     assert!(record.contains("\nkit = \""), "{record}");
 
+    // It does not get another one before it frees this one.
+    fs::remove_dir_all(organisation.project("my-filter")).unwrap();
+    for altitude in ["auto", "370123"] {
+        let (said, status) = organisation.emit("my-filter", &[&format!("altitude={altitude}")]);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("has the altitude 370"), "{said}");
+    }
+    let (said, status) = organisation.emit("my-filter", &["altitude=auto"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        said.contains(
+            "the project my-filter has the altitude 370124. To free it, write project = \"\" there"
+        ),
+        "{said}"
+    );
+
     // Two people take the same one; then two take different ones.
     organisation.git(&["checkout", "--quiet", "--", "kit"]);
     for (first, second, merges) in [
@@ -415,6 +435,18 @@ fn an_altitude_belongs_to_one_project() {
 /// What stands in `kit.toml`, and the beginning of the sentence about it, after the name of the file.
 const MISTAKES: &[(&str, &str)] = &[
     ("[defaults\n", ":1: this is not valid TOML"),
+    (
+        "[defaults]\n<<<<<<< ours\n=======\n>>>>>>> theirs\n",
+        ":2: this is a conflict of git: resolve it",
+    ),
+    (
+        "[[rules]]\nheader = \"x\"\n",
+        ":2: header is a key of the file, and here it is in a table: move it above",
+    ),
+    (
+        "header = \"{{operations}}\"\n",
+        ":1: operations is a list: write {{operations | join: \", \"}}",
+    ),
     (
         "\nlocks = 1\n",
         ":2: locks is no key: did you mean locked? The keys are",
@@ -509,6 +541,10 @@ const MISTAKES: &[(&str, &str)] = &[
         ":4: the altitude 370123 is of the group activity-monitor, and load_order_group is locked to encryption",
     ),
     (
+        "[[altitudes]]\nvalue = \"370123\"\nproject = \"a\"\n[[altitudes]]\nvalue = \"370124\"\nproject = \"a\"\n",
+        ":5: the project a has two altitudes of activity-monitor, this one and that in line 2: keep one",
+    ),
+    (
         "[[altitudes]]\nvalue = \"370123\"\nproject = \"My Filter\"\n",
         ":2: the project My Filter has the altitude 370123: write its name in",
     ),
@@ -566,7 +602,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "header = \"\"\"\nx\n{% if %}\"\"\"\n",
-        ":3: this is no text in Liquid: Value expected.",
+        ":3: Liquid cannot read this: Value expected.",
     ),
     ("header = \"\"\n", ":1: header is no text, or an empty one"),
     (
@@ -639,14 +675,20 @@ const REFUSED_FILES: &[(&str, &str, &str)] = &[
     (
         "NOTES.md",
         "\n{% if %}",
-        "kit/files/NOTES.md:2: this is no text in Liquid: Value expected.",
+        "kit/files/NOTES.md:2: Liquid cannot read this: Value expected.",
     ),
     (
         "NOTES.md",
         "\n\n{{ year | nothing }}",
-        "kit/files/NOTES.md:3: this is no text in Liquid: Unknown filter requested filter=nothing",
+        "kit/files/NOTES.md:3: Liquid cannot read this: Unknown filter requested filter=nothing",
     ),
     ("NOTES.md", "{% include 'x' %}", "kit/files/NOTES.md:1: "),
+    (
+        "{% if control_device %}b.md{% endif %}",
+        "x",
+        "b.md{% endif %}: a name has no conditions",
+    ),
+    ("a.md", "x", "a.md: A.md is the same file on Windows"),
     (
         "aux.txt",
         "x",
@@ -701,7 +743,9 @@ fn files_are_emitted_as_they_are_or_refused() {
     let (said, status) = organisation.emit("my-filter", &[]);
     assert_eq!(status, Some(0), "{said}");
     assert!(
-        said.contains("The kit kit is not committed in a git repository."),
+        said.contains(
+            "The kit kit is not committed in a git repository, or has changes that are not."
+        ),
         "{said}"
     );
     let project = organisation.project("my-filter");
@@ -721,6 +765,7 @@ fn files_are_emitted_as_they_are_or_refused() {
 
     for (name, content, sentence) in REFUSED_FILES {
         let organisation = Organisation::with("");
+        organisation.add("A.md", b"x");
         organisation.add(name, content.as_bytes());
         let said = organisation.refused(&[]);
         assert!(said.contains(sentence), "{name}: {content}\n{said}");
@@ -733,7 +778,10 @@ fn files_are_emitted_as_they_are_or_refused() {
         organisation.add("codeowners", b"x");
         organisation.add("Security.md", b"x");
         let said = organisation.refused(&[]);
-        assert!(said.contains("or of another key of the kit"), "{said}");
+        assert!(
+            said.contains("is written by a key of the kit: use another name"),
+            "{said}"
+        );
     }
     #[cfg(unix)]
     {
@@ -769,13 +817,43 @@ fn files_are_also_in_folders_that_the_template_leaves_out() {
     assert!(!project.join("kit-files").exists());
     assert!(!project.join(".github/workflows/ci.yml").exists());
 
+    // A text that is empty with these answers is not emitted. An empty file is.
+    let organisation = Organisation::new();
+    organisation.add("device.md", b"{% if control_device %}Devices.{% endif %}\n");
+    organisation.add("docs/.keep", b"");
+    organisation.add("debug.log", b"x");
+    fs::write(organisation.kit().join(".gitignore"), "*.log\n").unwrap();
+    organisation.commit("Add files");
+    for (name, device) in [("with-device", true), ("without", false)] {
+        let answer = format!("control_device={device}");
+        let (said, status) = organisation.emit(name, &[&answer]);
+        assert_eq!(status, Some(0), "{said}");
+        let project = organisation.project(name);
+        assert_eq!(project.join("device.md").exists(), device);
+        assert!(project.join("docs/.keep").exists());
+        assert!(!project.join("debug.log").exists());
+        assert!(!project.join("kit-copies").exists());
+    }
+    let listed = emitting::said(&organisation.xtask(&["kit"]));
+    assert!(
+        listed.contains("device.md") && !listed.contains("debug.log"),
+        "{listed}"
+    );
+
+    // A working tree on Windows.
+    let text = fs::read_to_string(organisation.kit().join("kit.toml")).unwrap();
+    let text = text.replace('\n', "\r\n");
+    fs::write(organisation.kit().join("kit.toml"), text).unwrap();
+    let output = organisation.xtask(&["kit"]);
+    assert_eq!(output.status.code(), Some(0), "{}", emitting::said(&output));
+
     // A name that becomes that of a file of the template.
     let organisation = Organisation::with("");
     organisation.add("{{'README'}}.md", b"x");
     let (said, status) = organisation.emit("my-filter", &[]);
     assert_ne!(status, Some(0), "{said}");
     assert!(
-        said.contains("the kit and the template have a file README.md"),
+        said.contains("kit/files: a file becomes README.md, which is a file of the template"),
         "{said}"
     );
     assert!(!organisation.project("my-filter").exists());
@@ -902,8 +980,39 @@ fn leaves_the_kit(organisation: &Organisation) {
         "{lib}"
     );
     assert!(!read(&project, "template.toml").contains("kit = "));
-    git(&project, &["reset", "--quiet", "--hard"]);
-    git(&project, &["clean", "-d", "--force", "--quiet"]);
+    // It stays without the kit, unless the command line names the kit.
+    git(&project, &["add", "--all"]);
+    git(&project, &["commit", "--quiet", "-m", "Leave the kit"]);
+    for (arguments, status) in [
+        (&["check", "my-filter"][..], 0),
+        (&["update", "my-filter"], 0),
+        (&["check", "my-filter", "--kit", "kit"], 1),
+    ] {
+        let output = organisation.xtask(arguments);
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+    }
+    assert_eq!(git(&project, &["status", "--porcelain"]), "");
+    let output = organisation.xtask(&["update", "my-filter", "--old-kit", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("--old-kit nowhere has no kit.toml"));
+    git(&project, &["reset", "--quiet", "--hard", "HEAD~1"]);
+
+    // An older state of the kit does not take a project back.
+    let head = organisation.git(&["rev-parse", "HEAD"]);
+    organisation.git(&["branch", "newest"]);
+    organisation.git(&["checkout", "--quiet", "--detach", "HEAD~2"]);
+    for verb in ["check", "update"] {
+        let output = organisation.xtask(&[verb, "my-filter"]);
+        assert_eq!(output.status.code(), Some(2), "{}", emitting::said(&output));
+        let sentence = "my-filter has a newer state of the kit than kit: run git -C kit pull";
+        assert!(
+            emitting::said(&output).contains(sentence),
+            "{}",
+            emitting::said(&output)
+        );
+    }
+    organisation.git(&["checkout", "--quiet", head.trim()]);
+    organisation.git(&["branch", "--quiet", "-D", "newest"]);
 }
 
 /// The repository of the kit must have the state that emitted a project.
@@ -919,7 +1028,7 @@ fn needs_its_state(organisation: &Organisation) {
     );
     let output = organisation.xtask(&["update", "my-filter"]);
     assert_eq!(output.status.code(), Some(2));
-    let sentence = "does not have the state 0000000000000000000000000000000000000000 of it";
+    let sentence = "with the state 0000000000000000000000000000000000000000 of a kit, which the git repository of kit does not have";
     assert!(
         emitting::said(&output).contains(sentence),
         "{}",
@@ -991,7 +1100,10 @@ fn projects_follow_the_kit() {
     // Without the kit, and without its state.
     let output = organisation.xtask(&["update", "my-filter", "--no-kit"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(emitting::said(&output).contains("name its folder with --kit DIR. If the project"));
+    assert!(
+        emitting::said(&output)
+            .contains("name its folder with --kit DIR or the variable TEMPLATE_KIT")
+    );
     leaves_the_kit(&organisation);
     needs_its_state(&organisation);
 

@@ -34,7 +34,8 @@ use model::FILE;
 /// Judge an organisation's kit, and list what it says.
 ///
 /// A kit is a folder with kit.toml: defaults, locked answers, choices that are removed, altitudes and the projects that have
-/// them, rules for answers, a header for source files, code owners and contacts. Its folder files/ is added to each project.
+/// them, rules for answers, a header for source files, a license text, code owners, contacts, how packages are signed, and a
+/// registry. Its folder files/ is added to each project.
 /// A fork of the template has its kit in kit/, which the template itself never changes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -66,8 +66,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = args.folder.join(record::FILE);
     ensure!(
         !file.exists(),
-        "{} is there already: change it, or use cargo xtask update",
-        file.display()
+        "{shown} has a record already, {}. To change an answer: cargo xtask update {shown} --set OPTION=VALUE",
+        record::FILE
     );
     let template = match &args.from {
         Some(version) => Template::of(version)?,

@@ -11,11 +11,14 @@ use serde::Serialize;
 use super::{
     merge::Conflict,
     project::{Place, Project},
-    update::{Base, Plan, Wanted, plan, print_files},
+    update::{Base, Plan, Wanted, plan, print_files, with_and_without},
     write::Change,
 };
 use crate::{
-    commands::{kit::choice::Choice, new::template::Template},
+    commands::{
+        kit::choice::Choice,
+        new::{record, template::Template},
+    },
     interruption,
 };
 
@@ -77,8 +80,11 @@ struct Row<'a> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     interruption::survive()?;
     let kit = args.kit.folder()?;
+    let version = record::template_version()?;
+    let (template, plain) = with_and_without(&version, &args.kit, kit.as_deref())?;
     let wanted = Wanted {
-        template: Template::own()?.with_kit(kit.as_deref())?,
+        template,
+        plain,
         old_kit: kit,
         set: Vec::new(),
         base: Base::Recorded,
@@ -120,7 +126,13 @@ fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<Stri
         Err(error) => eprintln!("{shown}: error: {}", crate::visible(&format!("{error:#}"))),
         Ok((project, behind, open)) => {
             match &behind {
-                None => println!("{shown}: current, version {}", project.version),
+                None if open.is_empty() => {
+                    println!("{shown}: current, version {}", project.version);
+                }
+                None => println!(
+                    "{shown}: has conflicts of an update, version {}",
+                    project.version
+                ),
                 Some(plan) => {
                     if plan.from == plan.to {
                         println!("{shown}: behind: the kit has changed since its last update");
@@ -159,7 +171,11 @@ fn print_json(
     };
     let plan;
     match checked {
-        Err(error) => row.error = Some(format!("{error:#}")),
+        Err(error) => {
+            let version = record::version_in(&folder.join(record::FILE));
+            row.from = version.ok().map(|version| version.to_string());
+            row.error = Some(format!("{error:#}"));
+        }
         Ok((project, behind, open)) => {
             row.from = Some(project.version.to_string());
             row.state = match (&behind, open.is_empty()) {

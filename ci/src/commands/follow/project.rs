@@ -100,12 +100,30 @@ impl Project {
         };
         let kit = kit.with_context(|| {
             format!(
-                "{} was emitted with a kit: name its folder with --kit DIR. If the project leaves the kit, cargo xtask update \
-                 --no-kit --old-kit DIR",
+                "{0} was emitted with a kit: name its folder with --kit DIR or the variable TEMPLATE_KIT. If the project \
+                 leaves the kit, run cargo xtask update {0} --no-kit --old-kit DIR",
                 self.shown
             )
         })?;
         template.with_earlier_kit(kit, revision)
+    }
+
+    /// Refuses a kit whose folder has an older state than the one that emitted the project.
+    ///
+    /// # Errors
+    ///
+    /// The state is older.
+    pub fn refuse_older_kit(&self, template: &Template) -> anyhow::Result<()> {
+        if let (Some(state), Some(kit)) = (&self.kit, template.kit())
+            && kit.is_older_than(state)
+        {
+            let kit = kit.folder.display();
+            bail!(
+                "{} has a newer state of the kit than {kit}: run git -C {kit} pull, or check out that state",
+                self.shown
+            );
+        }
+        Ok(())
     }
 
     /// The files with conflict markers of an update, and those of the template that an update put beside a file of the
@@ -195,6 +213,7 @@ impl Place {
             let shown = &project.shown;
             let more = match changes.len() {
                 1 => String::new(),
+                2 => " and 1 other file".to_owned(),
                 count => format!(" and {} other files", count - 1),
             };
             bail!(
@@ -219,9 +238,14 @@ impl Place {
         )?;
         if !found.status.success() {
             let said = String::from_utf8_lossy(&found.stderr);
+            let said = said.trim().trim_start_matches("fatal: ");
+            let why = if said.starts_with("not a git repository") {
+                String::new()
+            } else {
+                format!(" ({said})")
+            };
             bail!(
-                "{shown} is in no git repository ({}): run git init there, and commit the project as it was emitted",
-                said.trim().trim_start_matches("fatal: ")
+                "{shown} is in no git repository{why}: run git init there, and commit the project as it was emitted"
             );
         }
         let prefix = line(reading(&project.folder).args(["rev-parse", "--show-prefix"]))?;

@@ -1,6 +1,10 @@
 //! `cargo xtask update`: brings projects to a newer version of the template, or changes an answer.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail, ensure};
 use semver::Version;
@@ -14,12 +18,12 @@ use super::{
 use crate::git::{Store, color, run as run_git};
 use crate::{
     commands::{
-        kit::choice::Choice,
+        kit::choice::{self, Choice},
         new::{
             answers::{Answers, judge, judged},
             ask,
             record::{self, KeepLines},
-            template::Template,
+            template::{ALTITUDE, Template},
         },
         options::{Kind as OptionKind, find, named, shown},
     },
@@ -33,7 +37,7 @@ use crate::{
 /// in a git repository, with all changes committed. Its files are changed; nothing is committed.
 ///
 /// Options that are new take their defaults, or are asked at a terminal. A list keep in the record names files and
-/// folders that are never changed.
+/// folders that are never changed. A kit that emitted the project must be committed; what has changed in it is merged, too.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -93,6 +97,8 @@ Examples:
       several projects
   cargo xtask update ../my-filter --no-kit --old-kit ../kit
       without the kit that emitted it
+  cargo xtask update ../my-filter --kit ../new-kit --old-kit ../kit
+      to another kit
 
 In template.toml: keep = [\"deny.toml\", \"scripts/\"]
 
@@ -126,6 +132,25 @@ pub struct Plan {
     store: Store,
 }
 
+/// A project that was not updated, for a script.
+#[derive(Serialize)]
+struct Refused {
+    project: String,
+    from: Option<String>,
+    error: String,
+}
+
+impl Refused {
+    fn of(folder: &Path, error: &anyhow::Error) -> Self {
+        let version = record::version_in(&folder.join(record::FILE));
+        Self {
+            project: folder.display().to_string(),
+            from: version.ok().map(|version| version.to_string()),
+            error: format!("{error:#}"),
+        }
+    }
+}
+
 /// A change of an answer.
 #[derive(Clone, Debug)]
 pub struct Set {
@@ -155,6 +180,8 @@ pub enum Base {
 pub struct Wanted {
     /// The version, with the kit.
     pub template: Template,
+    /// The version without the kit, for projects whose records name no kit, unless the command line names one.
+    pub plain: Option<Template>,
     /// The folder of the kit that emitted the projects.
     pub old_kit: Option<PathBuf>,
     /// The changes of answers.
@@ -169,7 +196,7 @@ impl Wanted {
     /// Whether an update changes something besides the answers.
     #[must_use]
     pub fn is_ahead_of(&self, project: &Project) -> bool {
-        let kit = self.template.kit();
+        let kit = self.template_for(project).kit();
         let other_kit = match (&project.kit, kit) {
             (Some(old), Some(kit)) => !kit.is_state(old),
             (None, Some(_)) | (Some(_), None) => true,
@@ -177,6 +204,28 @@ impl Wanted {
         };
         project.version != self.template.version || other_kit
     }
+
+    /// The version for a project, with or without the kit.
+    fn template_for(&self, project: &Project) -> &Template {
+        let plain = self.plain.as_ref().filter(|_| project.kit.is_none());
+        plain.unwrap_or(&self.template)
+    }
+}
+
+/// A version with a kit, and the same without it unless the command line names the kit.
+///
+/// # Errors
+///
+/// All mistakes in the kit, or this clone does not have the version.
+pub fn with_and_without(
+    version: &Version,
+    choice: &Choice,
+    kit: Option<&Path>,
+) -> anyhow::Result<(Template, Option<Template>)> {
+    let with = Template::of(version)?.with_kit(kit)?;
+    let is_implied = kit.is_some() && !choice.is_named();
+    let plain = is_implied.then(|| Template::of(version)).transpose()?;
+    Ok((with, plain))
 }
 
 /// Runs the verb.
@@ -187,12 +236,17 @@ impl Wanted {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     interruption::survive()?;
     let kit = args.kit.folder()?;
-    let template = match &args.to {
-        Some(version) => Template::of(version)?,
-        None => Template::own()?,
+    if let Some(folder) = &args.old_kit {
+        choice::found(folder, "--old-kit")?;
+    }
+    let version = match &args.to {
+        Some(version) => version.clone(),
+        None => record::template_version()?,
     };
+    let (template, plain) = with_and_without(&version, &args.kit, kit.as_deref())?;
     let wanted = Wanted {
-        template: template.with_kit(kit.as_deref())?,
+        template,
+        plain,
         old_kit: args.old_kit.clone().or(kit),
         set: args
             .set
@@ -214,6 +268,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for folder in &args.folders {
         let status = match update(folder, &wanted, args) {
             Ok(clean) => u8::from(!clean),
+            Err(error) if args.json => {
+                interruption::check()?;
+                println!("{}", serde_json::to_string(&Refused::of(folder, &error))?);
+                2
+            }
             Err(error) if args.folders.len() == 1 => return Err(error),
             Err(error) => {
                 let shown = folder.display();
@@ -227,12 +286,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Updates a project. Returns whether there are no conflicts.
-fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Result<bool> {
+fn update(folder: &Path, wanted: &Wanted, args: &Args) -> anyhow::Result<bool> {
     let (project, plan) = planned(folder, wanted)?;
     interruption::check()?;
     if !args.dry_run {
         write::write(&project, &plan.changes, &plan.contents)?;
-        for line in wanted.template.take(&project.name, &plan.answers)? {
+        let template = wanted.template_for(&project);
+        for line in template.take(&project.name, &plan.answers)? {
             eprintln!("{line}");
         }
     }
@@ -252,14 +312,14 @@ fn update(folder: &std::path::Path, wanted: &Wanted, args: &Args) -> anyhow::Res
 /// # Errors
 ///
 /// A sentence with what is refused, and what to do. Nothing is written then.
-pub fn apply(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<Plan> {
+pub fn apply(folder: &Path, wanted: &Wanted) -> anyhow::Result<Plan> {
     let (project, plan) = planned(folder, wanted)?;
     write::write(&project, &plan.changes, &plan.contents)?;
     Ok(plan)
 }
 
 /// A project whose changes are committed, and what an update makes of it.
-fn planned(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<(Project, Plan)> {
+fn planned(folder: &Path, wanted: &Wanted) -> anyhow::Result<(Project, Plan)> {
     let project = Project::read(folder)?;
     let place = Place::clean(&project)?;
     if let Some(file) = project.open_conflicts()?.first() {
@@ -279,7 +339,7 @@ fn planned(folder: &std::path::Path, wanted: &Wanted) -> anyhow::Result<(Project
 ///
 /// A sentence with what is refused, and what to do.
 pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result<Plan> {
-    let template = &wanted.template;
+    let template = wanted.template_for(project);
     let shown = &project.shown;
     ensure!(
         project.version <= template.version,
@@ -290,10 +350,12 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
     if let (Some(_), Some(kit)) = (&project.kit, template.kit()) {
         ensure!(
             kit.revision.is_some(),
-            "the kit {} is not committed, and the record of {shown} names its state: commit the kit first",
+            "the kit {} has changes that are not committed, and the record of {shown} names a state of it: commit the kit \
+             first; a commit on a branch is enough",
             kit.folder.display()
         );
     }
+    project.refuse_older_kit(template)?;
     let (answers, mut notes) = answers(project, wanted)?;
     let store = Store::new(&place.root)?;
     let ours = place.tree()?;
@@ -313,7 +375,8 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         None => store.empty()?,
     };
     let theirs = emitted_tree(&store, project, place, template, &answers)
-        .with_context(|| format!("the record of {shown}"))?;
+        .with_context(|| format!("{shown}, with these answers"))?;
+    let theirs = with_same_state(&store, theirs, project, template)?;
     let name = format!("template-{}", template.version);
     let trees = with_keep(
         &store,
@@ -343,6 +406,29 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         trees: (ours, merged.tree),
         store,
     })
+}
+
+/// The tree with the state of the kit that the record of the project names, if nothing of the kit that matters has changed
+/// since then.
+fn with_same_state(
+    store: &Store,
+    tree: String,
+    project: &Project,
+    template: &Template,
+) -> anyhow::Result<String> {
+    let (Some(old), Some(kit)) = (&project.kit, template.kit()) else {
+        return Ok(tree);
+    };
+    let Some(new) = kit.revision.as_ref().filter(|_| kit.is_state(old)) else {
+        return Ok(tree);
+    };
+    let files = store.files(&tree)?;
+    let Some((path, mut blob)) = files.into_iter().find(|(path, _)| path == record::FILE) else {
+        return Ok(tree);
+    };
+    let text = String::from_utf8_lossy(&store.content(&blob.id)?).into_owned();
+    blob.id = store.blob(text.replacen(new.as_str(), old, 1).as_bytes())?;
+    store.changed(&tree, &[(path, Some(blob))])
 }
 
 /// The trees, with the list `keep` of the project in the records of the template too: the list is no change of the record.
@@ -420,10 +506,11 @@ pub fn emitted_tree(
 
 /// The answers for the new version, and notes on those that are new and those that are dropped.
 fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<String>)> {
-    let template = &wanted.template;
+    let template = wanted.template_for(project);
     let options = template.options();
     let mut answers = Answers::new();
     let mut notes = Vec::new();
+    let mut refused: Vec<(String, String)> = Vec::new();
     for (name, value) in &project.answers {
         let Some(option) = options.iter().find(|option| option.name == *name) else {
             notes.push(format!(
@@ -438,23 +525,39 @@ fn answers(project: &Project, wanted: &Wanted) -> anyhow::Result<(Answers, Vec<S
             && !replaced
         {
             let way = option.locked.as_ref().map_or("VALUE", |_| &option.default);
-            let by = match template.kit() {
-                Some(kit) if option.locked.is_some() || option.removed_choice(value).is_some() => {
-                    kit.shown.clone()
-                }
-                _ => format!("version {}", template.version),
-            };
-            bail!(
-                "the record of {} has an answer that {by} refuses: {error}. Give another one with --set {name}={way}",
-                project.shown
-            );
+            refused.push((error.to_string(), format!("--set {name}={way}")));
         }
         answers.insert(name.clone(), value.clone());
     }
+    if !refused.is_empty() {
+        let (sentences, ways): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
+        let with = template.kit().map_or_else(String::new, |kit| {
+            format!(" with the kit {}", kit.folder.display())
+        });
+        bail!(
+            "the record of {} has answers that version {}{with} refuses: {}. Give others: cargo xtask update {} {}",
+            project.shown,
+            template.version,
+            sentences.join("; "),
+            project.shown,
+            ways.join(" ")
+        );
+    }
     for set in &wanted.set {
         let old = answers.get(&set.name).cloned();
-        let new = set.applied(template, old.as_deref())?;
+        let (new, note) = set.applied(template, old.as_deref())?;
+        notes.extend(note);
         answers.insert(set.name.clone(), new);
+    }
+    let is_set = wanted.set.iter().any(|set| set.name == ALTITUDE);
+    if answers.get(ALTITUDE).is_some_and(|it| it == "auto")
+        && !is_set
+        && let Some((altitude, place)) = template.altitude_of(&project.name, &answers)
+    {
+        notes.push(format!(
+            "the altitude is {altitude} now: {place} gives it to this project"
+        ));
+        answers.insert(ALTITUDE.to_owned(), altitude.to_owned());
     }
     if wanted.asks {
         ask::the_rest(template, &project.name, &mut answers)?;
@@ -494,13 +597,18 @@ pub fn parsed(text: &str) -> anyhow::Result<Set> {
 }
 
 impl Set {
-    /// The new answer.
-    fn applied(&self, template: &Template, old: Option<&str>) -> anyhow::Result<String> {
+    /// The new answer, and a note if it is the old one.
+    fn applied(
+        &self,
+        template: &Template,
+        old: Option<&str>,
+    ) -> anyhow::Result<(String, Vec<String>)> {
+        let mut notes = Vec::new();
         let Self { name, sign, value } = self;
         let option = find(template.options(), name)?;
         judged(template.options(), name, value).with_context(|| "--set".to_owned())?;
         if matches!(sign, Sign::Replace) {
-            return Ok(value.clone());
+            return Ok((value.clone(), notes));
         }
         ensure!(
             matches!(option.kind, OptionKind::List(_)),
@@ -512,23 +620,27 @@ impl Set {
             let at = items.iter().position(|known| *known == item);
             match (sign, at) {
                 (Sign::Add, None) => items.push(item),
-                (Sign::Add, Some(_)) => bail!("--set {name}+={item}: {item} is there already"),
+                (Sign::Add, Some(_)) => notes.push(format!("{name} has {item} already")),
                 (_, Some(at)) => {
                     items.remove(at);
                 }
-                (_, None) => bail!(
-                    "--set {name}-={item}: {item} is not there; the answer is {}",
+                (_, None) => notes.push(format!(
+                    "{name} does not have {item}; the answer is {}",
                     shown(old)
-                ),
+                )),
             }
         }
-        Ok(items.join(","))
+        Ok((items.join(","), notes))
     }
 }
 
 /// Prints what an update does, or would do.
 fn print(plan: &Plan, dry_run: bool) {
-    println!("{}: version {} -> {}", plan.project, plan.from, plan.to);
+    if plan.from == plan.to {
+        println!("{}: version {}", plan.project, plan.from);
+    } else {
+        println!("{}: version {} -> {}", plan.project, plan.from, plan.to);
+    }
     for note in &plan.notes {
         println!("  note      {note}");
     }
@@ -542,10 +654,10 @@ fn print(plan: &Plan, dry_run: bool) {
         println!("  Look at the changes with git diff, build and test the driver, and commit.");
     } else {
         println!(
-            "  {} to look at. Resolve them, build and test the driver, and commit. git restore and git clean undo the update.",
+            "  {}, build and test the driver, and commit. git restore and git clean undo the update.",
             match plan.conflicts.len() {
-                1 => "1 file".to_owned(),
-                count => format!("{count} files"),
+                1 => "There is 1 conflict. Resolve it".to_owned(),
+                count => format!("There are {count} conflicts. Resolve them"),
             }
         );
     }

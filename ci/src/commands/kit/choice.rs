@@ -26,6 +26,12 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether the command line names the kit: then it also applies to projects whose records name none.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.kit.is_some()
+    }
+
     /// The folder of the kit, if one applies.
     ///
     /// # Errors
@@ -50,7 +56,12 @@ impl Choice {
     }
 }
 
-fn found(folder: &Path, by: &str) -> anyhow::Result<PathBuf> {
+/// A folder in which a kit must be. `by` is what names it.
+///
+/// # Errors
+///
+/// There is no `kit.toml`.
+pub fn found(folder: &Path, by: &str) -> anyhow::Result<PathBuf> {
     ensure!(
         folder.join(FILE).is_file(),
         "{by} {} has no {FILE}: name the folder of a kit",

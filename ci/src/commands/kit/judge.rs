@@ -1,6 +1,6 @@
 //! What the values of a kit mean together, and what they refuse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heck::ToKebabCase;
 
@@ -103,6 +103,7 @@ impl Kit {
 
     fn judge_altitudes(&self, options: &[Declared], mistakes: &mut Vec<(usize, String)>) {
         let mut known: BTreeSet<String> = BTreeSet::new();
+        let mut owners: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let locked = options
             .iter()
             .find(|it| it.name == "load_order_group" && it.locked.is_some());
@@ -131,6 +132,15 @@ impl Kit {
                 );
                 mistakes.push((*line, sentence));
             }
+            if !project.is_empty()
+                && let Some(other) = owners.insert((project, group.option), *line)
+            {
+                let sentence = format!(
+                    "the project {project} has two altitudes of {}, this one and that in line {other}: keep one",
+                    group.option
+                );
+                mistakes.push((*line, sentence));
+            }
             if *project != project.to_kebab_case() {
                 let sentence = format!(
                     "the project {} has the altitude {value}: write its name in lower-case letters, digits and hyphens",
@@ -146,7 +156,11 @@ impl Kit {
             let license = options.iter().find(|it| it.name == "license");
             let is_proprietary =
                 license.is_some_and(|it| it.locked.is_some() && it.default == "proprietary");
-            if !is_proprietary {
+            let is_locked = self.locked.iter();
+            let mut is_locked = is_locked.filter(|it| it.option == "license");
+            // The answer has its own sentence if it is refused.
+            let is_refused = is_locked.any(|it| it.value == "proprietary");
+            if !is_proprietary && !is_refused {
                 let sentence = "license_text has an effect only if license is proprietary: lock it, with license = \
                     \"proprietary\" in the table locked";
                 mistakes.push((text.line, sentence.to_owned()));
@@ -260,14 +274,27 @@ impl Kit {
             ));
         };
         let is_other = !entry.project.is_empty() && entry.project != project.to_kebab_case();
-        is_other.then(|| {
-            format!(
+        if is_other {
+            return Some(format!(
                 "{}: the project {} has the altitude {altitude}. {}",
                 self.place(entry.line),
                 entry.project,
                 self.free(answers)
-            )
-        })
+            ));
+        }
+        let own = self.entry_of(project, answers)?;
+        (number(&own.value) != number(altitude)).then(|| self.keeps(own))
+    }
+
+    /// The sentence on a project that has an altitude of the kit, and is to have another one.
+    #[must_use]
+    pub fn keeps(&self, entry: &Altitude) -> String {
+        format!(
+            "{}: the project {} has the altitude {}. To free it, write project = \"\" there",
+            self.place(entry.line),
+            entry.project,
+            entry.value
+        )
     }
 
     /// A sentence with the altitudes that no project has.
@@ -289,7 +316,7 @@ impl Kit {
             )
         } else {
             format!(
-                "Those of {name} that are free: {}; auto gives a draft",
+                "Take another one: those of {name} that are free are {}; auto gives a draft",
                 listed(free.into_iter())
             )
         }
@@ -306,15 +333,13 @@ impl Kit {
 
     /// The altitude in the kit that a project has already, in its load-order group.
     #[must_use]
-    pub fn altitude_of(&self, project: &str, answers: &Answers) -> Option<&str> {
+    pub fn entry_of(&self, project: &str, answers: &Answers) -> Option<&Altitude> {
         let group = answers.get("load_order_group")?;
         let group = GROUPS.iter().find(|it| it.option == group)?;
         let project = project.to_kebab_case();
-        let entry = self
-            .altitudes
+        self.altitudes
             .iter()
-            .find(|it| it.project == project && group.has(&it.value));
-        entry.map(|it| it.value.as_str())
+            .find(|it| it.project == project && group.has(&it.value))
     }
 }
 

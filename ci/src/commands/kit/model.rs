@@ -244,8 +244,9 @@ impl Kit {
     pub fn read(folder: &Path, options: &[Declared]) -> anyhow::Result<(Self, Mistakes)> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
-        let text = fs::read_to_string(&file)
-            .with_context(|| format!("{shown} cannot be read: a kit is a folder with {FILE}"))?;
+        let text = fs::read_to_string(&file).with_context(|| {
+            format!("{shown} cannot be read: name the folder of a kit, in which {FILE} is")
+        })?;
         Self::parse(folder, &shown, &text, options)
     }
 
@@ -260,6 +261,10 @@ impl Kit {
             Ok(table) => table,
             Err(error) => {
                 let line = error.span().map_or(1, |span| line_at(text, span.start));
+                let marker = text.lines().position(|line| line.starts_with("<<<<<<< "));
+                if let Some(at) = marker {
+                    bail!("{shown}:{}: this is a conflict of git: resolve it", at + 1);
+                }
                 bail!(
                     "{shown}:{line}: this is not valid TOML: {}",
                     error.message()
@@ -360,8 +365,24 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a key of the file is in a table, which is a mistake.
+    fn is_misplaced(&mut self, key: &Key<'_>) -> bool {
+        let name: &str = key.get_ref();
+        let is_key = KEYS.iter().any(|(known, ..)| *known == name);
+        if is_key {
+            let sentence = format!(
+                "{name} is a key of the file, and here it is in a table: move it above the first line in brackets"
+            );
+            self.mistake(&key.span(), sentence);
+        }
+        is_key
+    }
+
     fn unknown<'b>(&mut self, key: &Key<'_>, names: impl Iterator<Item = &'b str> + Clone) {
         let name: &str = key.get_ref();
+        if self.is_misplaced(key) {
+            return;
+        }
         let hint = nearest(name, names.clone())
             .map_or_else(String::new, |near| format!("did you mean {near}? "));
         let sentence = format!(
@@ -399,7 +420,8 @@ impl Reader<'_> {
         let starts = ["\"\"\"\n", "\"\"\"\r\n", "'''\n", "'''\r\n"];
         let is_below = starts.iter().any(|start| source.starts_with(start));
         Some(At {
-            value: text?.to_owned(),
+            // A working tree on Windows has CR LF.
+            value: text?.replace("\r\n", "\n"),
             line: self.line(&value.span()) + usize::from(is_below),
         })
     }
@@ -420,11 +442,7 @@ impl Reader<'_> {
     fn declared(&mut self, key: &Key<'_>) -> Option<Declared> {
         let name: &str = key.get_ref();
         let is_option = self.options.iter().any(|it| it.name == name);
-        if !is_option && KEYS.iter().any(|(known, ..)| *known == name) {
-            let sentence = format!(
-                "{name} is a key of the file, and here it is in a table: move it above the first line in brackets"
-            );
-            self.mistake(&key.span(), sentence);
+        if !is_option && self.is_misplaced(key) {
             return None;
         }
         match crate::commands::options::find(self.options, key.get_ref()) {

@@ -16,16 +16,17 @@ use crate::{
     checks::render,
     commands::{
         new::record,
-        options::{named, nearest},
+        options::{Declared, Kind, named, nearest},
     },
+    git::{parts, reading, run},
 };
 
 /// The folder of the files that are added to each project.
 pub const FOLDER: &str = "files";
 
-/// The folder in the template, and in an emitted project until [`settle`], that has these files: hooks remove folders in
-/// which the kit may have files.
-const APART: &str = "kit-files";
+/// The folders in the template, and in an emitted project until [`settle`], that have these files, those that are rendered
+/// and those that are copied: hooks remove folders in which the kit may have files.
+const APART: [&str; 2] = ["kit-files", "kit-copies"];
 
 /// Files that cargo-generate reads in a template.
 const SPECIAL: [&str; 3] = ["cargo-generate.toml", ".genignore", ".git"];
@@ -58,8 +59,8 @@ struct Stage<'a> {
     known: &'a BTreeSet<String>,
     /// cargo-generate's parser.
     parser: liquid::Parser,
-    /// The patterns of files that are copied.
-    patterns: Vec<String>,
+    /// The options whose answers are lists.
+    lists: BTreeSet<&'a str>,
     mistakes: Vec<String>,
 }
 
@@ -72,24 +73,29 @@ impl Kit {
     /// # Errors
     ///
     /// A file cannot be read or written.
-    pub fn stage(&self, root: &Path, known: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+    pub fn stage(
+        &self,
+        root: &Path,
+        known: &BTreeSet<String>,
+        options: &[Declared],
+    ) -> anyhow::Result<Vec<String>> {
         let template = root.join("template");
+        let lists = options.iter();
+        let lists = lists.filter(|it| matches!(it.kind, Kind::List(_)));
         let mut stage = Stage {
             kit: self,
             template: &template,
             known,
             parser: render::parser()?,
-            patterns: Vec::new(),
+            lists: lists.map(|it| it.name.as_str()).collect(),
             mistakes: Vec::new(),
         };
         stage.headers()?;
         stage.texts()?;
         stage.entries()?;
         stage.files()?;
-        let Stage {
-            patterns, mistakes, ..
-        } = stage;
-        exclude(&root.join("cargo-generate.toml"), &patterns)?;
+        let mistakes = stage.mistakes;
+        exclude(&root.join("cargo-generate.toml"))?;
         let record = template.join(record::FILE);
         if let (Some(revision), true) = (&self.revision, record.exists()) {
             let text = fs::read_to_string(&record)?;
@@ -104,7 +110,7 @@ impl Kit {
     #[must_use]
     pub fn blamed_file(&self, error: &str) -> anyhow::Error {
         let files = self.folder.join(FOLDER);
-        let in_file = error.split_once(&format!("template/{APART}/"));
+        let in_file = error.split_once(&format!("template/{}/", APART[0]));
         let Some((name, reason)) = in_file.and_then(|(_, rest)| rest.split_once(": ")) else {
             return anyhow!("the files of the kit {}: {error}", self.folder.display());
         };
@@ -116,12 +122,34 @@ impl Kit {
         )
     }
 
-    /// The files in `files/`, by their paths.
+    /// The files in `files/`, by their paths, without those that git ignores.
     pub fn files(&self) -> impl Iterator<Item = String> {
-        let files = crate::files_below(&self.folder.join(FOLDER)).unwrap_or_default();
+        let folder = self.folder.join(FOLDER);
+        let files = crate::files_below(&folder).unwrap_or_default();
+        let ignored = ignored(&folder);
         files
             .into_iter()
             .map(|file| file.to_string_lossy().replace('\\', "/"))
+            .filter(move |file| !ignored.contains(file))
+    }
+
+    /// The sentences on files of a kit that are also files of the template, in what was rendered.
+    pub fn doubles<'b>(&self, rendered: impl Iterator<Item = &'b String>) -> Vec<String> {
+        let all: BTreeSet<&String> = rendered.collect();
+        let own = |file: &&&String| {
+            let apart = APART.iter();
+            let mut apart = apart.filter_map(|it| file.strip_prefix(it)?.strip_prefix('/'));
+            apart.any(|it| all.contains(&it.to_owned()))
+        };
+        let own = all.iter().filter(own);
+        own.map(|file| {
+            let name = file.split_once('/').map_or(file.as_str(), |(_, name)| name);
+            format!(
+                "{}: a file becomes {name}, which is a file of the template: use another name",
+                self.folder.join(FOLDER).display()
+            )
+        })
+        .collect()
     }
 }
 
@@ -143,15 +171,15 @@ impl Stage<'_> {
                 Some("inx") => ";",
                 _ => continue,
             };
+            let path = self.template.join(file);
+            let rest = fs::read_to_string(&path)?;
+            let end = if rest.contains("\r\n") { "\r\n" } else { "\n" };
             let mut whole = String::new();
             for line in text.trim_end().lines() {
-                // Writing to a string does not fail.
-                let _ = writeln!(whole, "{}", format!("{sign} {line}").trim_end());
+                whole.push_str(format!("{sign} {line}").trim_end());
+                whole.push_str(end);
             }
-            whole.push('\n');
-            let path = self.template.join(file);
-            whole.push_str(&fs::read_to_string(&path)?);
-            fs::write(path, whole)?;
+            fs::write(path, format!("{whole}{end}{rest}"))?;
         }
         Ok(())
     }
@@ -242,24 +270,30 @@ impl Stage<'_> {
         if !folder.exists() {
             return Ok(());
         }
-        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        let mut taken: BTreeMap<String, (String, &str)> = BTreeMap::new();
         for file in crate::files_below(self.template)? {
             let name = file.to_string_lossy().replace('\\', "/");
-            taken.insert(name.to_lowercase(), name);
+            let owner = match name.as_str() {
+                "CODEOWNERS" | "SECURITY.md" | "SUPPORT.md" | "scripts/New-Package.psd1" => {
+                    "written by a key of the kit"
+                }
+                _ => "a file of the template",
+            };
+            taken.insert(name.to_lowercase(), (name, owner));
         }
+        let ignored = ignored(&folder);
         let mut found = Vec::new();
         self.walk(&folder, &folder, &mut found)?;
         found.sort();
-        for name in found {
+        for name in found.into_iter().filter(|name| !ignored.contains(name)) {
             let shown = folder.join(&name).display().to_string();
             // Windows does not distinguish the case. A file is no folder.
             let lower = name.to_lowercase();
             let mut parents = Path::new(&lower).ancestors();
             let other = parents.find_map(|it| taken.get(it.to_str()?)).cloned();
-            if let Some(other) = other {
-                self.mistakes.push(format!(
-                    "{shown}: {other} is a file of the template, or of another key of the kit: use another name"
-                ));
+            if let Some((other, owner)) = other {
+                self.mistakes
+                    .push(format!("{shown}: {other} is {owner}: use another name"));
                 continue;
             }
             if taken.keys().any(|it| it.starts_with(&format!("{lower}/"))) {
@@ -268,8 +302,9 @@ impl Stage<'_> {
                 ));
                 continue;
             }
-            taken.insert(lower, name.clone());
-            self.file(&folder.join(&name), &format!("{APART}/{name}"))?;
+            let owner = "the same file on Windows";
+            taken.insert(lower, (name.clone(), owner));
+            self.file(&folder.join(&name), &name)?;
         }
         Ok(())
     }
@@ -289,7 +324,12 @@ impl Stage<'_> {
             let kind = fs::symlink_metadata(&path)?;
             let last = path.file_name().and_then(|it| it.to_str()).unwrap_or("");
             let is_liquid = path.extension().is_some_and(|it| it == "liquid");
-            if is_no_windows_name(last) {
+            if last.contains("{%") {
+                self.mistakes.push(format!(
+                    "{shown}: a name has no conditions. Put the condition around the text: a file whose text is empty then \
+                     is not emitted"
+                ));
+            } else if is_no_windows_name(last) {
                 self.mistakes.push(format!(
                     "{shown}: Windows has no files with this name: use another one"
                 ));
@@ -325,23 +365,22 @@ impl Stage<'_> {
             fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
         let shown = from.display().to_string();
         let text = match String::from_utf8(content) {
-            Ok(text) if !text.contains('\0') => text,
+            Ok(text) if !text.contains('\0') && !text.is_empty() => text,
             Ok(text) => return self.copy(from, name, text.as_bytes()),
             Err(error) => return self.copy(from, name, error.as_bytes()),
         };
         let text = self.checked(&text, &shown, 1);
-        self.add(name, text.as_bytes())?;
-        self.same_mode(from, name)
+        self.put(APART[0], from, name, text.as_bytes())
     }
 
-    /// Adds a file that is no text.
+    /// Adds a file that is no text, or empty.
     fn copy(&mut self, from: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
-        self.patterns.push(format!("/{}", escaped(name)));
-        self.add(name, content)?;
-        self.same_mode(from, name)
+        self.put(APART[1], from, name, content)
     }
 
-    fn same_mode(&self, from: &Path, name: &str) -> anyhow::Result<()> {
+    fn put(&mut self, apart: &str, from: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        let name = format!("{apart}/{name}");
+        self.add(&name, content)?;
         let mode = fs::metadata(from)?.permissions();
         Ok(fs::set_permissions(self.template.join(name), mode)?)
     }
@@ -369,7 +408,13 @@ impl Stage<'_> {
                 let inside = found.get(2).map_or("", |it| it.as_str());
                 let name = VARIABLE.captures(inside).and_then(|it| it.get(1));
                 let name = name.map_or(inside.trim(), |it| it.as_str());
-                self.judge_placeholder(name, &format!("{shown}:{line}"));
+                let place = format!("{shown}:{line}");
+                self.judge_placeholder(name, &place);
+                if self.lists.contains(name) && !inside.contains('|') {
+                    self.mistakes.push(format!(
+                        "{place}: {name} is a list: write {{{{{name} | join: \", \"}}}}"
+                    ));
+                }
                 // The answer can be auto; the record has what follows from it.
                 match name {
                     "license_year" => all.as_str().replacen(name, "year", 1),
@@ -385,9 +430,8 @@ impl Stage<'_> {
         if let Err(error) = self.parser.parse(&whole) {
             let (line, reason) = liquid_error(&error.to_string());
             let line = first + line.unwrap_or_else(|| line_with_last_word(text, &reason)) - 1;
-            self.mistakes.push(format!(
-                "{shown}:{line}: this is no text in Liquid: {reason}"
-            ));
+            self.mistakes
+                .push(format!("{shown}:{line}: Liquid cannot read this: {reason}"));
         }
         whole
     }
@@ -397,10 +441,10 @@ impl Stage<'_> {
             return;
         }
         let near = nearest(name, self.known.iter().map(String::as_str));
-        let hint = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+        let hint = near.map_or_else(|| ".".to_owned(), |near| format!(": did you mean {near}?"));
         self.mistakes.push(format!(
-            "{place}: {} is no placeholder of the template: {hint}To emit the braces as they are, write {{% raw %}} before \
-             and {{% endraw %}} after them",
+            "{place}: {} is no placeholder of the template{hint} To emit the braces as they are, write {{% raw %}} before \
+             and {{% endraw %}} after them; an expression of GitHub begins with ${{{{",
             named(name)
         ));
     }
@@ -457,46 +501,51 @@ fn line_with_last_word(text: &str, reason: &str) -> usize {
     line.map_or(1, |at| at + 1)
 }
 
-/// Moves the files of a kit to their places in an emitted project.
+/// Moves the files of a kit to their places in an emitted project. A text that is empty after it was rendered is not a file
+/// of the project.
 ///
 /// # Errors
 ///
 /// The project has a file of the same name.
 pub fn settle(project: &Path) -> anyhow::Result<()> {
-    let apart = project.join(APART);
-    if !apart.exists() {
-        return Ok(());
-    }
-    for file in crate::files_below(&apart)? {
-        let target = project.join(&file);
-        ensure!(
-            !target.exists(),
-            "the kit and the template have a file {}: use another name in {FOLDER}/ of the kit",
-            file.display()
-        );
-        fs::create_dir_all(target.parent().context("there is no folder")?)?;
-        fs::rename(apart.join(&file), target)?;
-    }
-    Ok(fs::remove_dir_all(apart)?)
-}
-
-/// A path as a pattern that matches it alone.
-fn escaped(path: &str) -> String {
-    let mut whole = String::new();
-    for character in path.chars() {
-        if "\\*?[]!# {}".contains(character) {
-            whole.push('\\');
+    for name in APART {
+        let apart = project.join(name);
+        if !apart.exists() {
+            continue;
         }
-        whole.push(character);
+        for file in crate::files_below(&apart)? {
+            let (from, to) = (apart.join(&file), project.join(&file));
+            if name == APART[0] && fs::read_to_string(&from)?.trim().is_empty() {
+                continue;
+            }
+            ensure!(
+                !to.exists(),
+                "the kit and the template have a file {}: use another name in {FOLDER}/ of the kit",
+                file.display()
+            );
+            fs::create_dir_all(to.parent().context("there is no folder")?)?;
+            fs::rename(from, to)?;
+        }
+        fs::remove_dir_all(apart)?;
     }
-    whole
+    Ok(())
 }
 
-/// Adds patterns to the list of files that cargo-generate copies.
-fn exclude(file: &Path, patterns: &[String]) -> anyhow::Result<()> {
-    if patterns.is_empty() {
-        return Ok(());
-    }
+/// The files of a folder that git ignores.
+fn ignored(folder: &Path) -> BTreeSet<String> {
+    let mut list = reading(folder);
+    list.args(["ls-files", "-z", "--others", "--ignored"]);
+    list.args(["--exclude-standard", "--", "."]);
+    let listed = if folder.is_dir() {
+        run(&mut list, None).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    parts(&listed).into_iter().collect()
+}
+
+/// Adds the folder of copies to the list of files that cargo-generate copies.
+fn exclude(file: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
     let mut table: toml::Table = toml::from_str(&text)?;
     let list = table
@@ -509,6 +558,6 @@ fn exclude(file: &Path, patterns: &[String]) -> anyhow::Result<()> {
     let Some(toml::Value::Array(list)) = list else {
         bail!("cargo-generate.toml has no [template]");
     };
-    list.extend(patterns.iter().map(|it| toml::Value::from(it.as_str())));
+    list.push(toml::Value::from(format!("{}/**", APART[1])));
     Ok(fs::write(file, toml::to_string(&table)?)?)
 }

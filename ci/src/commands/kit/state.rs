@@ -49,15 +49,20 @@ pub fn revision(kit: &Kit, options: &[Declared]) -> anyhow::Result<Option<String
 /// Its repository does not have the state.
 pub fn earlier(folder: &Path, revision: &str) -> anyhow::Result<TempDir> {
     let shown = folder.display();
-    if !output(reading(folder).args(["rev-parse", "--show-toplevel"]), None)?
-        .status
-        .success()
-        || !has(folder, revision)?
-    {
+    let says = |arguments: &[&str], text: &str| -> anyhow::Result<bool> {
+        let said = output(reading(folder).args(arguments), None)?;
+        Ok(said.status.success() && String::from_utf8_lossy(&said.stdout).trim() != text)
+    };
+    if !says(&["rev-parse", "--show-toplevel"], "")? || !has(folder, revision)? {
+        let way = if says(&["rev-parse", "--is-shallow-repository"], "false")? {
+            format!("run git -C {shown} fetch --unshallow")
+        } else {
+            format!("if it is the same kit, run git -C {shown} fetch --all")
+        };
         bail!(
-            "the git repository of the kit {shown} does not have the state {revision} of it, with which the project was \
-             emitted: run git -C {shown} fetch --unshallow, or take another clone of the kit. If nobody has it any more, \
-             cargo xtask update --without-base lists every difference"
+            "the project was emitted with the state {revision} of a kit, which the git repository of {shown} does not have. \
+             If {shown} is another kit, add --old-kit DIR with the folder of the first one; {way}. If nobody has the \
+             state any more, cargo xtask update --without-base lists every difference"
         );
     }
     let files = crate::scratch_folder().context("no temporary folder can be made")?;
@@ -139,6 +144,24 @@ impl Kit {
         before.is_some_and(|before| before.is_like(self)) && files(own) == files(earlier)
     }
 
+    /// Whether a commit after the one that is checked out has another state of the kit.
+    #[must_use]
+    pub fn is_older_than(&self, state: &str) -> bool {
+        if self.is_state(state) {
+            return false;
+        }
+        let lines = |arguments: &[&str]| {
+            let text = run(reading(&self.folder).args(arguments), None).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let later = lines(&["rev-list", "--all", "--ancestry-path", "^HEAD", "--", "."]);
+        later.iter().any(|commit| {
+            let tree = format!("{commit}:./");
+            lines(&["rev-parse", "--verify", "--quiet", &tree]) == [state]
+        })
+    }
+
     /// The kit in a state that its repository has: `HEAD:./`, or `TREE:`.
     fn committed(&self, state: &str, options: &[Declared]) -> Option<Self> {
         let name = format!("{state}{FILE}");
@@ -160,8 +183,8 @@ impl Kit {
         let mut lines = Vec::new();
         if self.revision.is_none() {
             lines.push(format!(
-                "The kit {} is not committed in a git repository. The record does not name its state, and an update will \
-                 not know what came from it.",
+                "The kit {} is not committed in a git repository, or has changes that are not. The record does not name its \
+                 state: commit the kit, and run cargo xtask update --kit DIR before the project or the kit changes.",
                 self.folder.display()
             ));
         }

@@ -9,7 +9,7 @@ use dialoguer::{Confirm, Input, MultiSelect, Select};
 
 use super::answers::{Answers, judge};
 use super::generator::Refusal;
-use super::template::Template;
+use super::template::{ALTITUDE, Template};
 use crate::commands::inf::groups::GROUPS;
 use crate::commands::options::{Choice, Declared, Kind};
 
@@ -28,6 +28,13 @@ pub fn the_rest(template: &Template, name: &str, answers: &mut Answers) -> anyho
         )?;
     }
     for option in options {
+        let given = template.altitude_of(name, answers);
+        if let Some((altitude, place)) = given.filter(|_| option.name == ALTITUDE) {
+            say(&format!("{place}: the altitude is {altitude}"), &terminal)?;
+            answers
+                .entry(option.name.clone())
+                .or_insert_with(|| altitude.to_owned());
+        }
         while !answers.contains_key(&option.name) {
             let question = question(option, answers).filter(|_| option.locked.is_none());
             let Some(question) = question else {

@@ -25,6 +25,9 @@ use crate::{
     repository,
 };
 
+/// The option that a kit can answer for a project.
+pub const ALTITUDE: &str = "altitude";
+
 /// A version of the template.
 pub struct Template {
     /// Its number.
@@ -182,9 +185,12 @@ impl Template {
         let mut known = plain.set;
         known.extend(options.iter().map(|option| option.name.clone()));
         known.extend(["project-name", "crate_name"].map(str::to_owned));
-        mistakes.add(kit.stage(staged.path(), &known)?);
+        mistakes.add(kit.stage(staged.path(), &known, options)?);
         mistakes.none()?;
-        render().map_err(|error| kit.blamed_file(&format!("{error:#}")))?;
+        let rendered = render().map_err(|error| kit.blamed_file(&format!("{error:#}")))?;
+        let mut doubles = Mistakes::default();
+        doubles.add(kit.doubles(rendered.files.keys()));
+        doubles.none()?;
         Ok(staged)
     }
 
@@ -232,6 +238,14 @@ impl Template {
         Ok(emitted)
     }
 
+    /// The altitude that the kit gives a project with these answers, and where it says so.
+    #[must_use]
+    pub fn altitude_of(&self, name: &str, answers: &Answers) -> Option<(&str, String)> {
+        let kit = self.kit.as_ref()?;
+        let entry = kit.entry_of(name, answers)?;
+        Some((&entry.value, kit.place(entry.line)))
+    }
+
     fn source(&self) -> Option<&Path> {
         self.folder.as_ref().map(TempDir::path)
     }
@@ -242,15 +256,19 @@ impl Template {
         let Some(kit) = &self.kit else {
             return Ok(answers);
         };
+        let given = answers.get(ALTITUDE).cloned();
         for option in &self.options {
             answers
                 .entry(option.name.clone())
                 .or_insert_with(|| option.default.clone());
         }
-        if answers.get("altitude").is_some_and(|it| it == "auto")
-            && let Some(altitude) = kit.altitude_of(name, &answers)
+        if answers.get(ALTITUDE).is_some_and(|it| it == "auto")
+            && let Some(entry) = kit.entry_of(name, &answers)
         {
-            answers.insert("altitude".to_owned(), altitude.to_owned());
+            if given.is_some() {
+                return Err(Refusal::of(kit.keeps(entry)).into());
+            }
+            answers.insert(ALTITUDE.to_owned(), entry.value.clone());
         }
         match kit.refusal(name, &answers, &self.options) {
             Some(sentence) => Err(Refusal::of(sentence).into()),
