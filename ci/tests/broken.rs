@@ -26,7 +26,7 @@ struct Case {
     rule: Option<String>,
 }
 
-/// The cases of `broken.toml`.
+/// The cases of `broken.toml`, and each project that they change without a change: the correct counterpart.
 fn cases() -> Vec<Case> {
     let text = fs::read_to_string(xtask::repository().join("ci/tests/broken.toml")).unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
@@ -41,6 +41,21 @@ fn cases() -> Vec<Case> {
             assert_eq!(rule.is_some(), list == "driver", "{}", changed.name);
             cases.push(Case { changed, rule });
         }
+    }
+    let answers: BTreeSet<_> = cases
+        .iter()
+        .map(|case| case.changed.answers.clone())
+        .collect();
+    for (number, answers) in answers.into_iter().enumerate() {
+        let changed = Changed {
+            name: format!("unchanged-{number}"),
+            answers,
+            edit: Vec::new(),
+        };
+        cases.push(Case {
+            changed,
+            rule: None,
+        });
     }
     cases
 }
@@ -69,7 +84,7 @@ fn must_apply(cases: &[Case]) {
 }
 
 /// Builds all drivers, in one project for each set of answers, so that cargo compiles little more
-/// than the change. Each `.sys` is beside the expectations of its project.
+/// than the change. Each `.sys` is in a folder of its own, beside the expectations of its project.
 fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
     let mut projects = BTreeMap::new();
     let mut built = Vec::new();
@@ -83,8 +98,12 @@ fn build_all(cases: &[Case], folder: &TempDir) -> Vec<PathBuf> {
         let applied = changed.apply(project).unwrap();
         let sys = driver::build(project, Profile::Release, Arch::Amd64)
             .unwrap_or_else(|error| panic!("{}: {error:#}", changed.name));
+        let folder = project.join(&changed.name);
+        fs::create_dir(&folder).unwrap();
+        let expectations = "testbench.toml";
+        fs::copy(project.join(expectations), folder.join(expectations)).unwrap();
         drop(applied);
-        let own = project.join(&changed.name).with_extension("sys");
+        let own = folder.join(&changed.name).with_extension("sys");
         fs::copy(sys, &own).unwrap();
         built.push(own);
     }

@@ -35,7 +35,8 @@ const MAXIMUM_INSTANCES: Setting = Setting {
 /// The settings.
 ///
 /// To add one: a constant above, a field here, a line in [`Parameters::read`], and in the INF a line in
-/// both registry sections and the default in `[Strings]`.
+/// both registry sections and the default in `[Strings]`, and in `testbench.toml` a line in
+/// `[settings]`.
 pub struct Parameters {
     attach_to_network: bool,
     /// The greatest number of attached instances.

@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What a `testbench.toml` in a folder above the file promises.
 fn promised_above(file: &Path) -> anyhow::Result<Option<(PathBuf, Promised)>> {
     let found = Expectations::find(file)?;
-    Ok(found.map(|(path, expected)| (path, Promised::Driver(expected))))
+    Ok(found.map(|(path, expected)| (path, Promised::Driver(Box::new(expected)))))
 }
 
 /// Refuses a file with findings, which is no INF of a package.

@@ -87,7 +87,7 @@ static VOID FLTAPI Disconnect(PVOID Cookie)
     X(RtlUpcaseUnicodeString_2, RtlUpcaseUnicodeString(&Empty, NOTHING, FALSE)) \
     X(RtlUnicodeStringToAnsiString_1, RtlUnicodeStringToAnsiString(NOTHING, &Text, FALSE)) \
     X(RtlAnsiStringToUnicodeString_2_Buffer, RtlAnsiStringToUnicodeString(&Empty, &NoBytes, FALSE)) \
-    X(RtlUnicodeStringToInteger_3, RtlUnicodeStringToInteger(&Text, 36, NOTHING)) \
+    X(RtlUnicodeStringToInteger_3, RtlUnicodeStringToInteger(&Text, 16, NOTHING)) \
     X(RtlIntegerToUnicodeString_3, RtlIntegerToUnicodeString(1, 10, NOTHING)) \
     X(RtlStringFromGUID_1, RtlStringFromGUID(NOTHING, &Empty)) \
     X(RtlStringFromGUID_2, RtlStringFromGUID(&Guid, NOTHING)) \

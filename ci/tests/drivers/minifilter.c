@@ -155,11 +155,17 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
 {
     PENTRY Entry = Context;
     PINSTANCE_CONTEXT Instance;
+    PFLT_FILE_NAME_INFORMATION Tunneled = NULL;
 
 #ifndef IGNORES_DRAINING
     if (!FlagOn(Flags, FLTFL_POST_OPERATION_DRAINING))
 #endif
     {
+        if (NT_SUCCESS(Data->IoStatus.Status) && NT_SUCCESS(FltGetTunneledName(Data, Entry->Name, &Tunneled))
+            && Tunneled != NULL) {
+            FltReleaseFileNameInformation(Entry->Name);
+            Entry->Name = Tunneled;
+        }
         if (NT_SUCCESS(FltParseFileNameInformation(Entry->Name)) && Entry->Name->FinalComponent.Length != 0
             && NT_SUCCESS(FltGetInstanceContext(Objects->Instance, (PFLT_CONTEXT *)&Instance))) {
             Instance->Operations++;
@@ -180,7 +186,6 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
         return FLT_POSTOP_MORE_PROCESSING_REQUIRED;
     }
 #endif
-    UNREFERENCED_PARAMETER(Data);
     UNREFERENCED_PARAMETER(Flags);
     return FLT_POSTOP_FINISHED_PROCESSING;
 }
@@ -217,6 +222,28 @@ static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostRead(
     return FLT_POSTOP_FINISHED_PROCESSING;
 }
 
+static FLT_PREOP_CALLBACK_STATUS FLTAPI PreWrite(
+    PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
+{
+    UNREFERENCED_PARAMETER(Objects);
+    UNREFERENCED_PARAMETER(Context);
+#ifdef COMPLETES_WITHOUT_A_STATUS
+    Data->IoStatus.Information = 0;
+    return FLT_PREOP_COMPLETE;
+#elif defined(COMPLETES_WITHOUT_INFORMATION)
+    Data->IoStatus.Status = STATUS_SUCCESS;
+    return FLT_PREOP_COMPLETE;
+#elif defined(CHANGES_PARAMETERS)
+    Data->Iopb->Parameters.Write.Length = 1;
+#elif defined(CHANGES_PARAMETERS_AND_SAYS_SO)
+    Data->Iopb->Parameters.Write.Length = 1;
+    FltSetCallbackDataDirty(Data);
+#else
+    UNREFERENCED_PARAMETER(Data);
+#endif
+    return FLT_PREOP_SUCCESS_NO_CALLBACK;
+}
+
 static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCleanup(
     PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
 {
@@ -244,6 +271,11 @@ static CONST FLT_OPERATION_REGISTRATION Operations[] = {
     { IRP_MJ_CREATE, 0, PreCreate, PostCreate },
     { IRP_MJ_READ, FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO, PreRead, PostRead },
     { IRP_MJ_CLEANUP, 0, PreCleanup, NULL },
+#ifdef REGISTERS_NO_CALLBACK
+    { IRP_MJ_WRITE, 0, NULL, NULL },
+#else
+    { IRP_MJ_WRITE, 0, PreWrite, NULL },
+#endif
     { IRP_MJ_OPERATION_END },
 };
 
@@ -273,6 +305,11 @@ static NTSTATUS FLTAPI InstanceSetup(
     if (Type == FILE_DEVICE_NETWORK_FILE_SYSTEM) {
         return STATUS_FLT_DO_NOT_ATTACH;
     }
+#ifdef RETURNS_PENDING_FROM_ITS_SETUP
+    if (Type == FILE_DEVICE_DISK_FILE_SYSTEM) {
+        return STATUS_PENDING;
+    }
+#endif
     Status = FltAllocateContext(Filter, FLT_INSTANCE_CONTEXT, sizeof(*Context), NonPagedPool, (PFLT_CONTEXT *)&Context);
     if (!NT_SUCCESS(Status)) {
         return Status;
@@ -349,10 +386,45 @@ static NTSTATUS OpenPort(void)
 static NTSTATUS NTAPI Dispatch(PDEVICE_OBJECT Target, PIRP Irp)
 {
     UNREFERENCED_PARAMETER(Target);
+
+#ifdef FAILS_A_CLOSE
+    Irp->IoStatus.Status =
+        IoGetCurrentIrpStackLocation(Irp)->MajorFunction == IRP_MJ_CLOSE ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+#elif !defined(DOES_NOT_SET_THE_STATUS_OF_A_REQUEST)
     Irp->IoStatus.Status = STATUS_SUCCESS;
+#endif
     Irp->IoStatus.Information = 0;
+#ifdef PENDS_AN_UNMARKED_REQUEST
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+    return STATUS_PENDING;
+#elif defined(PENDS_A_REQUEST)
+    IoMarkIrpPending(Irp);
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+    return STATUS_PENDING;
+#elif defined(FAILS_A_CLOSE)
+    {
+        NTSTATUS Status = Irp->IoStatus.Status;
+        IoCompleteRequest(Irp, IO_NO_INCREMENT);
+        return Status;
+    }
+#endif
+#ifdef COMPLETES_A_REQUEST_WITH_A_SPIN_LOCK
+    {
+        KIRQL Irql;
+        KeAcquireSpinLock(&Counting, &Irql);
+        IoCompleteRequest(Irp, IO_NO_INCREMENT);
+        KeReleaseSpinLock(&Counting, Irql);
+        return STATUS_SUCCESS;
+    }
+#endif
 #ifndef DOES_NOT_COMPLETE_A_REQUEST
     IoCompleteRequest(Irp, IO_NO_INCREMENT);
+#endif
+#ifdef COMPLETES_A_REQUEST_TWICE
+    IoCompleteRequest(Irp, IO_NO_INCREMENT);
+#endif
+#ifdef WRITES_TO_A_COMPLETED_REQUEST
+    Irp->IoStatus.Information = 1;
 #endif
     return STATUS_SUCCESS;
 }
@@ -440,8 +512,14 @@ static VOID NTAPI Work(PVOID Parameter)
 
 static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 {
-    PDRIVER_OBJECT Driver = Device->DriverObject;
+    PDRIVER_OBJECT Driver;
 
+#ifdef UNREGISTERS_AND_SUCCEEDS
+    if (Device == NULL) {
+        return STATUS_SUCCESS;
+    }
+#endif
+    Driver = Device->DriverObject;
     if (!FlagOn(Flags, FLTFL_FILTER_UNLOAD_MANDATORY)) {
         return STATUS_FLT_DO_NOT_DETACH;
     }
@@ -508,10 +586,14 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
         return STATUS_INVALID_PARAMETER;
     }
 #endif
-    ExInitializeNPagedLookasideList(&Entries, NULL, NULL, 0, sizeof(ENTRY), TAG, 0);
+    ExInitializeNPagedLookasideList(&Entries, NULL, NULL, POOL_NX_ALLOCATION, sizeof(ENTRY), TAG, 0);
     ExInitializeResourceLite(&Lock);
     KeInitializeSpinLock(&Counting);
+#ifdef ALLOCATES_EXECUTABLE_POOL
     Settings = ExAllocatePoolWithTag(NonPagedPool, sizeof(ULONG), TAG);
+#else
+    Settings = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(ULONG), TAG);
+#endif
     if (Settings == NULL) {
         goto FreeLists;
     }
@@ -538,6 +620,14 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
     }
 #ifdef RUNS_OUT_OF_STACK
     Started = TRUE;
+#endif
+#ifdef UNREGISTERS_AND_SUCCEEDS
+    DropDevice(Driver);
+    FltCloseCommunicationPort(ServerPort);
+    FltUnregisterFilter(Filter);
+    ExFreePoolWithTag(Settings, TAG);
+    ExDeleteResourceLite(&Lock);
+    ExDeleteNPagedLookasideList(&Entries);
 #endif
     return STATUS_SUCCESS;
 

@@ -259,7 +259,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
     NTSTATUS Status;
 
     UNREFERENCED_PARAMETER(Path);
-    ExInitializeNPagedLookasideList(&Entries, NULL, NULL, 0, 64, TAG, 0);
+    ExInitializeNPagedLookasideList(&Entries, NULL, NULL, POOL_NX_ALLOCATION, 64, TAG, 0);
     Status = Listen(Driver);
     if (!NT_SUCCESS(Status)) {
         goto DeleteList;

@@ -271,6 +271,42 @@ impl Project<'_> {
             other => other,
         };
         expected.insert("bypass-io".into(), bypass_io.into());
+        let data = ["read", "write"].map(|name| operations.contains(&name).then_some(name));
+        let data: Vec<&str> = data.into_iter().flatten().collect();
+        let mut volumes = vec!["ntfs", "removable", "network"];
+        if self.answer("dev_drive")? == "attach" {
+            volumes.push("dev-drive");
+        }
+        if data.is_empty() {
+            volumes.push("dax");
+        }
+        expected.insert("skip-paging-io".into(), data.into());
+        expected.insert("volumes".into(), volumes.into());
+        if self.flag("reinitialize")? {
+            expected.insert("reinitialization".into(), "until-files-open".into());
+        }
+        if self.flag("control_device")? {
+            let mut device = Table::new();
+            for (key, folder) in [("name", "Device"), ("link", "DosDevices")] {
+                device.insert(key.into(), format!("\\{folder}\\{}", self.driver).into());
+            }
+            let requests = ["create", "cleanup", "close", "flush-buffers", "shutdown"];
+            device.insert("requests".into(), requests.to_vec().into());
+            expected.insert("device".into(), device.into());
+        }
+        if self.flag("parameters")? {
+            let limits = |default: i64, least: i64, most: i64| {
+                let mut limits = Table::new();
+                for (key, value) in [("default", default), ("least", least), ("most", most)] {
+                    limits.insert(key.into(), value.into());
+                }
+                Value::Table(limits)
+            };
+            let mut settings = Table::new();
+            settings.insert("AttachToNetwork".into(), limits(1, 0, 1));
+            settings.insert("MaximumInstances".into(), limits(1024, 1, 65536));
+            expected.insert("settings".into(), settings.into());
+        }
         expected.insert("operations".into(), operations.into());
         let found = self.table("testbench.toml")?;
         ensure!(found == expected, "it contains {found}");

@@ -77,7 +77,7 @@ pub fn check(inx: &str, answers: &BTreeMap<&str, &str>) -> anyhow::Result<()> {
 /// What an INF is compared with, beside the rules.
 pub enum Promised {
     /// What a project's `testbench.toml` says of the driver.
-    Driver(Expectations),
+    Driver(Box<Expectations>),
     /// The answers that a project was made with, and its name as `project-name`.
     Answers(BTreeMap<String, String>),
 }
@@ -94,7 +94,7 @@ impl Promised {
         let is_record = toml::from_str::<toml::Table>(&text)
             .is_ok_and(|table| table.get("values").is_some_and(toml::Value::is_table));
         if !is_record {
-            return Ok(Self::Driver(Expectations::read(file)?));
+            return Ok(Self::Driver(Box::new(Expectations::read(file)?)));
         }
         let options = options::declared()?;
         let record = ValuesFile::read(&options, file)?;

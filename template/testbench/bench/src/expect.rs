@@ -1,5 +1,6 @@
 //! The expected behavior of a driver and its registry values: the file `testbench.toml` of an emitted project.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assume::Assumptions;
 use crate::image::Refusal;
+use crate::objects::volumes::VolumeKind;
 use crate::settings::Settings;
 use crate::vocabulary::major;
 
@@ -52,6 +54,42 @@ pub enum BypassIo {
     Veto,
 }
 
+/// The calls of the reinitialization routine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reinitialization {
+    /// No routine is registered.
+    None,
+    /// The routine is called once.
+    Once,
+    /// The routine is called again until files can be opened.
+    UntilFilesOpen,
+}
+
+/// The limits of a setting, a `REG_DWORD` in the service's `Parameters` key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The number that has the same effect as no value.
+    pub default: u32,
+    /// The least number that is accepted.
+    pub least: u32,
+    /// The greatest number that is accepted.
+    pub most: u32,
+}
+
+/// The control device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// The name of the device.
+    pub name: String,
+    /// The name of its symbolic link.
+    pub link: String,
+    /// The requests that succeed, by the names of operations.
+    pub requests: Vec<String>,
+}
+
 /// The expected behavior of a driver. With expectations, rules that otherwise give advice give findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -74,6 +112,21 @@ pub struct Expectations {
     /// The answer to requests to enable or query `BypassIO`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass_io: Option<BypassIo>,
+    /// The operations among `read` and `write` that are registered without paging I/O.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_paging_io: Option<Vec<String>>,
+    /// The volumes of the scripts to which the filter attaches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<Vec<VolumeKind>>,
+    /// The calls of the reinitialization routine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reinitialization: Option<Reinitialization>,
+    /// The control device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+    /// The settings with their limits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, Limits>,
     /// Registry values for the driver.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub registry: Settings,
@@ -105,17 +158,29 @@ impl Expectations {
                 error.message()
             ))
         })?;
-        let unknown = expectations
-            .operations
-            .iter()
-            .flatten()
-            .find(|name| major::by_option(name).is_none());
-        match unknown {
-            Some(name) => Err(Refusal(format!(
-                "{shown}: there is no operation {name:?}; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\"."
-            ))),
+        match expectations.problem() {
+            Some(problem) => Err(Refusal(format!("{shown}: {problem}."))),
             None => Ok(expectations),
         }
+    }
+
+    /// Returns what is wrong with the values, in words.
+    fn problem(&self) -> Option<String> {
+        let requests = self.device.iter().flat_map(|device| &device.requests);
+        let names = self.operations.iter().flatten().chain(requests);
+        let mut names = names.chain(self.skip_paging_io.iter().flatten());
+        if let Some(name) = names.find(|name| major::by_option(name).is_none()) {
+            return Some(format!(
+                "there is no operation {name:?}; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\""
+            ));
+        }
+        let mut volumes = self.volumes.iter().flatten();
+        if let Some(kind) = volumes.find(|kind| !VolumeKind::OF_SCRIPTS.contains(kind)) {
+            return Some(format!("the scripts have no volume of the kind \"{kind}\""));
+        }
+        let mut settings = self.settings.iter();
+        let odd = settings.find(|(_, it)| !(it.least..=it.most).contains(&it.default));
+        odd.map(|(name, _)| format!("the default of {name} is outside its limits"))
     }
 
     /// Searches the folders above a driver for a `testbench.toml`.
@@ -184,6 +249,27 @@ mod tests {
     fn a_mistyped_key_is_refused() {
         let refusal = parse("unload_policy = \"always\"").unwrap_err();
         assert!(refusal.contains("unload_policy"), "{refusal}");
+    }
+
+    #[test]
+    fn invalid_values_are_refused() {
+        for (text, says) in [
+            (
+                "volumes = [\"fat\"]",
+                "testbench.toml: the scripts have no volume of the kind \"a fixed FAT disk\".",
+            ),
+            (
+                "[settings]\nMode = { default = 3, least = 0, most = 2 }",
+                "testbench.toml: the default of Mode is outside its limits.",
+            ),
+            (
+                "[device]\nname = 'a'\nlink = 'b'\nrequests = ['open']",
+                "testbench.toml: there is no operation \"open\"",
+            ),
+        ] {
+            let refusal = parse(text).unwrap_err();
+            assert!(refusal.starts_with(says), "{refusal}");
+        }
     }
 
     #[test]

@@ -376,7 +376,7 @@ fn fail_next(name: &str, result: Option<Injected>) -> Result<(), String> {
     };
     let first = match function.fails {
         Fails::Null => Injected::Zero,
-        Fails::With(statuses) => Injected::Status(statuses[0]),
+        Fails::With(statuses) | Fails::Raises(statuses) => Injected::Status(statuses[0]),
         Fails::Never | Fails::Quiet => {
             return Err(format!("{name} cannot fail, as its document says"));
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::act::Act;
 use crate::trace::{Event, Kind, Stage, Trace};
+use crate::vocabulary::buffers;
 pub use crate::vocabulary::injected::Injected;
 
 /// The actions on the driver.
@@ -22,8 +23,12 @@ pub enum Script {
     DeviceInUse,
     /// Load, and `fltmc unload` before the reinitialization routine is called.
     EarlyUnload,
+    /// Load, all operations, `sc stop`. The buffers of programs become invalid while callbacks run.
+    InvalidBuffers,
     /// Load with invalid settings in the registry, `fltmc unload`.
     OddSettings,
+    /// Load with values of the settings that are within the limits, `fltmc unload`.
+    GoodSettings,
     /// Load, and another thread unloads the driver before `FltStartFiltering` returns.
     UnloadWhileStarting,
     /// Load, and the acts of a test.
@@ -41,13 +46,14 @@ fn messages() -> Vec<Act> {
 
 impl Script {
     /// The scripts that the bench runs, in order.
-    pub const ALL: [Script; 7] = [
+    pub const ALL: [Script; 8] = [
         Script::Life,
         Script::ServiceStop,
         Script::Shutdown,
         Script::DeviceInUse,
         Script::EarlyUnload,
         Script::OddSettings,
+        Script::InvalidBuffers,
         Script::UnloadWhileStarting,
     ];
 
@@ -80,12 +86,14 @@ impl Script {
                 messages(),
                 vec![Act::Disconnect],
                 open(),
+                open(),
                 vec![Act::ControlDevice {
                     code: 0x0022_FFFC,
                     input: Vec::new(),
                     output: 0,
                 }],
                 flush_and_close(),
+                vec![Act::CloseDevice],
                 vec![Act::Detach { volume: None }, Act::Attach { volume: None }],
                 stage(Stage::Before),
                 few(),
@@ -120,7 +128,7 @@ impl Script {
             ]
             .concat(),
             Script::EarlyUnload => [unload(false), reinitialize(), unload(true)].concat(),
-            Script::OddSettings => [
+            Script::OddSettings | Script::GoodSettings => [
                 reinitialize(),
                 operations(),
                 few(),
@@ -128,6 +136,9 @@ impl Script {
                 unload(true),
             ]
             .concat(),
+            Script::InvalidBuffers => {
+                [reinitialize(), operations(), every(), unload(true)].concat()
+            }
             Script::UnloadWhileStarting => [
                 reinitialize(),
                 vec![Act::AwaitUnload],
@@ -149,6 +160,12 @@ impl Script {
             Script::Shutdown => rounds == 0,
             _ => true,
         }
+    }
+
+    /// Returns whether the buffers of programs become invalid while callbacks run.
+    #[must_use]
+    pub fn invalidates_buffers(self) -> bool {
+        self == Script::InvalidBuffers
     }
 
     /// Returns whether the driver need not load. A test decides itself what it expects.
@@ -177,8 +194,14 @@ impl Script {
             Script::UnloadWhileStarting => life
                 .registration()
                 .is_some_and(|registration| registration.unload),
+            Script::InvalidBuffers => life.registration().is_some_and(|registration| {
+                let mut operations = registration.operations.iter();
+                operations.any(|major| buffers::of(*major).is_some_and(|of| of.mdl.is_some()))
+            }),
             Script::DeviceInUse => acquired(Kind::Device),
             Script::EarlyUnload => acquired(Kind::Reinitialization),
+            // With the values of the expectations.
+            Script::GoodSettings => false,
             Script::OddSettings => life
                 .events
                 .iter()
@@ -195,7 +218,9 @@ impl fmt::Display for Script {
             Script::Shutdown => "load, system shutdown",
             Script::DeviceInUse => "load, fltmc unload while the control device is open",
             Script::EarlyUnload => "load, fltmc unload before the reinitialization",
+            Script::InvalidBuffers => "load, operations with user buffers that become invalid",
             Script::OddSettings => "load with odd settings in the registry, fltmc unload",
+            Script::GoodSettings => "load with good settings in the registry, fltmc unload",
             Script::UnloadWhileStarting => "load, unload before FltStartFiltering returns",
             Script::Test => "a test",
         })
@@ -236,6 +261,9 @@ pub struct Scenario {
     pub quiet_start: bool,
     /// The injected faults.
     pub faults: Vec<Fault>,
+    /// The values of settings, each a `REG_DWORD`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub values: Vec<(String, u32)>,
     /// The labels of driver routines that are not called, because they make calls that the bench does not model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leaves_out: Vec<String>,
@@ -253,6 +281,7 @@ impl Scenario {
             script,
             quiet_start: false,
             faults: Vec::new(),
+            values: Vec::new(),
             leaves_out: Vec::new(),
             schedule: Vec::new(),
         }
@@ -270,6 +299,9 @@ impl Scenario {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.script)?;
+        for (name, value) in &self.values {
+            write!(f, "; {name} is {value}")?;
+        }
         for fault in &self.faults {
             write!(f, "; {fault}")?;
         }

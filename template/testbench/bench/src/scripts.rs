@@ -32,10 +32,14 @@ pub fn play(image: Image, job: Job) -> ! {
     let script = job.scenario.script;
     let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
+    let mut settings = job.registry;
+    if let Err(error) = settings.set_numbers(&job.scenario.values) {
+        internal(error);
+    }
     state::install(Machine::new(
         job.scenario,
         service.clone(),
-        &job.registry,
+        &settings,
         job.setup,
         job.assume,
         functions,

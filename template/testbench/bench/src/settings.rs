@@ -262,6 +262,20 @@ impl Settings {
         Ok(())
     }
 
+    /// Sets numbers, each a `REG_DWORD`.
+    ///
+    /// # Errors
+    ///
+    /// Returns one sentence for an invalid name.
+    pub fn set_numbers(&mut self, values: &[(String, u32)]) -> Result<(), String> {
+        let mut given = Settings::default();
+        for (name, value) in values {
+            given.add(Setting::new(name, &format!("dword:{value}"))?)?;
+        }
+        self.replace(&given);
+        Ok(())
+    }
+
     /// Adds other settings. They replace those with the same name.
     pub fn replace(&mut self, others: &Settings) {
         self.0

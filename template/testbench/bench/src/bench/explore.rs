@@ -12,7 +12,7 @@ use super::player::Player;
 use super::session::Session;
 use super::verdict::Played;
 use crate::assume::Assumptions;
-use crate::expect::{Expectations, Policy};
+use crate::expect::{Expectations, Limits, Policy};
 use crate::image::Refusal;
 use crate::job::Job;
 use crate::report::{FaultPoint, NotJudged, Observed, Reached};
@@ -66,6 +66,8 @@ pub struct Run<'a> {
     pub played: Vec<Played>,
     /// Function, call address and routine of each call that was already made to fail.
     known_points: HashSet<(String, u32, String)>,
+    /// The pairs of calls of one routine that were already made to fail together, by function and call address.
+    known_pairs: HashSet<(String, u32, String, u32)>,
     /// The calls that can fail.
     pub listed_points: Vec<FaultPoint>,
     /// The event log entries.
@@ -90,6 +92,7 @@ impl<'a> Run<'a> {
             setting,
             played: Vec::new(),
             known_points: HashSet::new(),
+            known_pairs: HashSet::new(),
             listed_points: Vec::new(),
             log: Vec::new(),
             not_judged: Vec::new(),
@@ -155,6 +158,9 @@ impl<'a> Run<'a> {
             .filter(|script| script.concerns(&life))
             .map(|script| Scenario::clean(*script))
             .collect();
+        if let Some(expectations) = self.setting.expectations {
+            scenarios.extend(with_settings(expectations));
+        }
         scenarios.push(quiet);
         for scenario in &mut scenarios {
             scenario.leaves_out.clone_from(&first.leaves_out);
@@ -292,6 +298,8 @@ impl<'a> Run<'a> {
             return Vec::new();
         };
         let view = View::new(trace);
+        let failing = view.calls().find(|call| call.point == Some(first.point));
+        let failing = failing.map(|call| view.activation(call.at));
         let mut faults = Vec::new();
         for call in view.calls() {
             let Some((point, routine)) = call.point.zip(view.routine(call.at)) else {
@@ -301,16 +309,27 @@ impl<'a> Run<'a> {
                 continue;
             }
             let key = (call.function.to_owned(), call.site, routine.label());
-            // In a `DriverEntry` that fails, every call can fail again. In other routines, only calls that are new
-            // fail.
+            // In a `DriverEntry` that fails, and in the routine in which the first call failed, every call can fail
+            // again. In other routines, only calls that are new fail.
+            let fails = first.result.is_failure();
             let undoing = *routine == Routine::DriverEntry
                 && first.within == Routine::DriverEntry.label()
-                && first.result.is_failure()
+                && fails
                 && trace
                     .driver_entry_status()
                     .is_some_and(|status| !status.is_success());
+            // The rest of the routine in which the first call failed.
+            let cleaning_up = fails
+                && failing.is_some_and(|failing| view.activation(call.at) == failing)
+                && *routine != Routine::DriverEntry
+                && self.known_pairs.insert((
+                    first.function.clone(),
+                    first.site,
+                    call.function.to_owned(),
+                    call.site,
+                ));
             let is_new = !self.known_points.contains(&key);
-            if !undoing && !is_new {
+            if !undoing && !cleaning_up && !is_new {
                 continue;
             }
             self.list(&key);
@@ -425,6 +444,28 @@ impl<'a> Run<'a> {
         }
         Ok(played)
     }
+}
+
+/// Returns the scenarios with values within and outside the limits of the settings.
+fn with_settings(expectations: &Expectations) -> Vec<Scenario> {
+    let settings = || expectations.settings.iter();
+    let of = |script, value: &dyn Fn(&Limits) -> Option<u32>| {
+        let values = settings().filter_map(|(name, limits)| Some((name.clone(), value(limits)?)));
+        Scenario {
+            values: values.collect(),
+            ..Scenario::clean(script)
+        }
+    };
+    let all = [
+        of(Script::GoodSettings, &|limits| Some(limits.default)),
+        of(Script::GoodSettings, &|limits| Some(limits.least)),
+        of(Script::GoodSettings, &|limits| Some(limits.most)),
+        of(Script::OddSettings, &|limits| limits.least.checked_sub(1)),
+        of(Script::OddSettings, &|limits| limits.most.checked_add(1)),
+    ];
+    let mut all = Vec::from(all);
+    all.retain(|scenario| !scenario.values.is_empty());
+    all
 }
 
 fn is_timeout(trace: &Trace) -> bool {

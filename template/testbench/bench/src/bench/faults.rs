@@ -23,6 +23,7 @@ pub fn fault(call: &Call<'_>, point: u32, routine: &Routine, result: Injected) -
 pub fn ways(function: &str, in_load: bool) -> Vec<Injected> {
     match imports::function(function).map(|function| function.fails) {
         Some(Fails::Null) => vec![Injected::Zero],
+        Some(Fails::Raises(statuses)) => statuses.iter().copied().map(Injected::Status).collect(),
         Some(Fails::With(statuses)) => {
             let mut ways: Vec<Injected> = statuses.iter().copied().map(Injected::Status).collect();
             if in_load {
@@ -35,8 +36,6 @@ pub fn ways(function: &str, in_load: bool) -> Vec<Injected> {
                     status::BUFFER_OVERFLOW
                 }));
                 ways.push(Injected::Status(status::OBJECT_NAME_EXISTS));
-            } else {
-                ways.truncate(1);
             }
             ways
         }

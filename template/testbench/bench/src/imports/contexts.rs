@@ -1,11 +1,13 @@
 //! Contexts.
 
-use crate::lifecycle::{contexts, filter, volumes};
+use crate::lifecycle::operations::PAGING_FILE;
+use crate::lifecycle::{contexts, files, filter, volumes};
 use crate::machine::declare::functions;
 use crate::machine::events::misuse;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{bad_handle, release};
-use crate::machine::{guest, threads};
+use crate::machine::space::Purpose;
+use crate::machine::{guest, memory, threads};
 use crate::trace::{ContextKind, Kind, Misuse, Operation, Routine};
 use crate::vocabulary::irql::{APC, DISPATCH};
 use crate::vocabulary::layout::file_object;
@@ -14,11 +16,14 @@ use crate::vocabulary::status::{self, Status};
 
 const SET_FAILS: Fails = Fails::With(&[status::FLT_DELETING_OBJECT]);
 
+/// A file or a stream can be one that has no contexts.
+const SET_ON_FILE_FAILS: Fails = Fails::With(&[status::FLT_DELETING_OBJECT, status::NOT_SUPPORTED]);
+
 const GET_FAILS: Fails = Fails::With(&[status::NOT_FOUND]);
 
 functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Allocates a context of a registered type and size.
-    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), clears out]
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES]), clears out: u64]
     fn FltAllocateContext(filter: u64, kind: u16, size: u64, pool: u32, out: u64) -> Status {
         filter::check(filter);
         contexts::allocate(ContextKind(kind), size, pool, out)
@@ -32,6 +37,9 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     [DISPATCH, Fails::Never]
     fn FltReleaseContext(context: u64) {
         let context = contexts::checked(context);
+        if threads::irql() >= DISPATCH && memory::purpose_at(context) == Some(Purpose::PagedPool) {
+            misuse(Misuse::Irql { problem: "a context from paged pool is released at DISPATCH_LEVEL".to_owned() });
+        }
         if !release(Kind::Context, context) {
             misuse(Misuse::Context {
                 problem: format!("{} is released more often than it was referenced", contexts::name(context)),
@@ -50,7 +58,7 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         contexts::set(contexts::INSTANCE, (instance_object(instance), 0), how, new, old)
     }
     /// Gets an instance's context.
-    [APC, GET_FAILS, clears out]
+    [APC, GET_FAILS, clears out: u64]
     fn FltGetInstanceContext(instance: u64, out: u64) -> Status {
         contexts::get(contexts::INSTANCE, (instance_object(instance), 0), out)
     }
@@ -62,27 +70,27 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     /// Sets a volume's context.
     [APC, SET_FAILS]
     fn FltSetVolumeContext(volume: u64, how: u32, new: u64, old: Optional) -> Status {
-        contexts::set(contexts::VOLUME, (volume, 0), how, new, old)
+        contexts::set(contexts::VOLUME, (volumes::find(volume).handle, 0), how, new, old)
     }
     /// Gets a volume's context.
-    [APC, GET_FAILS, clears out]
+    [APC, GET_FAILS, clears out: u64]
     fn FltGetVolumeContext(filter: u64, volume: u64, out: u64) -> Status {
         filter::check(filter);
-        contexts::get(contexts::VOLUME, (volume, 0), out)
+        contexts::get(contexts::VOLUME, (volumes::find(volume).handle, 0), out)
     }
     /// Deletes a volume's context.
     [APC, Fails::Never]
     fn FltDeleteVolumeContext(filter: u64, volume: u64, old: Optional) -> Status {
         filter::check(filter);
-        contexts::remove(contexts::VOLUME, (volume, 0), old)
+        contexts::remove(contexts::VOLUME, (volumes::find(volume).handle, 0), old)
     }
     /// Sets a file's context.
-    [APC, SET_FAILS]
+    [APC, SET_ON_FILE_FAILS]
     fn FltSetFileContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(contexts::FILE, instance, file, how, new, old)
     }
     /// Gets a file's context.
-    [APC, GET_FAILS, clears out]
+    [APC, GET_FAILS, clears out: u64]
     fn FltGetFileContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(contexts::FILE, instance, file, out)
     }
@@ -92,12 +100,12 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         contexts::remove(contexts::FILE, (instance_object(instance), stream_of(file)), old)
     }
     /// Sets a stream's context.
-    [APC, SET_FAILS]
+    [APC, SET_ON_FILE_FAILS]
     fn FltSetStreamContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(contexts::STREAM, instance, file, how, new, old)
     }
     /// Gets a stream's context.
-    [APC, GET_FAILS, clears out]
+    [APC, GET_FAILS, clears out: u64]
     fn FltGetStreamContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(contexts::STREAM, instance, file, out)
     }
@@ -107,12 +115,12 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
         contexts::remove(contexts::STREAM, (instance_object(instance), stream_of(file)), old)
     }
     /// Sets a stream handle's context.
-    [APC, SET_FAILS]
+    [APC, SET_ON_FILE_FAILS]
     fn FltSetStreamHandleContext(instance: u64, file: u64, how: u32, new: u64, old: Optional) -> Status {
         set_on_file(contexts::STREAM_HANDLE, instance, file, how, new, old)
     }
     /// Gets a stream handle's context.
-    [APC, GET_FAILS, clears out]
+    [APC, GET_FAILS, clears out: u64]
     fn FltGetStreamHandleContext(instance: u64, file: u64, out: u64) -> Status {
         get_on_file(contexts::STREAM_HANDLE, instance, file, out)
     }
@@ -123,13 +131,13 @@ functions! { pub CONTEXTS = "FLTMGR.SYS", "fltkernel.h";
     }
     /// Returns whether a file system supports stream contexts.
     [APC, Fails::Never]
-    fn FltSupportsStreamContexts(_file: u64) -> u8 { 1 }
+    fn FltSupportsStreamContexts(file: u64) -> u8 { u8::from(has_contexts(file)) }
     /// Returns whether a file system supports stream handle contexts.
     [APC, Fails::Never]
-    fn FltSupportsStreamHandleContexts(_file: u64) -> u8 { 1 }
+    fn FltSupportsStreamHandleContexts(file: u64) -> u8 { u8::from(has_contexts(file)) }
     /// Returns whether a file system supports file contexts.
     [APC, Fails::Never]
-    fn FltSupportsFileContexts(_file: u64) -> u8 { 1 }
+    fn FltSupportsFileContexts(file: u64) -> u8 { u8::from(has_contexts(file)) }
 }
 
 fn instance_object(instance: u64) -> u64 {
@@ -172,7 +180,7 @@ fn set_on_file(
     old: u64,
 ) -> Status {
     let instance = instance_object(instance);
-    if before_open() {
+    if before_open() || !has_contexts(file) {
         return status::NOT_SUPPORTED;
     }
     contexts::set(kind, (instance, key(kind, file)), how, new, old)
@@ -183,5 +191,13 @@ fn get_on_file(kind: ContextKind, instance: u64, file: u64, out: u64) -> Status 
     if before_open() {
         return status::NOT_FOUND;
     }
+    if !has_contexts(file) {
+        return status::NOT_SUPPORTED;
+    }
     contexts::get(kind, (instance, key(kind, file)), out)
+}
+
+/// Returns whether files and streams of a file object can have contexts. A paging file of the scripts has none.
+fn has_contexts(file: u64) -> bool {
+    files::volume_of(file).is_some() && guest::unicode(file + file_object::NAME) != PAGING_FILE
 }

@@ -3,30 +3,29 @@
 //! Documents: "Creating a Device Object", "SDDL for Device Objects", "`DriverEntry` return values" and the reference
 //! pages of the functions.
 
-use crate::imports::io;
-use crate::lifecycle::io_manager::{COMPLETED, COMPLETED_INFORMATION, COMPLETED_WITH};
-use crate::lifecycle::{devices, handles, pool};
+use crate::imports::{io, process};
+use crate::lifecycle::{arguments, devices, handles, io_manager, pool};
 use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
-use crate::machine::events::must;
+use crate::machine::events::{breach, misuse, must, refuse};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, holds, must_release, release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;
-use crate::machine::{guest, memory};
+use crate::machine::{guest, memory, threads};
 use crate::objects::devices::{Device, Link};
-use crate::trace::Kind;
-use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
-use crate::vocabulary::layout::{device_object, driver_object, irp};
+use crate::trace::{Breach, Kind, Misuse, Routine};
+use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
+use crate::vocabulary::layout::{device_object, driver_object};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     /// Creates a device object.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
     fn IoCreateDevice(
-        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, out: u64,
+        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, exclusive: u8, out: u64,
     ) -> Status {
-        create(driver, extension, name, kind, characteristics, out)
+        create(driver, extension, name, kind, characteristics, exclusive, out)
     }
     /// Deletes a device object.
     [APC, Fails::Never]
@@ -40,6 +39,16 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     fn IoCreateSymbolicLink(link: u64, target: u64) -> Status {
         let name = String::from_utf16_lossy(&guest::unicode_units(link));
         let target = String::from_utf16_lossy(&guest::unicode_units(target));
+        if let Err(refused) = arguments::new_name(&name) {
+            return refused;
+        }
+        if !target.starts_with('\\') {
+            let reason = format!("the device name {target:?} does not begin with a backslash");
+            return refuse(status::INVALID_PARAMETER, reason);
+        }
+        if with(|state| state.devices.links.iter().any(|link| link.name.eq_ignore_ascii_case(&name))) {
+            return status::OBJECT_NAME_COLLISION;
+        }
         let key = with(|state| {
             state.devices.count += 1;
             let key = u64::from(state.devices.count);
@@ -58,10 +67,13 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
             let at = links.iter().position(|link| link.name == name)?;
             Some(links.remove(at).key)
         });
-        match found {
-            Some(key) => { let _ = release(Kind::SymbolicLink, key); status::SUCCESS }
-            None => status::OBJECT_NAME_NOT_FOUND,
+        if let Some(key) = found {
+            let _ = release(Kind::SymbolicLink, key);
+            return status::SUCCESS;
         }
+        let problem = format!("the symbolic link {name}, which another driver created, is deleted");
+        breach(Breach::ForeignLink, problem);
+        status::OBJECT_NAME_NOT_FOUND
     }
     /// Registers for `IRP_MJ_SHUTDOWN`.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
@@ -78,10 +90,15 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn IofCompleteRequest(irp: u64, _boost: u8) {
         match memory::block_at(irp) {
-            Some(block) if !block.freed && block.purpose == Purpose::Irp => {
-                guest::write(irp + COMPLETED, 1_u8);
-                guest::copy(irp + COMPLETED_WITH, irp + irp::STATUS, 4);
-                guest::copy(irp + COMPLETED_INFORMATION, irp + irp::INFORMATION, 8);
+            Some(block) if block.freed && block.purpose == Purpose::Irp => {
+                breach(Breach::Request, "IofCompleteRequest is called a second time for a request");
+            }
+            Some(block) if block.purpose == Purpose::Irp => {
+                let thread = threads::current();
+                if with(|state| state.locks.of(thread).any(|lock| lock.kind.ends_with("spin lock"))) {
+                    misuse(Misuse::Lock { problem: "IofCompleteRequest is called while a spin lock is held".to_owned() });
+                }
+                io_manager::complete(irp);
             }
             _ => bad_handle("IRP", irp),
         }
@@ -99,8 +116,12 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
         0
     }
     /// Opens a handle to an object.
-    [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
-    fn ObOpenObjectByPointer(object: u64, _attributes: u32, _state: u64, _access: u32, _kind: u64, _mode: u8, out: u64) -> Status {
+    [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::ACCESS_DENIED])]
+    fn ObOpenObjectByPointer(object: u64, attributes: u32, _state: u64, _access: u32, kind: u64, mode: u8, out: u64) -> Status {
+        handles::check_attributes(attributes);
+        if kind == 0 && mode != 0 {
+            return refuse(status::OBJECT_TYPE_MISMATCH, "ObjectType is NULL and AccessMode is UserMode");
+        }
         let what = if holds(Kind::Device, object) {
             "to the device".to_owned()
         } else {
@@ -111,11 +132,18 @@ functions! { pub DEVICES = "ntoskrnl.exe", "wdm.h";
     }
     /// Returns the object of a handle, with a reference.
     [PASSIVE, Fails::With(&[status::INVALID_HANDLE])]
-    fn ObReferenceObjectByHandle(handle: u64, _access: u32, _kind: u64, _mode: u8, out: u64, _information: u64) -> Status {
+    fn ObReferenceObjectByHandle(handle: u64, access: u32, kind: u64, _mode: u8, out: u64, _information: u64) -> Status {
         // NtCurrentProcess, NtCurrentThread
         let pseudo = handle == u64::MAX || handle == u64::MAX - 1;
         if !pseudo && !holds(Kind::Handle, handle) {
             return status::INVALID_HANDLE;
+        }
+        if access & 0xF000_0000 != 0 {
+            return refuse(status::ACCESS_DENIED, format!("DesiredAccess 0x{access:x} has a generic access right"));
+        }
+        let files = process::variable("IoFileObjectType").map(guest::read::<u64>);
+        if !pseudo && kind != 0 && io::file_of(handle).is_some() != (files == Some(kind)) {
+            return status::OBJECT_TYPE_MISMATCH;
         }
         guest::write(out, match io::file_of(handle) {
             Some(file) => {
@@ -155,17 +183,29 @@ functions! { pub WDMSEC = "ntoskrnl.exe", "wdmsec.h";
     /// name.
     [PASSIVE, Fails::With(&[status::INSUFFICIENT_RESOURCES, status::OBJECT_NAME_COLLISION])]
     fn IoCreateDeviceSecure(
-        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, _exclusive: u8, sddl: u64,
+        driver: u64, extension: u32, name: Optional, kind: u32, characteristics: u32, exclusive: u8, sddl: u64,
         _class: u64, out: u64,
     ) -> Status {
-        if (name == 0 && characteristics & AUTOGENERATED_NAME == 0) || !is_dacl(&guest::unicode(sddl)) {
-            return status::INVALID_PARAMETER;
+        let sddl = guest::unicode(sddl);
+        if name == 0 && characteristics & AUTOGENERATED_NAME == 0 {
+            return refuse(status::INVALID_PARAMETER, "the device has no name");
         }
-        create(driver, extension, name, kind, characteristics, out)
+        if !is_dacl(&sddl) {
+            return refuse(status::INVALID_PARAMETER, format!("{sddl:?} is no DACL in the format of \"SDDL for Device Objects\""));
+        }
+        create(driver, extension, name, kind, characteristics, exclusive, out)
     }
     /// Returns whether the access rights of a handle permit a control code.
-    [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
-    fn IoValidateDeviceIoControlAccess(_irp: u64, _access: u32) -> Status { status::SUCCESS }
+    [ANY, Fails::With(&[status::ACCESS_DENIED])]
+    fn IoValidateDeviceIoControlAccess(irp: u64, access: u32) -> Status {
+        if !memory::block_at(irp).is_some_and(|block| block.purpose == Purpose::Irp) {
+            bad_handle("IRP", irp);
+        }
+        if access & !3 != 0 {
+            return refuse(status::INVALID_PARAMETER, format!("RequiredAccess is 0x{access:x}"));
+        }
+        status::SUCCESS
+    }
 }
 
 /// `FILE_AUTOGENERATED_DEVICE_NAME`.
@@ -211,6 +251,7 @@ fn create(
     name: u64,
     kind: u32,
     characteristics: u32,
+    exclusive: u8,
     out: u64,
 ) -> Status {
     if driver == 0 || with(|state| state.filter.driver) != driver {
@@ -220,9 +261,20 @@ fn create(
         return status::INSUFFICIENT_RESOURCES;
     }
     let name = guest::unicode(name);
+    if !name.is_empty() {
+        if let Err(refused) = arguments::new_name(&name) {
+            return refused;
+        }
+        let is_same = |device: &Device| device.name.eq_ignore_ascii_case(&name);
+        if with(|state| state.devices.made.iter().any(is_same)) {
+            return status::OBJECT_NAME_COLLISION;
+        }
+    }
     let what = format!("the device object {name}");
     let device = devices::device_object(&what, extension as usize, driver, kind, characteristics);
-    guest::write(device + device_object::FLAGS, 0x80_u32); // DO_DEVICE_INITIALIZING
+    // DO_DEVICE_INITIALIZING, DO_EXCLUSIVE
+    let flags = 0x80_u32 | u32::from(exclusive != 0) << 3;
+    guest::write(device + device_object::FLAGS, flags);
     if extension != 0 {
         guest::write(
             device + device_object::EXTENSION,
@@ -235,6 +287,7 @@ fn create(
     let made = Device {
         object: device,
         name: name.clone(),
+        initializing: threads::routine() != Some(Routine::DriverEntry),
     };
     with(|state| state.devices.made.push(made));
     acquire(Kind::Device, device, name);

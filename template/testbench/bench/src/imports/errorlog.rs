@@ -106,6 +106,15 @@ fn decode(entry: u64, size: usize) -> LogEntry {
     }
     let template = memory::message(code);
     let sentence = template.map(|template| render(&template, &strings));
+    if let Some(missing) = sentence
+        .as_ref()
+        .and_then(|sentence| missing_string(sentence))
+    {
+        problems.push(format!(
+            "the message has %{missing}, and the entry has {} strings, from %2 on",
+            strings.len()
+        ));
+    }
     LogEntry {
         code,
         status: Status(guest::read(entry + 20)),
@@ -125,6 +134,12 @@ fn string(entry: u64, at: usize, size: usize) -> Option<Vec<u16>> {
         }
     }
     None
+}
+
+/// Returns the number of the first string that a message has a place for and the entry does not have.
+fn missing_string(sentence: &str) -> Option<u32> {
+    let mut rest = sentence.split('%').skip(1);
+    rest.find_map(|rest| rest.chars().next()?.to_digit(10))
 }
 
 /// Inserts the strings into a message: `%1` is the device or driver, the strings of the packet follow.

@@ -68,7 +68,7 @@ functions! { pub FILTER = "FLTMGR.SYS", "fltkernel.h";
     fn FltGetFilterFromName(name: u64, out: u64) -> Status {
         let handle = with(|state| state.filter.handle);
         let own = with(|state| state.service.clone());
-        if handle == 0 || !guest::unicode(name).eq_ignore_ascii_case(&own) {
+        if handle == 0 || !String::from_utf16_lossy(&guest::unicode_units(name)).eq_ignore_ascii_case(&own) {
             return status::FLT_FILTER_NOT_FOUND;
         }
         let status = filter::reference(handle);

@@ -4,12 +4,13 @@
 //! test, the files are those of its file system. In a script, a file reads as zeroes, and writes are discarded.
 
 use crate::act::Open;
+use crate::imports::pool::{of_kind, owned};
 use crate::lifecycle::catalogue::{IRP_NOCACHE, io, irp};
-use crate::lifecycle::{bottom, files, filter, handles, pool, programs, volumes};
+use crate::lifecycle::{arguments, bottom, files, filter, handles, pool, programs, volumes};
 use crate::machine::declare::functions;
-use crate::machine::events::must;
+use crate::machine::events::{must, refuse};
 use crate::machine::function::{Fails, Optional};
-use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
+use crate::machine::ledger::{acquire, bad_handle, held_once, holds, must_release};
 use crate::machine::space::Purpose;
 use crate::machine::state::{is_test, with};
 use crate::machine::system::{object_block, once};
@@ -17,7 +18,7 @@ use crate::machine::{guest, memory};
 use crate::objects::operations::{Completed, Parameters, Value};
 use crate::objects::volumes::Volume;
 use crate::trace::Kind;
-use crate::vocabulary::file::disposition;
+use crate::vocabulary::file::{disposition, option};
 use crate::vocabulary::irql::{APC, DISPATCH, PASSIVE};
 use crate::vocabulary::layout::{callback_data, file_object as layout};
 use crate::vocabulary::major::{FLUSH_BUFFERS, QUERY_INFORMATION, READ, SET_INFORMATION, WRITE};
@@ -76,6 +77,9 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
+        if let Some(status) = refused(offset, length, flags) {
+            return status;
+        }
         if let Some(completed) = transfer(READ, file, offset, vec![0; length as usize], flags) {
             guest::put(buffer, &completed.data);
             guest::write_if(read, completed.information as u32);
@@ -92,6 +96,9 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
+        if let Some(status) = refused(offset, length, flags) {
+            return status;
+        }
         if let Some(completed) = transfer(WRITE, file, offset, guest::bytes(buffer, length as usize), flags) {
             guest::write_if(written, completed.information as u32);
             return completed.status;
@@ -198,10 +205,11 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
     }
     /// Reinitializes callback data for another operation.
     [APC, Fails::Never]
-    fn FltReuseCallbackData(_data: u64) {}
+    fn FltReuseCallbackData(data: u64) { check_own(data); }
     /// Sends the operation to the filters below. It succeeds.
     [APC, Fails::Never]
     fn FltPerformSynchronousIo(data: u64) {
+        check_own(data);
         guest::write(data + callback_data::STATUS, status::SUCCESS.0);
     }
     /// Allocates pool that is aligned for the disk.
@@ -210,12 +218,12 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         if volumes::by_instance(instance).is_none() {
             bad_handle("instance handle", instance);
         }
-        pool::allocate(size, tag, kind & 1 != 0, false)
+        owned(of_kind(kind, size, tag), instance)
     }
     /// Frees aligned pool.
     [DISPATCH, Fails::Never]
-    fn FltFreePoolAlignedWithTag(_instance: u64, block: u64, _tag: u32) {
-        pool::free(block);
+    fn FltFreePoolAlignedWithTag(instance: u64, block: u64, tag: u32) {
+        pool::free_as(block, tag, instance);
     }
 }
 
@@ -238,18 +246,25 @@ functions! { pub NT_FILES = "ntoskrnl.exe", "wdm.h";
 }
 
 fn open_by_name(opened: Opened, attributes: u64, how: &Open) -> Status {
-    if guest::read::<u64>(attributes + 0x10) == 0 {
-        return status::INVALID_PARAMETER;
-    }
+    opened.touch();
     let up = with(|state| {
         let rounds = state.devices.rounds;
         state.scenario.script.files_can_be_opened(rounds)
     });
     if up {
         open(opened, &volume(0), attributes, how, true)
+    } else if let Err(refused) = check_open(attributes, how) {
+        refused
     } else {
         status::OBJECT_NAME_NOT_FOUND
     }
+}
+
+/// Checks the arguments of a function that opens a file.
+fn check_open(attributes: u64, how: &Open) -> Result<(), Status> {
+    arguments::attributes(attributes, how.options & option::BY_FILE_ID != 0)?;
+    let share = u32::from(how.share);
+    arguments::opening(how.access, share, how.disposition, how.options)
 }
 
 fn check(instance: u64, file: u64) {
@@ -259,6 +274,32 @@ fn check(instance: u64, file: u64) {
     if files::volume_of(file).is_none() && memory::handle_name(file).is_none() {
         bad_handle("file object", file);
     }
+}
+
+/// Ends the scenario if callback data is not one that the driver allocated.
+fn check_own(data: u64) {
+    if !holds(Kind::CallbackData, data) {
+        bad_handle("callback data of FltAllocateCallbackData", data);
+    }
+}
+
+/// Returns a status if the offset, the length or the flags of a transfer are not valid.
+fn refused(offset: u64, length: u32, flags: u32) -> Option<Status> {
+    const NON_CACHED: u32 = 0x1; // FLTFL_IO_OPERATION_NON_CACHED
+    const PAGING: u32 = 0x2; // FLTFL_IO_OPERATION_PAGING
+    const SYNCHRONOUS_PAGING: u32 = 0x8; // FLTFL_IO_OPERATION_SYNCHRONOUS_PAGING
+    const SECTOR: u64 = 512;
+    let begin: u64 = if offset == 0 { 0 } else { guest::read(offset) };
+    let aligned = begin.is_multiple_of(SECTOR) && u64::from(length).is_multiple_of(SECTOR);
+    if flags & NON_CACHED != 0 && !aligned {
+        let reason =
+            format!("noncached I/O of {length} bytes at {begin} is not aligned to the sector");
+        return Some(refuse(status::INVALID_PARAMETER, reason));
+    }
+    (flags & (PAGING | SYNCHRONOUS_PAGING) == SYNCHRONOUS_PAGING).then(|| {
+        let reason = "a flag for paging I/O is set without FLTFL_IO_OPERATION_PAGING";
+        refuse(status::INVALID_PARAMETER, reason)
+    })
 }
 
 /// The description of a file handle.
@@ -298,6 +339,14 @@ struct Opened {
     io_status: u64,
 }
 
+impl Opened {
+    /// Accesses the places of the results. An invalid place is found before an argument is refused.
+    fn touch(self) {
+        guest::touch(self.handle, 8);
+        guest::touch(self.io_status, 16);
+    }
+}
+
 fn how(
     access: u32,
     attributes: u32,
@@ -320,6 +369,11 @@ fn how(
 
 /// Opens a file. On the machine of a test, it is one of its file system.
 fn open(opened: Opened, volume: &Volume, attributes: u64, how: &Open, through: bool) -> Status {
+    opened.touch();
+    if let Err(refused) = check_open(attributes, how) {
+        return refused;
+    }
+    handles::check_attributes(guest::read(attributes + 0x18));
     let name = guest::object_name(attributes);
     let (object, information) = if is_test() {
         match programs::open_for_filter(&name, how, through) {
@@ -366,7 +420,7 @@ fn transfer(major: u8, file: u64, offset: u64, buffer: Vec<u8>, flags: u32) -> O
     const NON_CACHED: u32 = 1; // FLTFL_IO_OPERATION_NON_CACHED
     const KEEP_POSITION: u32 = 4; // FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET
     let position = file + layout::POSITION;
-    let begin = if offset == 0 {
+    let begin: u64 = if offset == 0 {
         guest::read::<u64>(position)
     } else {
         guest::read(offset)

@@ -78,6 +78,11 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     .flatten()
 }
 
+/// Returns the names of the exported variables of the model.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    process::VARIABLES.iter().copied()
+}
+
 /// Looks up a function by name.
 #[must_use]
 pub fn function(name: &str) -> Option<&'static Function> {

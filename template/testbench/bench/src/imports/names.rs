@@ -2,20 +2,21 @@
 //!
 //! Documents: "Managing File Names", "`FLT_FILE_NAME_INFORMATION` structure (fltkernel.h)".
 
-use crate::lifecycle::{bottom, files, volumes};
+use crate::lifecycle::{bottom, files, parameters, volumes};
 use crate::machine::declare::functions;
-use crate::machine::events::{misuse, must};
+use crate::machine::events::{breach, misuse, must, refuse};
 use crate::machine::function::Fails;
 use crate::machine::ledger::{acquire, bad_handle, held_once, release};
 use crate::machine::space::Purpose;
 use crate::machine::state::with;
-use crate::machine::system::system_block;
+use crate::machine::system::{opaque, system_block};
 use crate::machine::{guest, memory};
-use crate::trace::{Kind, Misuse};
+use crate::objects::names::Name;
+use crate::trace::{Breach, Kind, Misuse};
 use crate::vocabulary::file::sl::OPEN_TARGET_DIRECTORY;
 use crate::vocabulary::irql::APC;
 use crate::vocabulary::layout::{callback_data, file_object, iopb, name_information as offset};
-use crate::vocabulary::major::CREATE;
+use crate::vocabulary::major::{CREATE, SET_INFORMATION};
 use crate::vocabulary::status::{self, Status};
 
 const GET_FAILS: Fails = Fails::With(&[
@@ -33,26 +34,39 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
         }
         let iopb = guest::read::<u64>(data + callback_data::IOPB);
         let paging = guest::read::<u32>(iopb + iopb::IRP_FLAGS) & 2 != 0;
-        let fs_filter = guest::read::<u32>(data + callback_data::FLAGS) & callback_data::FS_FILTER != 0;
-        if paging || fs_filter {
+        let flags = guest::read::<u32>(data + callback_data::FLAGS);
+        let before = flags & callback_data::POST_OPERATION == 0;
+        let major = guest::read::<u8>(iopb + iopb::MAJOR);
+        let is_create = major == CREATE;
+        // Of the file-system filter operations, only one has a name, before the operation.
+        let refused = flags & callback_data::FS_FILTER != 0
+            && !(before && major == ACQUIRE_FOR_SECTION_SYNCHRONIZATION);
+        let short = options & 0xFF == SHORT && before && is_create;
+        if let Err(refused) = check_options(options) {
+            return refused;
+        }
+        if paging || refused || short {
             return status::FLT_INVALID_NAME_REQUEST;
         }
+        let tunnels = before && options & 0xFF == NORMALIZED && matches!(major, CREATE | SET_INFORMATION);
+        let from = if tunnels { data } else { 0 };
         let file = guest::read(iopb + iopb::FILE);
         let name = name_of(file);
-        let before = guest::read::<u32>(data + callback_data::FLAGS) & callback_data::POST_OPERATION == 0;
         let flags = guest::read::<u8>(iopb + iopb::OPERATION_FLAGS);
-        let is_create = guest::read::<u8>(iopb + iopb::MAJOR) == CREATE;
         if before && is_create && flags & OPEN_TARGET_DIRECTORY != 0 {
             // The name is that of the directory, which the operation opens.
             let directory = name.rsplit_once('\\').map_or("", |(directory, _)| directory);
-            return give(file, if directory.is_empty() { "\\" } else { directory }, options, out);
+            return give(file, if directory.is_empty() { "\\" } else { directory }, options, out, from);
         }
-        give(file, &name, options, out)
+        give(file, &name, options, out, from)
     }
     /// Gets the name of a file.
     [APC, GET_FAILS]
     fn FltGetFileNameInformationUnsafe(file: u64, _instance: u64, options: u32, out: u64) -> Status {
-        give(file, &name_of(file), options, out)
+        if let Err(refused) = check_options(options) {
+            return refused;
+        }
+        give(file, &name_of(file), options, out, 0)
     }
     /// Gets the destination name of a rename or a hard link operation.
     [APC, GET_FAILS]
@@ -63,12 +77,17 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
             bad_handle("instance handle", instance);
         }
         let name = String::from_utf16_lossy(&guest::wide(name, length as usize / 2));
-        give(file, &destination(file, name), options, out)
+        give(file, &destination(file, name), options, out, 0)
     }
     /// Gets the tunneled name of a file. The model has no tunneled names.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
-    fn FltGetTunneledName(_data: u64, information: u64, out: u64) -> Status {
-        let _ = checked(information);
+    fn FltGetTunneledName(data: u64, information: u64, out: u64) -> Status {
+        let information = checked(information);
+        let data = parameters::checked(data);
+        with(|state| state.names.tunneled.push(data));
+        if guest::read::<u32>(information + offset::FORMAT) & 0xFF != NORMALIZED {
+            return refuse(status::INVALID_PARAMETER, "only a normalized name has a tunneled name");
+        }
         guest::write(out, 0_u64);
         status::SUCCESS
     }
@@ -76,13 +95,15 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
     [APC, Fails::With(&[status::INVALID_PARAMETER])]
     fn FltParseFileNameInformation(information: u64) -> Status {
         parse(checked(information));
+        let content = content(information);
+        change(information, |name| name.content = content);
         status::SUCCESS
     }
     /// Adds a reference to file name information.
     [APC, Fails::Never]
     fn FltReferenceFileNameInformation(information: u64) {
         let information = checked(information);
-        change(information, |references| *references += 1);
+        change(information, |name| name.references += 1);
         acquire(Kind::NameInformation, information, WHAT);
     }
     /// Releases a reference to file name information.
@@ -90,11 +111,11 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
     fn FltReleaseFileNameInformation(information: u64) {
         let information = checked(information);
         let _ = release(Kind::NameInformation, information);
-        change(information, |references| *references -= 1);
+        change(information, |name| name.references -= 1);
         let gone = with(|state| {
             let live = &mut state.names.live;
             let before = live.len();
-            live.retain(|(_, references)| *references != 0);
+            live.retain(|name| name.references != 0);
             live.len() != before
         });
         if gone {
@@ -103,25 +124,53 @@ functions! { pub NAMES = "FLTMGR.SYS", "fltkernel.h";
     }
 }
 
+/// Checks `FLT_FILE_NAME_OPTIONS`: one format and one query method.
+fn check_options(options: u32) -> Result<(), Status> {
+    let (format, method) = (options & 0xFF, options >> 8 & 0xFF);
+    if (1..=3).contains(&format) && (1..=4).contains(&method) {
+        return Ok(());
+    }
+    let reason = format!(
+        "NameOptions is 0x{options:x}; it has one format and one query method, such as FLT_FILE_NAME_NORMALIZED | FLT_FILE_NAME_QUERY_DEFAULT"
+    );
+    Err(refuse(status::INVALID_PARAMETER, reason))
+}
+
 const WHAT: &str = "FltGetFileNameInformation";
 
-fn change(information: u64, action: impl FnOnce(&mut u32)) {
+/// `FLT_FILE_NAME_NORMALIZED`.
+const NORMALIZED: u32 = 1;
+
+/// `FLT_FILE_NAME_SHORT`.
+const SHORT: u32 = 3;
+
+/// `IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION`.
+const ACQUIRE_FOR_SECTION_SYNCHRONIZATION: u8 = 0xFF;
+
+fn change(information: u64, action: impl FnOnce(&mut Name)) {
     with(|state| {
         let mut live = state.names.live.iter_mut();
-        if let Some((_, references)) = live.find(|(address, _)| *address == information) {
-            action(references);
+        if let Some(name) = live.find(|name| name.address == information) {
+            action(name);
         }
     });
 }
 
+/// Returns the content of file name information, with the name.
+fn content(information: u64) -> Vec<u8> {
+    let size = memory::block_at(information).map_or(0, |block| block.size);
+    guest::bytes(information, size)
+}
+
 fn checked(information: u64) -> u64 {
-    if with(|state| {
-        state
-            .names
-            .live
-            .iter()
-            .any(|(address, _)| *address == information)
-    }) {
+    let known = with(|state| {
+        let mut live = state.names.live.iter();
+        live.find(|name| name.address == information).cloned()
+    });
+    if let Some(name) = known {
+        if content(information) != name.content {
+            breach(Breach::ReadOnly, "the driver changes file name information");
+        }
         return information;
     }
     match held_once(Kind::NameInformation, information) {
@@ -164,7 +213,7 @@ fn destination(file: u64, name: String) -> String {
     format!("{directory}\\{name}")
 }
 
-fn give(file: u64, name: &str, options: u32, out: u64) -> Status {
+fn give(file: u64, name: &str, options: u32, out: u64, before: u64) -> Status {
     let Some(volume) = files::volume_of(file) else {
         bad_handle("file object", file);
     };
@@ -181,7 +230,22 @@ fn give(file: u64, name: &str, options: u32, out: u64) -> Status {
     guest::set_unicode(address + offset::NAME, size, size, text);
     let prefix = volume.device.len() * 2;
     guest::set_unicode(address + offset::VOLUME, prefix, prefix, text);
-    with(|state| state.names.live.push((address, 1)));
+    // The components are valid only after FltParseFileNameInformation.
+    for place in offset::PARTS {
+        guest::set_unicode(
+            address + place,
+            2,
+            2,
+            opaque("a component of a name that is not parsed"),
+        );
+    }
+    let name = Name {
+        address,
+        references: 1,
+        content: content(address),
+        before,
+    };
+    with(|state| state.names.live.push(name));
     acquire(Kind::NameInformation, address, WHAT);
     guest::write(out, address);
     status::SUCCESS
@@ -195,6 +259,9 @@ fn parse(address: u64) {
         let size = (end - begin) * 2;
         guest::set_unicode(address + place, size, size, text + 2 * begin as u64);
     };
+    for place in offset::PARTS {
+        guest::set_unicode(address + place, 0, 0, 0);
+    }
     let slash = units
         .iter()
         .rposition(|unit| *unit == u16::from(b'\\'))

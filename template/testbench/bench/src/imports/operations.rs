@@ -18,16 +18,15 @@ use crate::vocabulary::bypass_io::{
     ENABLE, INPUT_SIZE, MANAGE_BYPASS_IO, MOST_REASON, OUTPUT_SIZE, QUERY, REASON_LENGTH, RESULTS,
 };
 use crate::vocabulary::irql::{ANY, APC, DISPATCH, PASSIVE};
-use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
-use crate::vocabulary::major::FILE_SYSTEM_CONTROL;
+use crate::vocabulary::layout::{callback_data as data_at, file_object, iopb as iopb_at};
+use crate::vocabulary::major::{self, FILE_SYSTEM_CONTROL};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     /// Returns whether an operation is synchronous.
     [ANY, Fails::Never]
     fn FltIsOperationSynchronous(data: u64) -> u8 {
-        let flags = guest::read::<u32>(parameters::checked(data) + data_at::FLAGS);
-        u8::from(flags & (data_at::FAST_IO | data_at::FS_FILTER) != 0 || threads::irql() == PASSIVE)
+        u8::from(operations::is_synchronous(parameters::checked(data)))
     }
 
     /// Requests a callback with the status that a lower driver returns for an oplock or directory notification
@@ -46,7 +45,7 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     }
 
     /// Runs the safe post-operation callback at a safe IRQL.
-    [ANY, Fails::Null]
+    [ANY, Fails::Null, clears answer: u32]
     fn FltDoCompletionProcessingWhenSafe(data: u64, objects: u64, context: u64, flags: u32, safe: u64, answer: u64) -> u8 {
         let data = parameters::checked(data);
         let thread = threads::current();
@@ -55,18 +54,23 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
             let arguments = [data, objects, context, u64::from(flags)];
             enter(routine, PASSIVE, thread, safe, &arguments) as u32
         };
+        let mut returned = 0;
+        let safe = threads::irql() < DISPATCH || operations::can_be_posted(data);
         if threads::irql() < DISPATCH {
-            guest::write(answer, run());
-        } else {
+            returned = run();
+        } else if safe {
             // Windows queues it to a worker thread. No other operation runs before it in the model.
             let irql = threads::irql();
             set_irql(PASSIVE);
-            let _ = run();
+            if run() != MORE_PROCESSING {
+                with(|state| state.work.completed.push(data));
+            }
             set_irql(irql);
-            guest::write(answer, MORE_PROCESSING);
-            with(|state| state.work.completed.push(data));
+            returned = MORE_PROCESSING;
         }
-        1
+        guest::write(answer, returned);
+        with(|state| state.work.answers.push((data, returned)));
+        u8::from(safe)
     }
 
     /// Marks callback data as modified.
@@ -100,14 +104,13 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
     /// Resumes an operation whose post-operation callback returned `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
     [DISPATCH, Fails::Never]
     fn FltCompletePendedPostOperation(data: u64) {
-        let data = parameters::checked(data);
-        with(|state| state.work.completed.push(data));
+        operations::complete_post(parameters::checked(data));
     }
 
     /// Locks the user buffer, so that any thread can access it.
     [APC, Fails::With(&[status::INSUFFICIENT_RESOURCES])]
     fn FltLockUserBuffer(data: u64) -> Status {
-        if lock_user_buffer(parameters::checked(data)) { status::SUCCESS } else { status::INVALID_PARAMETER }
+        lock_user_buffer(parameters::checked(data))
     }
 
     /// Undoes a successful open in a post-create callback.
@@ -119,6 +122,8 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         if volume_of(file).is_none() {
             bad_handle("file object", file);
         }
+        let flags = guest::read::<u32>(file + file_object::FLAGS);
+        guest::write(file + file_object::FLAGS, flags | FILE_OPEN_CANCELLED);
     }
 
     /// Returns whether a file is a directory.
@@ -154,12 +159,15 @@ functions! { pub OPERATIONS = "FLTMGR.SYS", "fltkernel.h";
         veto_bypass_io(parameters::checked(data), reason_status, reason)
     }
 
-    /// Returns the names of the codes of an operation.
+    /// Returns the name of an operation.
     [ANY, Fails::Quiet]
-    fn FltGetIrpName(_major: u8) -> u64 {
-        text("IRP_MJ_CREATE")
+    fn FltGetIrpName(major: u8) -> u64 {
+        text(&major::name(major))
     }
 }
+
+/// `FO_FILE_OPEN_CANCELLED`.
+const FILE_OPEN_CANCELLED: u32 = 0x20_0000;
 
 /// Document: "`FltVetoBypassIo` function (fltkernel.h)".
 fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {

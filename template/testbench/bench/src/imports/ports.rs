@@ -2,10 +2,10 @@
 //!
 //! Document: "Closing the Communication Server Port" and the reference pages of the functions.
 
-use crate::lifecycle::{filter, security};
+use crate::lifecycle::{arguments, filter, security};
 use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
-use crate::machine::events::{emit, must};
+use crate::machine::events::{emit, must, refuse};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};
 use crate::machine::space::Purpose;
@@ -66,6 +66,10 @@ functions! { pub PORTS = "FLTMGR.SYS", "fltkernel.h";
         filter: u64, port: u64, buffer: u64, length: u32, reply: Optional, reply_length: Optional, _timeout: u64,
     ) -> Status {
         filter::check(filter);
+        if reply != 0 && reply_length == 0 {
+            return refuse(status::INVALID_PARAMETER, "ReplyBuffer is not NULL and ReplyLength is NULL");
+        }
+        guest::touch(buffer, length as usize);
         let handle = guest::read::<u64>(port);
         if handle == 0 || with(|state| state.ports.client).is_none() {
             return status::PORT_DISCONNECTED;
@@ -93,14 +97,34 @@ fn create(out: u64, attributes: u64, most: i32, server: Server) -> Status {
     const KERNEL_HANDLE: u32 = 0x200;
     let flags = guest::read::<u32>(attributes + 0x18);
     let descriptor = guest::read::<u64>(attributes + 0x20);
-    if flags & KERNEL_HANDLE == 0 || server.connect == 0 || server.disconnect == 0 || most <= 0 {
-        return status::INVALID_PARAMETER;
+    let missing = [
+        (
+            flags & KERNEL_HANDLE == 0,
+            "Attributes of OBJECT_ATTRIBUTES does not have OBJ_KERNEL_HANDLE",
+        ),
+        (server.connect == 0, "ConnectNotifyCallback is NULL"),
+        (server.disconnect == 0, "DisconnectNotifyCallback is NULL"),
+        (most <= 0, "MaxConnections is not positive"),
+    ];
+    if let Some((_, reason)) = missing.into_iter().find(|(is_missing, _)| *is_missing) {
+        return refuse(status::INVALID_PARAMETER, reason);
     }
+    guest::touch(out, 8);
     let name = guest::object_name(attributes);
+    let taken = with(|state| {
+        let mut open = state.ports.servers.iter().filter(|server| server.open);
+        open.any(|server| state.ports.names[server.name].eq_ignore_ascii_case(&name))
+    });
+    if taken {
+        return status::OBJECT_NAME_COLLISION;
+    }
     if descriptor != 0 {
         guest::through(attributes, "SecurityDescriptor", || {
             security::applied(descriptor, &format!("the server port {name}"));
         });
+    }
+    if let Err(refused) = arguments::attributes(attributes, false) {
+        return refused;
     }
     let handle = memory::handle(format!("the server port {name}"));
     with(|state| {

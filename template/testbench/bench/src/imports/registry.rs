@@ -3,9 +3,9 @@
 //! Document: "Accessing Registry Keys Safely" and the reference pages of the functions.
 
 use crate::imports::io;
-use crate::lifecycle::{handles, pool};
+use crate::lifecycle::{arguments, handles, pool};
 use crate::machine::declare::functions;
-use crate::machine::events::{emit, misuse, must};
+use crate::machine::events::{breach, emit, misuse, must, refuse};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{bad_handle, held_once};
 use crate::machine::schedule::enter;
@@ -15,7 +15,7 @@ use crate::machine::{guest, memory, threads};
 use crate::objects::registry::{self, CONTROL_SET, Value};
 use crate::scenario::Script;
 use crate::settings::{self, DWORD, EXPAND_STRING, MULTI_STRING, STRING};
-use crate::trace::{Callback, Event, Kind, Misuse, Routine};
+use crate::trace::{Breach, Callback, Event, Kind, Misuse, Routine};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::{self, Status};
 
@@ -31,9 +31,12 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
     }
     /// Opens a registry key of the driver.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED, status::OBJECT_NAME_NOT_FOUND])]
-    fn IoOpenDriverRegistryKey(driver: u64, kind: u32, _access: u32, _flags: u32, out: u64) -> Status {
+    fn IoOpenDriverRegistryKey(driver: u64, kind: u32, _access: u32, flags: u32, out: u64) -> Status {
         if driver == 0 || with(|state| state.filter.driver) != driver {
             bad_handle("driver object", driver);
+        }
+        if kind > 2 || flags != 0 {
+            return refuse(status::INVALID_PARAMETER, format!("RegKeyType is {kind} and Flags is {flags}; RegKeyType is at most 2, and Flags is 0"));
         }
         let service = with(|state| state.service.clone());
         let path = match kind {
@@ -104,6 +107,11 @@ fn checked(handle: u64) -> String {
 
 /// Opens or creates the key of an `OBJECT_ATTRIBUTES`.
 fn open(out: u64, attributes: u64, make: bool) -> Status {
+    guest::touch(out, 8);
+    if let Err(refused) = arguments::attributes(attributes, false) {
+        return refused;
+    }
+    handles::check_attributes(guest::read(attributes + 0x18));
     let root = guest::read::<u64>(attributes + 8);
     let name = guest::object_name(attributes);
     let path = if root == 0 {
@@ -174,8 +182,11 @@ fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: 
     let Some((name, kind, data)) = found else {
         return status::OBJECT_NAME_NOT_FOUND;
     };
-    // KeyValueFullInformation or KeyValuePartialInformation.
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    if class == 0 {
+        return basic(kind, &name, buffer, length, returned);
+    }
+    // KeyValueFullInformation or KeyValuePartialInformation.
     let (header, tail) = match class {
         1 => (20 + name.len().next_multiple_of(8), true),
         2 => (12, false),
@@ -202,6 +213,23 @@ fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: 
         guest::put(buffer + 20, &name);
     }
     guest::put(buffer + header as u64, &data);
+    status::SUCCESS
+}
+
+/// Stores `KEY_VALUE_BASIC_INFORMATION`.
+fn basic(kind: u32, name: &[u8], buffer: u64, length: usize, returned: u64) -> Status {
+    const HEADER: usize = 12;
+    guest::write(returned, (HEADER + name.len()) as u32);
+    if length < HEADER {
+        return status::BUFFER_TOO_SMALL;
+    }
+    for (at, value) in [(0, 0), (4, kind), (8, name.len() as u32)] {
+        guest::write(buffer + at, value);
+    }
+    if length < HEADER + name.len() {
+        return status::BUFFER_OVERFLOW;
+    }
+    guest::put(buffer + HEADER as u64, name);
     status::SUCCESS
 }
 
@@ -310,7 +338,10 @@ fn query_table(relative: u32, path: u64, table: u64, context: u64) -> Status {
         }
         if query.has(Query::SUBKEY) {
             if query.name == 0 {
-                return status::INVALID_PARAMETER;
+                return refuse(
+                    status::INVALID_PARAMETER,
+                    "an entry with RTL_QUERY_REGISTRY_SUBKEY has no name",
+                );
             }
             let path = top.as_ref().map(|top| format!("{top}\\{name}"));
             key = path.filter(|path| with(|state| state.registry.find(path).is_some()));
@@ -319,8 +350,18 @@ fn query_table(relative: u32, path: u64, table: u64, context: u64) -> Status {
             }
             continue;
         }
+        if query.has(Query::DIRECT) && !query.has(Query::TYPECHECK) {
+            let problem =
+                format!("the value {name} is stored directly, and its type is not checked");
+            breach(Breach::TypeCheck, problem);
+        }
         let result = match (query.has(Query::DIRECT), query.name, query.routine) {
-            (true, 0, _) | (false, _, 0) => return status::INVALID_PARAMETER,
+            (true, 0, _) | (false, _, 0) => {
+                return refuse(
+                    status::INVALID_PARAMETER,
+                    "an entry has neither RTL_QUERY_REGISTRY_DIRECT with a name nor a query routine",
+                );
+            }
             (false, ..) if query.has(Query::NOVALUE) => {
                 call(&query, context, &(name, 0, Vec::new()))
             }

@@ -4,14 +4,12 @@
 
 use crate::machine::call::call_back;
 use crate::machine::declare::functions;
-use crate::machine::events::here;
+use crate::machine::exception::{self, raise_status as raise};
 use crate::machine::function::Fails;
-use crate::machine::space::USER_PROBE_ADDRESS;
+use crate::machine::space::{Purpose, USER_PROBE_ADDRESS};
 use crate::machine::system::system_block;
-use crate::machine::thread::Raised;
-use crate::machine::{exception, guest};
-use crate::trace::Ending;
-use crate::vocabulary::irql::{ANY, APC};
+use crate::machine::{guest, memory};
+use crate::vocabulary::irql::{ANY, APC, PASSIVE};
 use crate::vocabulary::layout::{dispatcher_context, exception_record};
 use crate::vocabulary::status::{self, Status};
 
@@ -92,13 +90,13 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
         }
     }
     /// Raises an exception with a status.
-    [ANY, Fails::Never]
+    [APC, Fails::Never]
     fn ExRaiseStatus(status: u32) { raise(Status(status), "ExRaiseStatus"); }
     /// Raises an access violation.
-    [ANY, Fails::Never]
+    [PASSIVE, Fails::Never]
     fn ExRaiseAccessViolation() { raise(status::ACCESS_VIOLATION, "ExRaiseAccessViolation"); }
     /// Raises a datatype misalignment.
-    [ANY, Fails::Never]
+    [PASSIVE, Fails::Never]
     fn ExRaiseDatatypeMisalignment() { raise(status::DATATYPE_MISALIGNMENT, "ExRaiseDatatypeMisalignment"); }
     /// Checks that a user buffer can be read.
     [APC, Fails::Quiet]
@@ -107,7 +105,8 @@ functions! { pub RUNTIME = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Quiet]
     fn ProbeForWrite(address: u64, length: u64, alignment: u32) {
         probe(address, length, alignment);
-        if length != 0 {
+        // A buffer that becomes invalid is still valid here.
+        if length != 0 && memory::purpose_at(address) != Some(Purpose::UserBuffer) {
             for page in (address & !0xFFF..address + length).step_by(0x1000) {
                 let at = page.max(address);
                 guest::write(at, guest::read::<u8>(at));
@@ -183,21 +182,6 @@ fn terminate(record: u64, frame: u64, dispatcher: u64) -> u32 {
         }
     }
     exception::CONTINUE_SEARCH
-}
-
-/// Raises an exception. If no driver routine handles it, the scenario ends with a bug check.
-fn raise(code: Status, by: &str) -> ! {
-    const KMODE_EXCEPTION_NOT_HANDLED: u32 = 0x1E;
-    exception::raise(Raised {
-        code,
-        parameters: Vec::new(),
-        otherwise: Ending::Bugcheck {
-            at: here(),
-            code: KMODE_EXCEPTION_NOT_HANDLED,
-            parameters: [u64::from(code.0), 0, 0, 0],
-            meaning: format!("KMODE_EXCEPTION_NOT_HANDLED, {code}, raised by {by}"),
-        },
-    })
 }
 
 /// Raises an exception if a buffer is not in the user address range or not aligned.

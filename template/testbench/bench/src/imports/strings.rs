@@ -5,6 +5,7 @@
 
 use crate::lifecycle::pool;
 use crate::machine::declare::functions;
+use crate::machine::events::refuse;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::vocabulary::irql::{ANY, APC, PASSIVE};
@@ -83,12 +84,11 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
     /// Converts a string to a number.
     [PASSIVE, Fails::Never]
     fn RtlUnicodeStringToInteger(string: u64, base: u32, out: u64) -> Status {
-        let text = guest::unicode(string);
-        let base = if base == 0 { 10 } else { base };
-        match u32::from_str_radix(text.trim(), base.clamp(2, 36)) {
-            Ok(number) => { guest::write(out, number); status::SUCCESS }
-            Err(_) => status::INVALID_PARAMETER,
-        }
+        let Some(number) = integer(&guest::unicode(string), base) else {
+            return refuse(status::INVALID_PARAMETER, format!("the base is {base}"));
+        };
+        guest::write(out, number);
+        status::SUCCESS
     }
     /// Converts a number to a string.
     [PASSIVE, Fails::Never]
@@ -97,7 +97,8 @@ functions! { pub STRINGS = "ntoskrnl.exe", "wdm.h";
             16 => format!("{number:X}"),
             8 => format!("{number:o}"),
             2 => format!("{number:b}"),
-            _ => number.to_string(),
+            0 | 10 => number.to_string(),
+            _ => return refuse(status::INVALID_PARAMETER, format!("the base is {base}")),
         };
         let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         give(to, &text, 2, 0)
@@ -129,9 +130,16 @@ functions! { pub NTDDK_STRINGS = "ntoskrnl.exe", "ntddk.h";
         give(to, &text, 2, allocate)
     }
     /// Returns whether a name matches a pattern.
-    [PASSIVE, Fails::Never]
+    [PASSIVE, Fails::Raises(&[status::NO_MEMORY]), unless ignore_case == 0]
     fn FsRtlIsNameInExpression(expression: u64, name: u64, ignore_case: u8, _table: u64) -> u8 {
-        u8::from(matches(&folded(expression, ignore_case), &folded(name, ignore_case)))
+        let (expression, name) = (guest::unicode_units(expression), folded(name, ignore_case));
+        if ignore_case != 0 && expression.iter().any(|unit| upper(*unit) != *unit) {
+            refuse((), "the expression is not in upper case, and IgnoreCase is TRUE");
+        }
+        if name.iter().any(|unit| [u16::from(b'*'), u16::from(b'?')].contains(unit)) {
+            refuse((), "the name has a wildcard");
+        }
+        u8::from(matches(&expression, &name))
     }
     /// Returns whether a status is an expected exception code.
     [ANY, Fails::Quiet]
@@ -198,6 +206,33 @@ fn free(string: u64) {
     }
 }
 
+/// Returns the number at the beginning of a text: after white space, an optional sign, and a prefix if the base is 0. A
+/// text without a number is 0. Returns `None` for a base that does not exist.
+fn integer(text: &str, base: u32) -> Option<u32> {
+    let text = text.trim_start_matches(|c: char| c <= ' ');
+    let (negative, text) = match text.strip_prefix(['-', '+']) {
+        Some(rest) => (text.starts_with('-'), rest),
+        None => (false, text),
+    };
+    let (base, digits) = match (base, text.get(..2)) {
+        (0, Some("0x")) => (16, &text[2..]),
+        (0, Some("0o")) => (8, &text[2..]),
+        (0, Some("0b")) => (2, &text[2..]),
+        (0, _) => (10, text),
+        (2 | 8 | 10 | 16, _) => (base, text),
+        _ => return None,
+    };
+    let digits = digits.chars().map_while(|c| c.to_digit(base));
+    let number = digits.fold(0_u32, |number, digit| {
+        number.wrapping_mul(base).wrapping_add(digit)
+    });
+    Some(if negative {
+        number.wrapping_neg()
+    } else {
+        number
+    })
+}
+
 /// Matches a pattern with the wildcards `*` and `?`.
 fn matches(expression: &[u16], name: &[u16]) -> bool {
     match (expression.first(), name.first()) {
@@ -209,5 +244,28 @@ fn matches(expression: &[u16], name: &[u16]) -> bool {
             matches(&expression[1..], &name[1..])
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::integer;
+
+    #[test]
+    fn a_number_has_a_sign_a_prefix_and_any_text_behind() {
+        for (text, base, number) in [
+            ("12", 0, Some(12)),
+            (" 12 MB", 10, Some(12)),
+            ("-1", 0, Some(u32::MAX)),
+            ("0x1F", 0, Some(31)),
+            ("0o17", 0, Some(15)),
+            ("0b101", 0, Some(5)),
+            ("0x1F", 16, Some(0)),
+            ("text", 0, Some(0)),
+            ("", 0, Some(0)),
+            ("12", 7, None),
+        ] {
+            assert_eq!(integer(text, base), number, "{text:?} {base}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::lifecycle::{files, filter, instances, volumes};
 use crate::machine::declare::functions;
+use crate::machine::events::refuse;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::machine::ledger::{acquire, bad_handle};
@@ -98,7 +99,7 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     [PASSIVE, Fails::With(&[status::FLT_VOLUME_NOT_FOUND])]
     fn FltGetVolumeFromName(filter: u64, name: u64, out: u64) -> Status {
         filter::check(filter);
-        let name = guest::unicode(name);
+        let name = String::from_utf16_lossy(&guest::unicode_units(name));
         let Some(volume) = volumes::all().into_iter().find(|volume| volume.device.eq_ignore_ascii_case(&name)) else {
             return status::FLT_VOLUME_NOT_FOUND;
         };
@@ -112,6 +113,11 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     fn FltEnumerateInstances(volume: Optional, filter: Optional, list: u64, size: u32, returned: u64) -> Status {
         if filter != 0 {
             filter::check(filter);
+        }
+        if volume != 0 {
+            let _ = volumes::find(volume);
+        } else if filter == 0 {
+            return refuse(status::INVALID_PARAMETER, "Volume and Filter are NULL");
         }
         let found: Vec<u64> = with(|state| {
             let instances = state.filter.instances.iter();

@@ -19,6 +19,12 @@ pub const IRP_NOCACHE: u32 = 0x1;
 
 pub const IRP_PAGING_IO: u32 = 0x2;
 
+/// Reads and writes without the cache, which are asynchronous in the scripts.
+pub const NON_CACHED: &str = "non-cached";
+
+/// Paging I/O.
+pub const PAGING: &str = "paging I/O";
+
 /// `IRP_MN_NOTIFY_CHANGE_DIRECTORY`.
 pub const NOTIFY_CHANGE: &str = "notify change";
 
@@ -88,7 +94,7 @@ pub const fn paging(major: u8) -> Spec {
         pre: APC,
         post: DISPATCH,
         result: None,
-        ..io(major, "paging I/O", IRP_NOCACHE | IRP_PAGING_IO)
+        ..io(major, PAGING, IRP_NOCACHE | IRP_PAGING_IO)
     }
 }
 
@@ -193,15 +199,15 @@ pub const CLOSE_IT: Spec = irp(CLOSE, 0, "");
 /// Operations on an open file.
 pub const CATALOGUE: &[Spec] = &[
     io(READ, "", 0),
-    io(READ, "non-cached", IRP_NOCACHE),
-    io(READ, "paging I/O", IRP_NOCACHE | IRP_PAGING_IO),
+    io(READ, NON_CACHED, IRP_NOCACHE),
+    io(READ, PAGING, IRP_NOCACHE | IRP_PAGING_IO),
     Spec {
         cached: true,
         ..fast(READ)
     },
     io(WRITE, "", 0),
-    io(WRITE, "non-cached", IRP_NOCACHE),
-    io(WRITE, "paging I/O", IRP_NOCACHE | IRP_PAGING_IO),
+    io(WRITE, NON_CACHED, IRP_NOCACHE),
+    io(WRITE, PAGING, IRP_NOCACHE | IRP_PAGING_IO),
     Spec {
         cached: true,
         ..fast(WRITE)
@@ -254,7 +260,7 @@ pub const CATALOGUE: &[Spec] = &[
 /// Operations that are delivered before and after a refused unload, for comparison.
 pub const PROBE: &[Spec] = &[
     io(READ, "", 0),
-    io(READ, "non-cached", IRP_NOCACHE),
+    io(READ, NON_CACHED, IRP_NOCACHE),
     io(WRITE, "", 0),
     irp(0x05, 0, ""),
     irp(0x06, 0, ""),

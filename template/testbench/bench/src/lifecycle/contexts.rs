@@ -5,14 +5,15 @@
 //! returned old context, requires one call of `FltReleaseContext`. `ContextAllocateCallback` and `ContextFreeCallback`
 //! are not called: the bench allocates the contexts, so that it can detect invalid accesses.
 
-use crate::machine::events::{emit, misuse, must};
+use crate::lifecycle::pool;
+use crate::machine::events::{breach, misuse, must, refuse};
 use crate::machine::ledger::{acquire, bad_handle, held_once};
 use crate::machine::schedule::enter;
 use crate::machine::space::Purpose;
 use crate::machine::state::with;
 use crate::machine::{guest, memory, threads};
 use crate::objects::contexts::{Context, Registered};
-use crate::trace::{Callback, ContextKind, Event, Kind, Misuse, Routine};
+use crate::trace::{Breach, Callback, ContextKind, Kind, Misuse, Routine};
 use crate::vocabulary::irql::APC;
 use crate::vocabulary::status::{self, Status};
 
@@ -89,10 +90,22 @@ pub fn registration_list(mut address: u64) -> Vec<Registered> {
 }
 
 fn problem(problem: String) {
-    emit(&Event::RegistrationProblem { problem });
+    breach(Breach::Registration, problem);
 }
 
 pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
+    if size == 0 || size > u64::from(u16::MAX) {
+        return refuse(
+            status::INVALID_PARAMETER,
+            format!("the size of a context is {size}"),
+        );
+    }
+    if kind == VOLUME && pool & 1 != 0 {
+        return refuse(
+            status::INVALID_PARAMETER,
+            "a volume context is allocated from paged pool",
+        );
+    }
     let found = with(|state| {
         let mut registered = state.contexts.registered.iter();
         registered
@@ -105,8 +118,15 @@ pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
             .copied()
     });
     let Some(found) = found else {
-        return status::FLT_CONTEXT_ALLOCATION_NOT_FOUND;
+        let reason = format!("no registered context has the type {kind} and room for {size} bytes");
+        return refuse(status::FLT_CONTEXT_ALLOCATION_NOT_FOUND, reason);
     };
+    if kind == VOLUME && pool & 1 != 0 {
+        return refuse(
+            status::INVALID_PARAMETER,
+            "a volume context is allocated from nonpaged pool",
+        );
+    }
     let purpose = if pool & 1 == 0 {
         Purpose::Pool
     } else {
@@ -194,6 +214,7 @@ pub fn drop_reference(address: u64) {
             .live
             .retain(|context| context.address != address);
     });
+    pool::check_contents(address);
     must(memory::free(address, false));
 }
 
@@ -207,10 +228,18 @@ fn set_context(kind: ContextKind, on: (u64, u64)) -> Option<u64> {
 
 pub fn set(kind: ContextKind, on: (u64, u64), how: u32, new: u64, old: u64) -> Status {
     guest::write_if(old, 0_u64);
+    if how > KEEP_IF_EXISTS {
+        return refuse(status::INVALID_PARAMETER, format!("Operation is {how}"));
+    }
     let new = checked(new);
     let context = find(new);
     if context.is_some_and(|context| context.kind != kind) {
-        return status::INVALID_PARAMETER;
+        let reason = format!("the context was not allocated as {kind}");
+        return refuse(status::INVALID_PARAMETER, reason);
+    }
+    if how > KEEP_IF_EXISTS {
+        let reason = format!("Operation is {how}; FLT_SET_CONTEXT_OPERATION is 0 or 1");
+        return refuse(status::INVALID_PARAMETER, reason);
     }
     if context.is_some_and(|context| context.on.is_some()) {
         return status::FLT_CONTEXT_ALREADY_LINKED;

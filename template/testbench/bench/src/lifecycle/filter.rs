@@ -6,7 +6,7 @@
 
 use crate::lifecycle::{contexts, instances, operations, ports, reinitialization, volumes};
 use crate::machine::call::in_teardown;
-use crate::machine::events::{emit, misuse};
+use crate::machine::events::{breach, emit, misuse};
 use crate::machine::ledger::{acquire, bad_handle, held_once, release};
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};
 use crate::machine::state::with;
@@ -15,7 +15,7 @@ use crate::machine::{guest, memory, threads};
 use crate::objects::filter::{Callbacks, Manager};
 use crate::objects::operations::OperationCallbacks;
 use crate::objects::volumes::{AUTOMATIC, FILTER_UNLOAD};
-use crate::trace::{Event, Kind, Misuse, Registration, Routine, Unload, Wait};
+use crate::trace::{Breach, Event, Kind, Misuse, Registration, Routine, Unload, Wait};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::layout::{driver_object, registration as offset};
 use crate::vocabulary::major;
@@ -56,6 +56,17 @@ pub fn dereference(object: u64) {
     });
 }
 
+/// Ends the scenario if an object is neither the filter nor one of its instances.
+pub fn check_object(object: u64) {
+    let instance = with(|state| {
+        let mut instances = state.filter.instances.iter();
+        instances.any(|instance| instance.handle == object)
+    });
+    if !instance {
+        check(object);
+    }
+}
+
 /// Ends the scenario if the handle is not the filter handle.
 pub fn check(filter: u64) {
     if filter == 0 || with(|state| state.filter.handle) != filter {
@@ -72,9 +83,7 @@ pub fn check(filter: u64) {
 }
 
 fn problem(problem: impl Into<String>) {
-    emit(&Event::RegistrationProblem {
-        problem: problem.into(),
-    });
+    breach(Breach::Registration, problem);
 }
 
 /// `FltRegisterFilter`.
@@ -140,6 +149,7 @@ pub fn register(driver: u64, address: u64, out: u64) -> Status {
         flags,
         unload: callbacks.unload != 0,
         operations: operations.iter().map(|operation| operation.major).collect(),
+        operation_flags: operations.iter().map(|operation| operation.flags).collect(),
     };
     if with(|state| state.filter.handle) != 0 {
         return status::FLT_INSTANCE_ALTITUDE_COLLISION;
@@ -218,6 +228,12 @@ fn operation_list(mut address: u64) -> Vec<OperationCallbacks> {
             pre: code(address + 8, &format!("the PreOperation of {name}")),
             post: code(address + 16, &format!("the PostOperation of {name}")),
         };
+        if [8, 16]
+            .iter()
+            .all(|at| guest::read::<u64>(address + at) == 0)
+        {
+            problem(format!("{name} is registered without a callback"));
+        }
         if major == major::SHUTDOWN && entry.post != 0 {
             problem(format!(
                 "{name} has a PostOperation, which cannot be registered"

@@ -6,14 +6,14 @@
 
 use crate::lifecycle::volumes::{by_instance, fill_objects};
 use crate::lifecycle::{contexts, operations};
-use crate::machine::events::must;
+use crate::machine::events::{emit, must};
 use crate::machine::memory;
 use crate::machine::schedule::enter;
 use crate::machine::state::{left_out, with};
 use crate::machine::system::system_block;
 use crate::machine::threads::{self, new_thread};
 use crate::objects::volumes::{Instance, TEARDOWN_MANUAL, Volume};
-use crate::trace::Routine;
+use crate::trace::{Event, Routine};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::layout::related_objects;
 use crate::vocabulary::status::Status;
@@ -48,7 +48,7 @@ pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
         let answer = with_objects(&instance, |objects| {
             let arguments = [
                 objects,
-                u64::from(flags),
+                u64::from(flags | volume.kind.setup),
                 u64::from(volume.kind.device_type),
                 u64::from(volume.kind.file_system),
             ];
@@ -59,6 +59,9 @@ pub fn attach(volume: &Volume, flags: u32) -> Option<u64> {
             return None;
         }
     }
+    emit(&Event::Attached {
+        volume: volume.kind.title.to_owned(),
+    });
     Some(instance.handle)
 }
 

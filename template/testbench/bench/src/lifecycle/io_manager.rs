@@ -4,19 +4,19 @@
 //! Accessing Data Buffers".
 
 use crate::lifecycle::pool;
-use crate::machine::events::{misuse, must};
+use crate::machine::events::{breach, emit, must};
 use crate::machine::ledger::holds;
 use crate::machine::process::PROGRAM;
 use crate::machine::schedule::{Queued, enter, run_queued};
 use crate::machine::space::Purpose;
-use crate::machine::state::{is_test, left_out, with};
+use crate::machine::state::{left_out, with};
 use crate::machine::system::{object_block, opaque, system_block};
 use crate::machine::threads::new_thread_of;
 use crate::machine::trap::thread_object;
 use crate::machine::{guest, memory};
-use crate::objects::devices::OpenDevice;
+use crate::objects::devices::{Completion, OpenDevice};
 use crate::objects::operations::Completed;
-use crate::trace::{Callback, Kind, Misuse, Routine};
+use crate::trace::{Breach, Callback, Event, Kind, Routine};
 use crate::vocabulary::file::{access, disposition, option, share};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::layout::{device_object, driver_object, file_object, irp};
@@ -36,23 +36,41 @@ pub struct Transfer<'a> {
     pub output: u32,
 }
 
-/// Opens a device of the driver by its name or its symbolic link, or the first device.
+/// Opens a device of the driver by its name or its symbolic link. Without a name, by the first link, or the first device
+/// if there is no link.
 #[must_use]
 pub fn open(name: Option<&str>) -> Completed {
-    let Some(device) = find(name) else {
-        return of(status::OBJECT_NAME_NOT_FOUND);
+    const EXCLUSIVE: u32 = 0x8; // DO_EXCLUSIVE
+    let linked = || with(|state| state.devices.links.first().map(|link| link.name.clone()));
+    let name = name.map(str::to_owned).or_else(linked);
+    let Some(device) = find(name.as_deref()) else {
+        return told(CREATE, false, status::OBJECT_NAME_NOT_FOUND);
     };
+    let is_open = with(|state| state.devices.open.iter().any(|open| open.device == device));
+    if is_open && guest::read::<u32>(device + device_object::FLAGS) & EXCLUSIVE != 0 {
+        return of(status::ACCESS_DENIED);
+    }
     let open = OpenDevice {
         device,
         file: new_file(device),
     };
     let completed = send(open, CREATE, Transfer::default());
     if completed.status.is_success() {
-        with(|state| state.devices.open = Some(open));
+        with(|state| state.devices.open.push(open));
     } else {
         must(memory::free(open.file, false));
     }
     completed
+}
+
+/// Records the result of a request. `dispatched` says whether the driver has a routine for it.
+fn told(major: u8, dispatched: bool, status: Status) -> Completed {
+    emit(&Event::DeviceRequest {
+        major,
+        dispatched,
+        status,
+    });
+    of(status)
 }
 
 /// Returns the device with a name. Programs write `\\\\.\\name` for `\\DosDevices\\name`.
@@ -61,7 +79,7 @@ fn find(name: Option<&str>) -> Option<u64> {
         return with(|state| state.devices.made.first().map(|device| device.object));
     };
     let last = |name: &str| name.rsplit('\\').next().unwrap_or_default().to_lowercase();
-    let short = ["\\\\.\\", "\\??\\", "\\DosDevices\\"];
+    let short = ["\\\\.\\", "\\??\\", "\\DosDevices\\", "\\GLOBAL??\\"];
     let link = short.iter().find_map(|prefix| name.strip_prefix(prefix));
     with(|state| {
         let devices = &state.devices;
@@ -82,14 +100,14 @@ fn find(name: Option<&str>) -> Option<u64> {
 /// Sends a request to the open device. Returns `None` if no device is open.
 #[must_use]
 pub fn request(major: u8, transfer: Transfer) -> Option<Completed> {
-    let open = with(|state| state.devices.open)?;
+    let open = with(|state| state.devices.open.last().copied())?;
     Some(send(open, major, transfer))
 }
 
 /// Closes the open device.
 #[must_use]
 pub fn close() -> Option<Completed> {
-    let open = with(|state| state.devices.open.take())?;
+    let open = with(|state| state.devices.open.pop())?;
     let _ = send(open, CLEANUP, Transfer::default());
     let completed = send(open, CLOSE, Transfer::default());
     must(memory::free(open.file, false));
@@ -99,7 +117,7 @@ pub fn close() -> Option<Completed> {
 /// Returns whether a device is open.
 #[must_use]
 pub fn is_open() -> bool {
-    with(|state| state.devices.open.is_some())
+    with(|state| !state.devices.open.is_empty())
 }
 
 /// Shuts down the system: sends the shutdown notifications.
@@ -134,15 +152,6 @@ const ACCESS_STATE: u64 = SECURITY_CONTEXT + 0x20;
 /// The offset after the IRP of the memory descriptor list.
 const MDL: u64 = irp::SIZE as u64 + 0x200;
 
-/// The offset after the IRP of the flag for completion. The driver does not access it.
-pub const COMPLETED: u64 = irp::SIZE as u64 + 0x100;
-
-/// The offset after the IRP of the completion status. The driver does not access it.
-pub const COMPLETED_WITH: u64 = COMPLETED + 4;
-
-/// The offset after the IRP of `IoStatus.Information` at completion. The driver does not access it.
-pub const COMPLETED_INFORMATION: u64 = COMPLETED + 8;
-
 fn of(status: Status) -> Completed {
     Completed {
         status,
@@ -159,7 +168,7 @@ fn send(open: OpenDevice, major: u8, transfer: Transfer) -> Completed {
         callback: Callback::Dispatch(major),
     };
     if !memory::is_code(dispatch) || left_out(&routine) {
-        return of(status::INVALID_DEVICE_REQUEST);
+        return told(major, false, status::INVALID_DEVICE_REQUEST);
     }
     let name = major::name(major);
     let thread = new_thread_of(PROGRAM);
@@ -174,46 +183,102 @@ fn send(open: OpenDevice, major: u8, transfer: Transfer) -> Completed {
     guest::write(stack + 0x28, device);
     guest::write(stack + 0x30, file);
     let (buffer, size) = parameters(request, stack, device, major, transfer);
+    guest::write(request + irp::STATUS, status::UNSET.0);
+    guest::write(request + irp::INFORMATION, status::UNSET_INFORMATION);
     let answer = Status(enter(routine, PASSIVE, thread, dispatch, &[device, request]) as u32);
-    if answer == status::PENDING && is_test() {
+    let marked = !is_completed(request) && is_marked(request);
+    if answer == status::PENDING {
         run_queued(Queued::Kept);
     }
-    let is_completed = guest::read::<u8>(request + COMPLETED) == 1;
-    let with = Status(guest::read(request + COMPLETED_WITH));
-    let problem = match is_completed {
-        false if answer != status::PENDING => {
-            Some(format!("returned {answer} without IoCompleteRequest"))
-        }
-        true if answer != status::PENDING && answer != with => {
-            Some(format!("returned {answer}, and IoStatus.Status is {with}"))
-        }
-        _ => None,
-    };
-    if let Some(problem) = problem {
-        misuse(Misuse::Lock {
-            problem: format!("the dispatch routine of {name} {problem}"),
-        });
+    let completion = with(|state| {
+        let completed = &mut state.devices.completed;
+        let at = completed.iter().position(|known| known.irp == request)?;
+        Some(completed.remove(at))
+    });
+    for problem in problems(answer, marked, completion) {
+        breach(
+            Breach::Request,
+            format!("the dispatch routine of {name} {problem}"),
+        );
     }
-    if !is_completed && is_test() {
+    let Some(completion) = completion else {
         // The driver completes the request later.
-        return of(answer);
-    }
-    let information = guest::read::<u64>(request + COMPLETED_INFORMATION);
-    let filled = if is_completed && transfer.output != 0 {
-        size.min(transfer.output as usize).min(information as usize)
-    } else {
-        0
+        return told(major, true, answer);
     };
-    let completed = Completed {
-        status: if is_completed { with } else { answer },
-        information,
-        data: guest::bytes(buffer, filled),
-    };
-    must(memory::free(request, false));
+    let filled = size
+        .min(transfer.output as usize)
+        .min(completion.information as usize);
+    let data = guest::bytes(buffer, filled);
     if buffer != 0 {
         must(memory::free(buffer, false));
     }
-    completed
+    Completed {
+        information: completion.information,
+        data,
+        ..told(major, true, completion.status)
+    }
+}
+
+/// Returns what a dispatch routine did wrong with a request.
+fn problems(answer: Status, marked: bool, completion: Option<Completion>) -> Vec<String> {
+    let is_pending = answer == status::PENDING;
+    let mut problems = Vec::new();
+    let marked = marked || completion.is_some_and(|completion| completion.marked);
+    if is_pending && !marked {
+        problems.push("returned STATUS_PENDING without IoMarkIrpPending".to_owned());
+    } else if marked && !is_pending {
+        problems.push(format!("called IoMarkIrpPending and returned {answer}"));
+    }
+    let Some(Completion {
+        status,
+        information,
+        ..
+    }) = completion
+    else {
+        if !is_pending {
+            problems.push(format!("returned {answer} without IoCompleteRequest"));
+        }
+        return problems;
+    };
+    if status == status::UNSET {
+        problems.push("completed the request without setting IoStatus.Status".to_owned());
+    } else if status == status::PENDING {
+        problems.push("completed the request with STATUS_PENDING".to_owned());
+    } else if !is_pending && answer != status {
+        problems.push(format!(
+            "returned {answer}, and IoStatus.Status is {status}"
+        ));
+    } else if status.is_success() && information == status::UNSET_INFORMATION {
+        problems.push("completed the request without setting IoStatus.Information".to_owned());
+    }
+    problems
+}
+
+/// Completes a request of a program. Its IRP is freed.
+pub fn complete(request: u64) {
+    let completion = Completion {
+        irp: request,
+        status: Status(guest::read(request + irp::STATUS)),
+        information: guest::read(request + irp::INFORMATION),
+        marked: is_marked(request),
+    };
+    with(|state| state.devices.completed.push(completion));
+    must(memory::free(request, false));
+}
+
+fn is_completed(request: u64) -> bool {
+    with(|state| {
+        let mut completed = state.devices.completed.iter();
+        completed.any(|known| known.irp == request)
+    })
+}
+
+/// Returns whether `IoMarkIrpPending` was called for a request.
+fn is_marked(request: u64) -> bool {
+    const CONTROL: u64 = 3;
+    const PENDING_RETURNED: u8 = 1; // SL_PENDING_RETURNED
+    let stack = guest::read::<u64>(request + irp::STACK);
+    guest::read::<u8>(stack + CONTROL) & PENDING_RETURNED != 0
 }
 
 /// Writes the parameters of a request, and its buffer by the method of the control code or the device. Returns the

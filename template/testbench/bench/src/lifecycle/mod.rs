@@ -1,6 +1,7 @@
 //! The operations of the system on the driver: it loads and unloads the driver, attaches it to volumes, delivers
 //! operations, and opens its device.
 
+pub mod arguments;
 pub mod bottom;
 pub mod catalogue;
 pub mod contexts;

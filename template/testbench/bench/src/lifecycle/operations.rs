@@ -5,25 +5,29 @@
 
 use crate::lifecycle::bottom::{self, Below};
 use crate::lifecycle::catalogue::{
-    self, CATALOGUE, CLEAN_UP, CLOSE_IT, IRP_NOCACHE, OPEN, PROBE, fast, fs_filter, io, irp,
+    self, CATALOGUE, CLEAN_UP, CLOSE_IT, IRP_NOCACHE, IRP_PAGING_IO, OPEN, PROBE, fast, fs_filter,
+    io, irp,
 };
 use crate::lifecycle::files::{close_file, open_file};
 use crate::lifecycle::parameters::{
-    EXTRA, IOPB, free_swapped, objects_of, prepare, restore, swapped_mdl,
+    EXTRA, IOPB, check_fixed, fixed, free_swapped, is_changed, is_input_changed, objects_of,
+    prepare, restore, swapped_mdl,
 };
-use crate::machine::events::{emit, misuse, must};
+use crate::lifecycle::volumes::first;
+use crate::machine::events::{breach, emit, misuse, must};
+use crate::machine::ledger::unfit;
 use crate::machine::process::PROGRAM;
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};
 use crate::machine::state::{is_test, left_out, with};
 use crate::machine::threads::{new_thread, new_thread_of};
-use crate::machine::{guest, memory};
+use crate::machine::{guest, memory, threads};
 use crate::objects::operations::{
     Completed, File, InFlight, OperationCallbacks, Parameters, Place, Sent, Spec,
 };
-use crate::objects::volumes::{Instance, Volume};
-use crate::trace::{Event, Misuse, Operation, Routine, Via, Wait};
+use crate::objects::volumes::{Instance, RAW, Volume};
+use crate::trace::{Breach, Event, Misuse, Operation, Routine, Via, Wait};
 use crate::vocabulary::irql::{DISPATCH, PASSIVE};
-use crate::vocabulary::layout::callback_data as data_at;
+use crate::vocabulary::layout::{callback_data as data_at, file_object, iopb as iopb_at};
 use crate::vocabulary::major::{self, READ, WRITE};
 use crate::vocabulary::preop;
 use crate::vocabulary::status::{self, Status};
@@ -34,11 +38,14 @@ pub const MORE_PROCESSING: u32 = 1;
 /// `FLT_POSTOP_DISALLOW_FSFILTER_IO`.
 const DISALLOW_FSFILTER_IO: u32 = 2;
 
+/// The paging file, on the first volume.
+pub const PAGING_FILE: &str = "\\pagefile.sys";
+
 /// Delivers all operations on every instance.
 pub fn everything() {
     let instances = with(|state| state.filter.instances.clone());
     for instance in &instances {
-        let full = instance.volume.kind.file_system == 2;
+        let full = instance.volume.handle == first().handle;
         session(instance, if full { CATALOGUE } else { PROBE }, full);
     }
     run_queued(Queued::Kept);
@@ -90,10 +97,18 @@ pub fn instance_on(volume: &Volume) -> Option<Instance> {
 /// Delivers the operations of a file from open to close.
 fn session(instance: &Instance, specs: &[Spec], full: bool) {
     let volume = &instance.volume;
-    let file = open_file(volume, "\\documents\\report.txt");
-    let opened = deliver(&file, OPEN, false);
+    let is_raw = volume.kind.file_system == RAW;
+    // Of a raw volume, only the volume itself can be opened.
+    let (name, variant) = if is_raw {
+        ("", "volume")
+    } else {
+        ("\\documents\\report.txt", "")
+    };
+    let file = open_file(volume, name);
+    let opened = deliver(&file, Spec { variant, ..OPEN }, false);
     if opened {
-        for spec in specs {
+        let specs = specs.iter();
+        for spec in specs.filter(|spec| !is_raw || matches!(spec.major, READ | WRITE)) {
             deliver(&file, *spec, false);
         }
         deliver(&file, CLEAN_UP, false);
@@ -106,6 +121,7 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
     for (name, variant, result) in [
         ("\\documents", "directory", status::SUCCESS),
         ("", "volume", status::SUCCESS),
+        (PAGING_FILE, "paging file", status::SUCCESS),
         (
             "\\documents\\missing.txt",
             "not found",
@@ -257,7 +273,9 @@ fn begin(mut flight: InFlight) -> Begun {
     };
     let arguments = [data, objects_of(data), context_slot];
     let pre = flight.callbacks.pre;
+    let given = fixed(data);
     let answer = enter(routine, spec.pre, flight.thread, pre, &arguments) as u32;
+    check_fixed(data, &given, &operation);
     // The driver can have changed the pointer to the parameters.
     guest::write(data + data_at::IOPB, data + IOPB);
     let status = Status(guest::read(data + data_at::STATUS));
@@ -267,11 +285,77 @@ fn begin(mut flight: InFlight) -> Begun {
         status,
     });
     flight.context = guest::read(context_slot);
+    if let Some(wrong) = wrong_answer(&flight, answer, status) {
+        wrong_callback(Breach::Callback, "pre", &operation, &wrong);
+    }
     process_answer(flight, answer, &operation)
+}
+
+/// Records what a callback does wrong. The variant of the operation is no part of the description.
+fn wrong_callback(breach_of: Breach, which: &str, operation: &Operation, what: &str) {
+    let name = major::name(operation.major);
+    breach(
+        breach_of,
+        format!("the {which}-operation callback of {name} {what}"),
+    );
+}
+
+/// Returns what is wrong with the outputs of a pre-operation callback, if anything is.
+fn wrong_answer(flight: &InFlight, answer: u32, status: Status) -> Option<String> {
+    let data = flight.data;
+    let name = preop::name(answer);
+    let is_set = status != status::UNSET
+        || guest::read::<u64>(data + data_at::INFORMATION) != status::UNSET_INFORMATION;
+    let (posted, resumed) = with(|state| {
+        let posted = state.work.posted.contains(&data);
+        state.work.posted.retain(|known| *known != data);
+        let mut resumed = state.filter.resumed.iter();
+        (posted, resumed.any(|(known, ..)| *known == data))
+    });
+    let continues = matches!(answer, preop::WITH_CALLBACK | preop::SYNCHRONIZE);
+    if answer != preop::PENDING && posted {
+        Some(format!(
+            "queues it and returns {answer} ({name}), not FLT_PREOP_PENDING"
+        ))
+    } else if answer != preop::PENDING && resumed {
+        Some(format!(
+            "completes it with FltCompletePendedPreOperation and returns {answer} ({name})"
+        ))
+    } else if flight.context != 0 && !continues {
+        Some(format!(
+            "sets CompletionContext and returns {answer} ({name}): no post-operation callback gets it"
+        ))
+    } else if is_set && !matches!(answer, preop::COMPLETE | preop::PENDING) {
+        Some(format!(
+            "sets IoStatus and returns {answer} ({name}): it does not complete the operation"
+        ))
+    } else {
+        None
+    }
 }
 
 /// Processes the return value of a pre-operation callback.
 fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> Begun {
+    if matches!(
+        answer,
+        preop::WITH_CALLBACK | preop::SYNCHRONIZE | preop::NO_CALLBACK
+    ) && is_changed(flight.data, &flight.original)
+    {
+        wrong_callback(
+            Breach::NotDirty,
+            "pre",
+            operation,
+            "changes its parameters without FltSetCallbackDataDirty",
+        );
+    }
+    if is_input_changed(&flight) {
+        wrong_callback(
+            Breach::ReadOnly,
+            "pre",
+            operation,
+            "changes the buffer, which the operation only reads",
+        );
+    }
     flight.swapped = swapped_mdl(flight.data);
     match answer {
         preop::WITH_CALLBACK | preop::SYNCHRONIZE => {
@@ -289,7 +373,15 @@ fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> B
         preop::PENDING if flight.spec.via == Via::Irp && flight.place == Place::Begun => {
             flight.place = Place::Pended;
             let data = flight.data;
-            with(|state| state.filter.in_flight.push(flight));
+            with(|state| {
+                let early = &mut state.filter.resumed;
+                let at = early.iter().position(|(known, ..)| *known == data);
+                if let Some((_, answer, context)) = at.map(|at| early.remove(at)) {
+                    flight.place = Place::Resumed(answer);
+                    flight.context = context;
+                }
+                state.filter.in_flight.push(flight);
+            });
             run_queued(Queued::Kept);
             match take_resumed(data) {
                 Some((flight, answer)) => process_answer(flight, answer, operation),
@@ -327,6 +419,7 @@ fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> B
             Begun::Done(disallowed())
         }
         preop::COMPLETE => {
+            check_result(flight.data, operation);
             free_swapped(flight.swapped);
             let completed = completed(&flight);
             free(&flight);
@@ -343,6 +436,28 @@ fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> B
             Begun::InFlight(Box::new(flight))
         }
     }
+}
+
+/// Checks the result of an operation that the filter completes. A failed operation has no information.
+fn check_result(data: u64, operation: &Operation) {
+    let status = Status(guest::read(data + data_at::STATUS));
+    let information = guest::read::<u64>(data + data_at::INFORMATION);
+    let missing = if status == status::UNSET {
+        "Status"
+    } else if information == status::UNSET_INFORMATION
+        && operation.via != Via::FsFilter
+        && (status.is_success() || status.is_warning())
+    {
+        "Information"
+    } else {
+        return;
+    };
+    wrong_callback(
+        Breach::Result,
+        "pre",
+        operation,
+        &format!("completes it without setting IoStatus.{missing}"),
+    );
 }
 
 /// Removes an operation that the filter resumed from those in flight. Returns the answer of the filter too.
@@ -501,6 +616,9 @@ fn finish(flight: InFlight, draining: bool) -> Completed {
         (false, None) => Status(guest::read(data + data_at::STATUS)),
     };
     guest::write(data + data_at::STATUS, result.0);
+    if guest::read::<u64>(data + data_at::INFORMATION) == status::UNSET_INFORMATION {
+        guest::write(data + data_at::INFORMATION, 0_u64);
+    }
     let flags = guest::read::<u32>(data + data_at::FLAGS);
     guest::write(data + data_at::FLAGS, flags | data_at::POST_OPERATION);
     let irql = if draining { PASSIVE } else { flight.post_irql };
@@ -515,7 +633,19 @@ fn finish(flight: InFlight, draining: bool) -> Completed {
         draining,
     };
     let arguments = [data, objects_of(data), flight.context, u64::from(draining)];
+    let given = fixed(data);
+    let has_name = with(|state| state.names.live.iter().any(|name| name.before == data));
     let answer = enter(routine, irql, thread, flight.callbacks.post, &arguments) as u32;
+    if has_name && result.is_success() && !with(|state| state.names.tunneled.contains(&data)) {
+        wrong_callback(
+            Breach::TunneledName,
+            "post",
+            &operation,
+            "gets a normalized name and does not call FltGetTunneledName",
+        );
+    }
+    check_fixed(data, &given, &operation);
+    check_post_answer(data, answer, &operation);
     let after = Status(guest::read(data + data_at::STATUS));
     if answer == MORE_PROCESSING && !draining {
         let wait = || Wait::MoreProcessing {
@@ -549,6 +679,34 @@ fn finish(flight: InFlight, draining: bool) -> Completed {
     }
 }
 
+/// Checks the status of a post-operation callback against the calls that it made.
+fn check_post_answer(data: u64, answer: u32, operation: &Operation) {
+    let (given, posted, completed) = with(|state| {
+        let answers = &mut state.work.answers;
+        let at = answers.iter().position(|(known, _)| *known == data);
+        let given = at.map(|at| answers.remove(at).1);
+        let posted = state.work.posted.contains(&data);
+        state.work.posted.retain(|known| *known != data);
+        (given, posted, state.work.completed.contains(&data))
+    });
+    let wrong = if let Some(given) = given.filter(|given| *given != answer) {
+        format!(
+            "returns {answer}, and FltDoCompletionProcessingWhenSafe stored {given} in RetPostOperationStatus"
+        )
+    } else if posted && answer != MORE_PROCESSING {
+        format!(
+            "queues the operation and returns {answer}, not FLT_POSTOP_MORE_PROCESSING_REQUIRED"
+        )
+    } else if completed && answer != MORE_PROCESSING {
+        format!(
+            "calls FltCompletePendedPostOperation and returns {answer}, not FLT_POSTOP_MORE_PROCESSING_REQUIRED"
+        )
+    } else {
+        return;
+    };
+    wrong_callback(Breach::Callback, "post", operation, &wrong);
+}
+
 /// Returns the result of an operation that the filter disallows in this form, so that the system sends others instead.
 fn disallowed() -> Completed {
     Completed {
@@ -571,11 +729,22 @@ pub fn begin_in_flight() {
         return;
     }
     let instances = with(|state| state.filter.instances.clone());
-    for instance in instances {
-        for spec in [OPEN, io(READ, "non-cached", IRP_NOCACHE), CLEAN_UP] {
+    let mut kinds = vec![OPEN, io(READ, "non-cached", IRP_NOCACHE), CLEAN_UP];
+    for (number, instance) in instances.into_iter().enumerate() {
+        if number == 0 {
+            // On the first volume, also one operation of each other major function that an IRP can have.
+            for spec in CATALOGUE.iter().filter(|spec| spec.via == Via::Irp) {
+                if !kinds.iter().any(|known| known.major == spec.major) {
+                    kinds.push(*spec);
+                }
+            }
+        } else {
+            kinds.truncate(3);
+        }
+        for spec in &kinds {
             let spec = Spec {
                 variant: "in flight",
-                ..spec
+                ..*spec
             };
             let file = open_file(&instance.volume, "\\documents\\in-flight.txt");
             let parameters = catalogue::parameters(spec, file.object);
@@ -655,11 +824,97 @@ pub fn drain(instance: u64) {
 
 /// Resumes an operation that a pre-operation callback pended.
 pub fn complete_pended(data: u64, answer: u32, context: u64) {
-    with(|state| {
-        let mut in_flight = state.filter.in_flight.iter_mut();
-        if let Some(flight) = in_flight.find(|flight| flight.data == data) {
-            flight.place = Place::Resumed(answer);
-            flight.context = context;
+    let name = preop::name(answer);
+    if answer != preop::COMPLETE && threads::irql() >= DISPATCH {
+        misuse(Misuse::Irql {
+            problem: format!(
+                "FltCompletePendedPreOperation is called at DISPATCH_LEVEL with {name}"
+            ),
+        });
+    }
+    let wrong = match answer {
+        preop::PENDING | preop::SYNCHRONIZE | preop::DISALLOW_FASTIO => Some(format!(
+            "a pended operation cannot be completed with {name}"
+        )),
+        preop::COMPLETE | preop::NO_CALLBACK if context != 0 => {
+            Some(format!("Context is not NULL for {name}"))
+        }
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        breach(
+            Breach::Callback,
+            format!("FltCompletePendedPreOperation: {wrong}"),
+        );
+    }
+    let place = with(|state| {
+        let manager = &mut state.filter;
+        let mut in_flight = manager.in_flight.iter_mut();
+        let flight = in_flight.find(|flight| flight.data == data);
+        match flight {
+            Some(flight) if flight.place == Place::Pended => {
+                flight.place = Place::Resumed(answer);
+                flight.context = context;
+                Place::Pended
+            }
+            Some(flight) => flight.place,
+            // The callback has not returned.
+            None if !manager.resumed.iter().any(|(known, ..)| *known == data) => {
+                manager.resumed.push((data, answer, context));
+                Place::Pended
+            }
+            None => Place::Resumed(answer),
         }
     });
+    match place {
+        Place::Pended => {}
+        Place::Resumed(_) => misuse(Misuse::ReleasedTwice {
+            what: "the pended operation".to_owned(),
+        }),
+        _ => unfit(
+            "pended operation",
+            "an operation that no pre-operation callback pended",
+        ),
+    }
+}
+
+/// Completes an operation whose post-operation callback returned `FLT_POSTOP_MORE_PROCESSING_REQUIRED`.
+pub fn complete_post(data: u64) {
+    if guest::read::<u32>(data + data_at::FLAGS) & data_at::POST_OPERATION == 0 {
+        unfit(
+            "pended operation",
+            "an operation that is not in its post-operation callback",
+        );
+    }
+    if with(|state| state.work.completed.contains(&data)) {
+        misuse(Misuse::ReleasedTwice {
+            what: "the pended operation".to_owned(),
+        });
+    }
+    with(|state| state.work.completed.push(data));
+}
+
+/// Returns whether an operation can be posted to a worker thread: it is an IRP, and not paging I/O.
+#[must_use]
+pub fn can_be_posted(data: u64) -> bool {
+    let iopb = guest::read::<u64>(data + data_at::IOPB);
+    let paging = guest::read::<u32>(iopb + iopb_at::IRP_FLAGS) & IRP_PAGING_IO != 0;
+    guest::read::<u32>(data + data_at::FLAGS) & data_at::IRP != 0 && !paging
+}
+
+/// Returns whether an operation is synchronous. In the scripts, reads and writes without the cache are not.
+#[must_use]
+pub fn is_synchronous(data: u64) -> bool {
+    const SYNCHRONOUS_IO: u32 = 0x2; // FO_SYNCHRONOUS_IO
+    let iopb = guest::read::<u64>(data + data_at::IOPB);
+    if guest::read::<u32>(data + data_at::FLAGS) & data_at::IRP == 0
+        || !matches!(guest::read(iopb + iopb_at::MAJOR), READ | WRITE)
+    {
+        return true;
+    }
+    if is_test() {
+        let file = guest::read::<u64>(iopb + iopb_at::FILE);
+        return guest::read::<u32>(file + file_object::FLAGS) & SYNCHRONOUS_IO != 0;
+    }
+    guest::read::<u32>(iopb + iopb_at::IRP_FLAGS) & IRP_NOCACHE == 0
 }

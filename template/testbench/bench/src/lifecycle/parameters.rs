@@ -4,21 +4,23 @@
 //! its members.
 
 use crate::lifecycle::{pool, volumes};
-use crate::machine::events::must;
+use crate::machine::events::{breach, must};
 use crate::machine::ledger::{bad_handle, holds, release};
 use crate::machine::space::Purpose;
+use crate::machine::state::with;
 use crate::machine::system::{object_block, system_block};
 use crate::machine::threads;
 use crate::machine::trap::thread_object;
 use crate::machine::{guest, memory};
 use crate::objects::operations::{InFlight, Parameters, Value};
-use crate::trace::{Kind, Operation, Via};
+use crate::trace::{Breach, Kind, Operation, Via};
 use crate::vocabulary::buffers::{self, SYSTEM_BUFFER};
-use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at};
+use crate::vocabulary::layout::{callback_data as data_at, iopb as iopb_at, related_objects};
 use crate::vocabulary::major::{
-    DEVICE_CONTROL, FILE_SYSTEM_CONTROL, INTERNAL_DEVICE_CONTROL, QUERY_INFORMATION,
+    self, DEVICE_CONTROL, FILE_SYSTEM_CONTROL, INTERNAL_DEVICE_CONTROL, QUERY_INFORMATION,
     QUERY_VOLUME_INFORMATION, SET_INFORMATION, SET_VOLUME_INFORMATION,
 };
+use crate::vocabulary::status::{self, Status};
 
 /// The offset of the parameter block in the block of an operation.
 pub const IOPB: u64 = 0x60;
@@ -75,6 +77,8 @@ pub fn prepare(flight: &mut InFlight, operation: &Operation) {
         flags |= data_at::SYSTEM_BUFFER;
     }
     guest::write(data + data_at::FLAGS, flags);
+    guest::write(data + data_at::STATUS, status::UNSET.0);
+    guest::write(data + data_at::INFORMATION, status::UNSET_INFORMATION);
     guest::write(data + data_at::THREAD, thread_object(flight.thread));
     guest::write(data + data_at::IOPB, iopb);
     let user = !spec.paging && threads::process_of(flight.thread) != 0;
@@ -89,6 +93,15 @@ pub fn prepare(flight: &mut InFlight, operation: &Operation) {
         volumes::fill_objects(objects_of(data), instance, flight.file.object);
     }
     write(data, flight.buffer, &parameters);
+    let neither = buffers::of(spec.major).is_some_and(|buffer| buffer.mdl.is_some());
+    if with(|state| state.scenario.script.invalidates_buffers())
+        && user
+        && neither
+        && flags & data_at::SYSTEM_BUFFER == 0
+        && flight.buffer.0 != 0
+    {
+        must(memory::invalidate(flight.buffer.0));
+    }
     flight.original = guest::bytes(iopb, iopb_at::SIZE);
 }
 
@@ -193,6 +206,61 @@ pub fn restore(data: u64, original: &[u8]) {
     }
 }
 
+/// Returns whether the parameters were changed and not marked as modified. A memory descriptor list of
+/// `FltLockUserBuffer` is no change.
+#[must_use]
+pub fn is_changed(data: u64, original: &[u8]) -> bool {
+    let place = places(data).map_or(0, |places| places.mdl);
+    let mut now = guest::bytes(data + IOPB, original.len());
+    if place != 0 && guest::read::<u64>(place) == data + MDL {
+        let at = (place - data - IOPB) as usize;
+        now[at..at + 8].copy_from_slice(&original[at..at + 8]);
+    }
+    guest::read::<u32>(data + data_at::FLAGS) & data_at::DIRTY == 0 && now != original
+}
+
+/// What a callback may only read: the flags of the callback data, the major function, the `FLT_RELATED_OBJECTS`.
+#[must_use]
+pub fn fixed(data: u64) -> [Vec<u8>; 3] {
+    let flags = guest::read::<u32>(data + data_at::FLAGS) & !data_at::DIRTY;
+    [
+        flags.to_le_bytes().to_vec(),
+        [0, 3]
+            .map(|at| guest::read(data + IOPB + iopb_at::MAJOR + at))
+            .to_vec(), // and Reserved
+        guest::bytes(objects_of(data), related_objects::SIZE),
+    ]
+}
+
+/// Checks that a callback did not change what it may only read.
+pub fn check_fixed(data: u64, given: &[Vec<u8>; 3], operation: &Operation) {
+    const WHAT: [&str; 3] = [
+        "the flags of the callback data",
+        "MajorFunction",
+        "the FLT_RELATED_OBJECTS",
+    ];
+    for (what, (given, now)) in WHAT.iter().zip(given.iter().zip(&fixed(data))) {
+        if given != now {
+            breach(
+                Breach::ReadOnly,
+                format!(
+                    "a callback of {} changes {what}, which it may only read",
+                    major::name(operation.major)
+                ),
+            );
+        }
+    }
+}
+
+/// Returns whether the filter changed the buffer of an operation that only reads it.
+#[must_use]
+pub fn is_input_changed(flight: &InFlight) -> bool {
+    let given = &flight.parameters.buffer;
+    memory::purpose_at(flight.buffer.0) == Some(Purpose::System)
+        && buffers::of(flight.spec.major).is_some_and(|buffer| !buffer.written)
+        && guest::bytes(flight.buffer.0, given.len()) != *given
+}
+
 /// Returns whether the buffer of an operation is a system buffer.
 fn has_system_buffer(major: u8, parameters: &Parameters) -> bool {
     match major {
@@ -207,16 +275,19 @@ fn has_system_buffer(major: u8, parameters: &Parameters) -> bool {
     }
 }
 
-/// Locks the user buffer of an operation. Returns `false` if its parameters have no memory descriptor list.
-pub fn lock_user_buffer(data: u64) -> bool {
+/// Locks the user buffer of an operation. Fails if its parameters have no memory descriptor list.
+pub fn lock_user_buffer(data: u64) -> Status {
     let Some(places) = places(data).filter(|places| places.mdl != 0) else {
-        return false;
+        return status::INVALID_PARAMETER;
     };
+    if memory::purpose_at(guest::read(places.buffer)) == Some(Purpose::UserBuffer) {
+        return status::ACCESS_VIOLATION;
+    }
     if guest::read::<u64>(places.mdl) == 0 {
         let (buffer, length) = (guest::read(places.buffer), guest::read(places.length));
         guest::write(places.mdl, mdl(data, buffer, length));
     }
-    true
+    status::SUCCESS
 }
 
 /// Returns the memory descriptor list in the parameters if the driver allocated it.

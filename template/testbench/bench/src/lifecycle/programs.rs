@@ -14,7 +14,7 @@ use crate::lifecycle::bottom::{
     cache_file, change, open_file, page_in, root_of, with_files, write_back,
 };
 use crate::lifecycle::catalogue::{IRP_NOCACHE, fast, fs_filter, io, irp, late, paging};
-use crate::lifecycle::operations::{self, send, send_below};
+use crate::lifecycle::operations::{self, PAGING_FILE, send, send_below};
 use crate::lifecycle::{files, volumes};
 use crate::machine::guest;
 use crate::machine::process::{self, SYSTEM};
@@ -36,9 +36,6 @@ use crate::vocabulary::major::{
     SET_EA, SET_INFORMATION, SET_SECURITY, SET_VOLUME_INFORMATION, WRITE,
 };
 use crate::vocabulary::status::{self, Status};
-
-/// The paging file, on the first volume.
-const PAGING_FILE: &str = "\\pagefile.sys";
 
 /// Returns an operation whose result the file system determines.
 const fn real(spec: Spec) -> Spec {

@@ -2,10 +2,10 @@
 //!
 //! Documents: "`SECURITY_DESCRIPTOR` structure (ntifs.h)", "`SE_EXPORTS` structure (ntifs.h)", "Well-known SIDs".
 
-use crate::machine::events::emit;
+use crate::machine::events::breach;
 use crate::machine::guest;
 use crate::machine::system::system_block;
-use crate::trace::Event;
+use crate::trace::Breach;
 
 /// `ACL.AclSize`.
 pub const ACL_SIZE: u64 = 2;
@@ -147,9 +147,10 @@ pub fn self_relative(descriptor: u64) -> Vec<u8> {
 /// Checks a descriptor that is applied to an object.
 pub fn applied(descriptor: u64, object: &str) {
     if control(descriptor) & DACL_PRESENT != 0 && address_of(descriptor, Part::Dacl) == 0 {
-        emit(&Event::NullDacl {
-            object: object.to_owned(),
-        });
+        breach(
+            Breach::NullDacl,
+            format!("{object} gets a security descriptor with a NULL DACL"),
+        );
     }
 }
 

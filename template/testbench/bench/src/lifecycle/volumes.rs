@@ -6,7 +6,6 @@ use crate::machine::state::with;
 use crate::machine::system::{once, system_block};
 use crate::machine::{guest, memory};
 use crate::objects::volumes::{Instance, Kind, Volume, VolumeKind};
-use crate::trace::Registration;
 use crate::vocabulary::layout::{device_object, related_objects, vpb};
 
 /// The directory of Windows on the first volume of a test.
@@ -59,9 +58,10 @@ impl Volume {
 /// Returns the volumes to which the filter can attach.
 #[must_use]
 pub fn all() -> Vec<Volume> {
-    let pipes = with(|state| state.filter.registration.flags & Registration::NPFS_MSFS != 0);
+    let flags = with(|state| state.filter.registration.flags);
     let all = all_known().into_iter();
-    all.filter(|volume| pipes || !volume.kind.pipes).collect()
+    all.filter(|volume| flags & volume.kind.needs == volume.kind.needs)
+        .collect()
 }
 
 /// Returns all volumes, whether or not the filter can attach to them.

@@ -2,16 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use super::events::{emit, internal, misuse};
+use super::events::{breach, emit, internal, misuse};
 use super::function::{Fails, Function, Word};
-use super::memory;
 use super::state::{with, with_thread};
 use super::switch::SWITCH;
 use super::thread::{Answering, Frame, MOST_ARGUMENTS};
 use super::threads::{self, set_irql};
+use super::{exception, guest, memory};
 use crate::scenario::Injected;
-use crate::trace::{Event, Misuse, Routine};
+use crate::trace::{Breach, Event, Misuse, Routine};
 use crate::vocabulary::irql;
+use crate::vocabulary::layout::device_object;
 use crate::vocabulary::status::{self, Status};
 
 /// Runs a function of the model.
@@ -31,7 +32,7 @@ pub fn run<R: Word>(
         });
     });
     threads::note_progress();
-    if function.fails == Fails::Quiet {
+    if function.fails == Fails::Quiet && !is_notable(function) {
         let result = body();
         answered();
         return result;
@@ -43,6 +44,9 @@ pub fn run<R: Word>(
     let result = match injected {
         None => body(),
         Some(Injected::Zero) => R::from_word(0),
+        Some(Injected::Status(status)) if matches!(function.fails, Fails::Raises(_)) => {
+            exception::raise_status(status, function.name)
+        }
         Some(Injected::Status(status)) if !status.is_success() => R::from_word(status.word()),
         Some(Injected::Status(status)) => {
             let result = body();
@@ -63,6 +67,15 @@ pub fn run<R: Word>(
     SWITCH.site.store(site, Ordering::Relaxed);
     answered();
     result
+}
+
+/// Returns whether a rule may forbid a call that is otherwise not recorded.
+fn is_notable(function: &Function) -> bool {
+    let draining = matches!(
+        threads::routine(),
+        Some(Routine::Post { draining: true, .. })
+    );
+    draining || threads::irql() > function.irql
 }
 
 fn answered() {
@@ -141,16 +154,25 @@ pub fn into_driver(routine: Routine, level: u8, address: u64, arguments: &[u64])
     threads::note_progress();
     set_irql(level);
     emit(&event);
+    let entered = balance();
     // The return register is undefined after a routine without a return value.
     let answer = match threads::call(address, arguments) {
         _ if void => 0,
         answer => answer & 0xFFFF_FFFF,
     };
     let left = threads::irql();
-    let Some(Frame::Driver { irql: before, .. }) = with_thread(|thread| thread.frames.pop()) else {
+    let frame = with_thread(|thread| thread.frames.pop());
+    let Some(Frame::Driver {
+        irql: before,
+        routine,
+    }) = frame
+    else {
         internal("the frames do not nest")
     };
     threads::note_progress();
+    if left == level {
+        check_balance(&entered, &balance());
+    }
     emit(&Event::Leave { answer });
     if left != level {
         misuse(Misuse::Lock {
@@ -161,9 +183,46 @@ pub fn into_driver(routine: Routine, level: u8, address: u64, arguments: &[u64])
             ),
         });
     }
+    check_devices(&routine.label());
     set_irql(before);
     outer.resume();
     answer
+}
+
+/// The locks that the current thread holds, and the number of critical regions in which it is.
+fn balance() -> (Vec<&'static str>, u32) {
+    let thread = threads::current();
+    let locks = with(|state| state.locks.of(thread).map(|lock| lock.kind).collect());
+    (locks, with_thread(|thread| thread.regions))
+}
+
+/// Records a breach if a routine made a device and did not clear `DO_DEVICE_INITIALIZING`.
+fn check_devices(routine: &str) {
+    const INITIALIZING: u32 = 0x80; // DO_DEVICE_INITIALIZING
+    let made: Vec<u64> = with(|state| {
+        let made = state.devices.made.iter_mut();
+        made.filter_map(|device| std::mem::take(&mut device.initializing).then_some(device.object))
+            .collect()
+    });
+    for device in made {
+        if guest::read::<u32>(device + device_object::FLAGS) & INITIALIZING != 0 {
+            let problem =
+                format!("{routine} makes a device and does not clear DO_DEVICE_INITIALIZING");
+            breach(Breach::DeviceInitializing, problem);
+        }
+    }
+}
+
+/// Ends the scenario if a routine does not return as it was entered.
+fn check_balance(entered: &(Vec<&'static str>, u32), returned: &(Vec<&'static str>, u32)) {
+    let problem = if let Some(lock) = returned.0.get(entered.0.len()) {
+        format!("a routine returns while it holds the {lock} that it acquired")
+    } else if entered.1 != returned.1 {
+        "a routine returns in another number of critical regions than it was called in".to_owned()
+    } else {
+        return;
+    };
+    misuse(Misuse::Lock { problem });
 }
 
 /// The saved state of a call that is in progress while other driver code runs.

@@ -4,7 +4,7 @@
 ///
 /// ```text
 /// functions! { pub TABLE = "module", "header";
-///     [highest IRQL, how it fails, clears output, unless condition] fn Name(argument: type) -> type { what it does }
+///     [highest IRQL, how it fails, clears output: type, unless condition] fn Name(argument: type) -> type { what it does }
 /// }
 /// ```
 ///
@@ -15,7 +15,7 @@
 ///   [`Optional`](super::function::Optional). The type of all other addresses and sizes is `u64`.
 macro_rules! functions {
     ($vis:vis $table:ident = $dll:literal, $header:literal;
-     $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident)? $(, unless $cannot:expr)?]
+     $($(#[$doc:meta])* [$irql:expr, $fails:expr $(, clears $out:ident: $width:ty)? $(, unless $cannot:expr)?]
        fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
         $(
             $(#[$doc])*
@@ -28,7 +28,7 @@ macro_rules! functions {
                     &DECLARED,
                     &[$($crate::machine::function::Word::word($argument)),*],
                     false $(|| $cannot)?,
-                    || { $($crate::machine::guest::write($out, 0_u64);)? },
+                    || { $($crate::machine::guest::write::<$width>($out, 0);)? },
                     || $body,
                 )
             }

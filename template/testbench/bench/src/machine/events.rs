@@ -7,7 +7,7 @@ use super::space::{KERNEL, LOWEST};
 use super::state::{installed, machine, with_thread};
 use super::switch::{SWITCH, UNMODELLED};
 use crate::os::{PAGE, Use};
-use crate::trace::{Argument, Ending, Event, Misuse, Place, Target, Trap};
+use crate::trace::{Argument, Breach, Ending, Event, Misuse, Place, Target, Trap};
 
 /// The maximum number of events of a scenario.
 const MOST_EVENTS: u32 = 200_000;
@@ -53,6 +53,18 @@ pub fn end(ending: Ending) -> ! {
 /// Ends the scenario with an error of the driver that causes a bug check or corruption on Windows.
 pub fn misuse(misuse: Misuse) -> ! {
     end(Ending::Misuse { at: here(), misuse })
+}
+
+/// Records that the driver did what a rule forbids. The scenario goes on.
+pub fn breach(breach: Breach, problem: impl Into<String>) {
+    let problem = problem.into();
+    emit(&Event::Breach { breach, problem });
+}
+
+/// Refuses the arguments of a call, for a reason. Returns the status of the call.
+pub fn refuse<T>(status: T, reason: impl Into<String>) -> T {
+    breach(Breach::Argument, reason);
+    status
 }
 
 /// Ends the scenario with an error of the bench.

@@ -8,7 +8,7 @@
 use std::sync::atomic::Ordering;
 
 use super::call::{self, call_back};
-use super::events::{emit, end, internal};
+use super::events::{emit, end, here, internal};
 use super::memory;
 use super::state::with_thread;
 use super::switch::{self, CallFrame, SWITCH};
@@ -20,6 +20,7 @@ use crate::os::{Cpu, raw};
 use crate::trace::{Ending, Event};
 use crate::vocabulary::irql::DISPATCH;
 use crate::vocabulary::layout::{context, dispatcher_context, exception_record};
+use crate::vocabulary::status::Status;
 
 const RAX: usize = 0;
 const RSP: usize = 4;
@@ -93,6 +94,21 @@ extern "win64" fn raise_pending() -> ! {
 pub fn raise(raised: Raised) -> ! {
     let cpu = at_call();
     dispatch(raised, &cpu)
+}
+
+/// Raises an exception. If no driver routine handles it, the scenario ends with a bug check.
+pub fn raise_status(code: Status, by: &str) -> ! {
+    const KMODE_EXCEPTION_NOT_HANDLED: u32 = 0x1E;
+    raise(Raised {
+        code,
+        parameters: Vec::new(),
+        otherwise: Ending::Bugcheck {
+            at: here(),
+            code: KMODE_EXCEPTION_NOT_HANDLED,
+            parameters: [u64::from(code.0), 0, 0, 0],
+            meaning: format!("KMODE_EXCEPTION_NOT_HANDLED, {code}, raised by {by}"),
+        },
+    })
 }
 
 /// Searches for a handler. Resumes the driver there, or ends the scenario if there is none.

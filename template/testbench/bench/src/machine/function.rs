@@ -11,6 +11,8 @@ pub enum Fails {
     Quiet,
     /// The function can fail with these documented statuses.
     With(&'static [Status]),
+    /// The function can raise an exception with these statuses.
+    Raises(&'static [Status]),
     /// The function can return NULL or FALSE.
     Null,
 }

@@ -137,7 +137,14 @@ pub fn counted(address: u64) -> Vec<u8> {
 /// Returns the units of a `UNICODE_STRING`.
 #[must_use]
 pub fn unicode_units(address: u64) -> Vec<u16> {
-    let length = usize::from(read::<u16>(address) / 2);
+    let (length, maximum) = (read::<u16>(address), read::<u16>(address + 2));
+    if length > maximum || length % 2 != 0 {
+        let reason = format!(
+            "Length of UNICODE_STRING is {length}, and MaximumLength is {maximum}: Length is even, and not greater"
+        );
+        events::refuse((), reason);
+    }
+    let length = usize::from(length / 2);
     through(address, "Buffer", || {
         read_until(read(address + 8), length, |_| false)
     })

@@ -82,6 +82,16 @@ pub fn bad_handle(expected: &str, given: u64) -> ! {
     })
 }
 
+/// Ends the scenario because an object is not in the state that a function requires.
+pub fn unfit(expected: &str, given: impl Into<String>) -> ! {
+    misuse(Misuse::Handle {
+        expected: expected.to_owned(),
+        given: given.into(),
+        unset: false,
+        released_in_teardown: false,
+    })
+}
+
 /// Releases a resource. If it cannot be released, ends the scenario with the reason.
 pub fn must_release(kind: Kind, key: u64) {
     if release(kind, key) {

@@ -133,6 +133,37 @@ pub fn block_at(address: u64) -> Option<Found> {
     })
 }
 
+/// Makes a buffer of a program invalid.
+///
+/// # Errors
+///
+/// Returns the error of the operating system.
+pub fn invalidate(address: u64) -> io::Result<()> {
+    let pages = with(|memory| {
+        let mut blocks = memory.blocks.iter_mut().rev();
+        let block = blocks.find(|block| block.address as u64 == address)?;
+        block.purpose = Purpose::UserBuffer;
+        Some((block.pages, block.page_count * PAGE))
+    });
+    match pages {
+        Some((pages, size)) => os::protect(pages, size, Access::None),
+        None => Ok(()),
+    }
+}
+
+/// Returns the purpose of the block that contains an address.
+#[must_use]
+pub fn purpose_at(address: u64) -> Option<Purpose> {
+    with(|memory| {
+        let at = address as usize;
+        let next = memory.blocks.partition_point(|block| block.pages <= at);
+        let block = memory.blocks.get(next.checked_sub(1)?)?;
+        (block.address..block.address + block.size)
+            .contains(&at)
+            .then_some(block.purpose)
+    })
+}
+
 /// Returns the side on which bytes next to a block were overwritten, if any.
 #[must_use]
 pub fn overrun(address: u64) -> Option<&'static str> {

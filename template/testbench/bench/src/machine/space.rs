@@ -34,6 +34,8 @@ pub enum Purpose {
     FileObject,
     /// An IRP.
     Irp,
+    /// A buffer of a program that became invalid.
+    UserBuffer,
     /// An error log entry.
     ErrorLogEntry,
     /// Another structure of the system that the driver can access.
@@ -177,6 +179,7 @@ impl Memory {
             (Some(_), Purpose::RegistryPath) => Target::RegistryPath,
             (Some(in_teardown), _) => Target::Freed { what, in_teardown },
             (None, Purpose::PagedPool) if inside && self.dispatch => Target::Pageable { what },
+            (None, Purpose::UserBuffer) if inside => Target::UserBuffer { what },
             (None, _) if inside => Target::Nothing,
             (None, _) => Target::Beyond { what },
         })

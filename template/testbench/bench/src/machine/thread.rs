@@ -130,6 +130,8 @@ pub struct Thread {
     pub irql: u8,
     /// The index of the process. The first is the system process.
     pub process: usize,
+    /// The number of critical regions in which the thread is: normal kernel APCs are disabled.
+    pub regions: u32,
     /// The frames, outermost first.
     pub frames: Vec<Frame>,
     /// The call of the driver that is in progress.

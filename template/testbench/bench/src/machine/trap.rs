@@ -283,7 +283,7 @@ fn end_or_raise(exception: Exception, cpu: &mut Cpu) {
 fn code_of(trap: &Trap) -> Option<Status> {
     match trap {
         Trap::Memory {
-            target: Target::Null | Target::Nothing,
+            target: Target::Null | Target::Nothing | Target::UserBuffer { .. },
             address,
             ..
         } if *address < USER_END => Some(status::ACCESS_VIOLATION),

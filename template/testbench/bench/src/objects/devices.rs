@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::vocabulary::status::Status;
+
 /// The driver's devices.
 #[derive(Debug, Clone, Default)]
 pub struct Devices {
@@ -9,8 +11,10 @@ pub struct Devices {
     pub made: Vec<Device>,
     /// The symbolic links.
     pub links: Vec<Link>,
-    /// The device that a program has open.
-    pub open: Option<OpenDevice>,
+    /// The devices that programs have open.
+    pub open: Vec<OpenDevice>,
+    /// The requests that the driver completed and whose results were not read yet.
+    pub completed: Vec<Completion>,
     /// The queued reinitialization routines, each with its context.
     pub reinitialize: VecDeque<(u64, u64)>,
     /// The number of calls of reinitialization routines.
@@ -26,6 +30,8 @@ pub struct Device {
     pub object: u64,
     /// The name, which is empty if the device has none.
     pub name: String,
+    /// `DO_DEVICE_INITIALIZING` must be cleared before the routine returns that made the device.
+    pub initializing: bool,
 }
 
 /// A symbolic link.
@@ -37,6 +43,19 @@ pub struct Link {
     pub target: String,
     /// The key.
     pub key: u64,
+}
+
+/// A request that the driver completed.
+#[derive(Debug, Clone, Copy)]
+pub struct Completion {
+    /// The IRP.
+    pub irp: u64,
+    /// `IoStatus.Status`.
+    pub status: Status,
+    /// `IoStatus.Information`.
+    pub information: u64,
+    /// The request was marked pending.
+    pub marked: bool,
 }
 
 /// An open handle of a user-mode program to the driver's device.

@@ -29,6 +29,9 @@ pub struct Manager {
     pub instances: Vec<Instance>,
     /// References by `FltObjectReference` and similar functions: the object and its description.
     pub references: Vec<(u64, String)>,
+    /// Operations that `FltCompletePendedPreOperation` resumed before the callback returned: the callback data, the
+    /// status and the completion context.
+    pub resumed: Vec<(u64, u32, u64)>,
     /// Operations that have begun and are not completed.
     pub in_flight: Vec<InFlight>,
 }

@@ -16,8 +16,17 @@ pub struct Lock {
     pub address: u64,
     /// The thread that holds it.
     pub thread: u32,
+    /// The kind of lock.
+    pub kind: &'static str,
     /// The lock is held exclusively.
     pub exclusive: bool,
     /// The IRQL before the lock was acquired.
     pub irql: u8,
+}
+
+impl Locks {
+    /// Returns the locks that a thread holds, in the order of acquisition.
+    pub fn of(&self, thread: u32) -> impl Iterator<Item = &Lock> {
+        self.held.iter().filter(move |lock| lock.thread == thread)
+    }
 }

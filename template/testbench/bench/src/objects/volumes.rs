@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::trace::Registration;
+
 /// A simulated volume.
 #[derive(Debug, Clone)]
 pub struct Volume {
@@ -41,8 +43,10 @@ pub struct Kind {
     pub file_system: u32,
     /// There is an underlying disk.
     pub disk: bool,
-    /// The volume is only for filters that support named pipes and mailslots.
-    pub pipes: bool,
+    /// The flag of `FLT_REGISTRATION` without which a filter is not attached, or 0.
+    pub needs: u32,
+    /// The flags of `InstanceSetupCallback` beside those of the kind of attachment.
+    pub setup: u32,
     /// The medium is removable.
     pub removable: bool,
     /// The name of the file system's driver object.
@@ -69,6 +73,12 @@ pub enum VolumeKind {
     Exfat,
     /// A fixed disk with `ReFS`.
     Refs,
+    /// A fixed disk that has no file system that Windows knows. It has no files.
+    Raw,
+    /// A Dev Drive.
+    DevDrive,
+    /// A disk in persistent memory, to which only filters that support DAX attach.
+    Dax,
 }
 
 impl VolumeKind {
@@ -83,12 +93,15 @@ impl VolumeKind {
     ];
 
     /// The volumes of the scripts.
-    pub const OF_SCRIPTS: [VolumeKind; 5] = [
+    pub const OF_SCRIPTS: [VolumeKind; 8] = [
         VolumeKind::Ntfs,
         VolumeKind::Removable,
         VolumeKind::Network,
         VolumeKind::NamedPipes,
         VolumeKind::Mailslots,
+        VolumeKind::Raw,
+        VolumeKind::DevDrive,
+        VolumeKind::Dax,
     ];
 
     /// Returns the properties.
@@ -105,7 +118,7 @@ impl fmt::Display for VolumeKind {
 }
 
 /// The properties, in the order of [`VolumeKind`].
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 11] = [
     Kind {
         title: "a fixed NTFS disk",
         device_name: "\\Device\\HarddiskVolume3",
@@ -129,7 +142,7 @@ const KINDS: [Kind; 8] = [
         device_name: "\\Device\\NamedPipe",
         device_type: 0x11, // FILE_DEVICE_NAMED_PIPE
         disk: false,
-        pipes: true,
+        needs: Registration::NPFS_MSFS,
         ..disk(25, "\\FileSystem\\Npfs") // FLT_FSTYPE_NPFS
     },
     Kind {
@@ -137,7 +150,7 @@ const KINDS: [Kind; 8] = [
         device_name: "\\Device\\Mailslot",
         device_type: 0x0C, // FILE_DEVICE_MAILSLOT
         disk: false,
-        pipes: true,
+        needs: Registration::NPFS_MSFS,
         ..disk(26, "\\FileSystem\\Msfs") // FLT_FSTYPE_MSFS
     },
     Kind {
@@ -152,7 +165,27 @@ const KINDS: [Kind; 8] = [
         title: "a fixed ReFS disk",
         ..disk(28, "\\FileSystem\\ReFS") // FLT_FSTYPE_REFS
     },
+    Kind {
+        title: "a raw disk",
+        device_name: "\\Device\\HarddiskVolume9",
+        ..disk(RAW, "\\FileSystem\\RAW")
+    },
+    Kind {
+        title: "a Dev Drive",
+        device_name: "\\Device\\HarddiskVolume10",
+        setup: 0x10, // FLTFL_INSTANCE_SETUP_DEV_VOLUME
+        ..disk(28, "\\FileSystem\\ReFS")
+    },
+    Kind {
+        title: "a DAX disk",
+        device_name: "\\Device\\HarddiskVolume11",
+        needs: Registration::DAX,
+        ..disk(2, "\\FileSystem\\Ntfs")
+    },
 ];
+
+/// `FLT_FSTYPE_RAW`.
+pub const RAW: u32 = 1;
 
 const fn disk(file_system: u32, driver: &'static str) -> Kind {
     Kind {
@@ -161,7 +194,8 @@ const fn disk(file_system: u32, driver: &'static str) -> Kind {
         device_type: 0x08, // FILE_DEVICE_DISK_FILE_SYSTEM
         file_system,
         disk: true,
-        pipes: false,
+        needs: 0,
+        setup: 0,
         removable: false,
         driver,
     }

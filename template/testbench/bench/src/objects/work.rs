@@ -9,6 +9,10 @@ pub struct Work {
     pub queue: Vec<Item>,
     /// Operations whose post-operation processing was completed later.
     pub completed: Vec<u64>,
+    /// The operations for which `FltDoCompletionProcessingWhenSafe` stored a status, which the callback returns.
+    pub answers: Vec<(u64, u32)>,
+    /// The operations that were queued, so that the callback pends them.
+    pub posted: Vec<u64>,
     /// The callback data queues.
     pub queues: Vec<Queue>,
 }

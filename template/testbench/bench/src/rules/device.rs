@@ -3,26 +3,7 @@
 use super::case::{Case, Seen};
 use crate::scenario::Script;
 use crate::trace::{Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
-
-pub(super) fn null_dacl(case: &Case) -> Vec<Seen> {
-    let events = case.trace.events.iter().enumerate();
-    events
-        .filter_map(|(at, event)| {
-            let Event::NullDacl { object } = event else {
-                return None;
-            };
-            let seen = Seen::new(
-                object.clone(),
-                format!("{object} gets a security descriptor with a NULL DACL"),
-            );
-            let call = case.view.enclosing(at).next()?;
-            Some(match &case.view.events[call] {
-                Event::Call { function, site, .. } => seen.called(function, *site),
-                _ => seen,
-            })
-        })
-        .collect()
-}
+use crate::vocabulary::{major, status};
 
 pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
     let Some((loaded, status)) = case.view.driver_entry() else {
@@ -80,6 +61,40 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
         )],
         _ => Vec::new(),
     }
+}
+
+pub(super) fn device_usable(case: &Case) -> Vec<Seen> {
+    if !case.is_clean() {
+        return Vec::new();
+    }
+    let events = case.trace.events.iter().enumerate();
+    events
+        .filter_map(|(at, event)| match event {
+            Event::DeviceRequest {
+                major: major::CREATE,
+                dispatched,
+                status,
+            } if !status.is_success() => Some((at, *dispatched, *status)),
+            _ => None,
+        })
+        .filter_map(|(at, dispatched, status)| {
+            let mut held = case.view.held_at(at);
+            let link = held.find(|resource| resource.kind == Kind::SymbolicLink)?;
+            let seen = match status {
+                _ if dispatched && case.is_strict() => {
+                    format!("an open of the device is refused with {status}")
+                }
+                _ if dispatched => return None,
+                status::OBJECT_NAME_NOT_FOUND => format!(
+                    "programs cannot open the {link}: it is not in \\DosDevices, or its target is no device of the driver"
+                ),
+                _ => format!(
+                    "programs cannot open the {link}: the driver has no routine for IRP_MJ_CREATE"
+                ),
+            };
+            Some(Seen::new(status.to_string(), seen))
+        })
+        .collect()
 }
 
 /// Returns whether the reinitialization routine is called after the image was unloaded.

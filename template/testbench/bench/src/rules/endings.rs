@@ -229,6 +229,11 @@ pub(super) fn crash(case: &Case) -> Vec<Seen> {
                 format!("{how} 0x{address:016x}, kernel memory that the bench has not")
             }
             Target::Stack => "uses up the stack, which has 24 KB".to_owned(),
+            Target::UserBuffer { what } => {
+                format!(
+                    "{how} {what}, which the program has freed, and does not handle the exception"
+                )
+            }
             Target::Nothing => format!("{how} memory that is not there"),
             _ => return Vec::new(),
         },

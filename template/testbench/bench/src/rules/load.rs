@@ -1,6 +1,7 @@
 //! Rules about `DriverEntry`.
 
 use super::case::{Case, Seen};
+use super::view::Resource;
 use crate::imports;
 use crate::scenario::Injected;
 use crate::trace::{Ending, Event, Kind, Misuse, Place, Routine, Stage, Target, Trap};
@@ -118,13 +119,16 @@ pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
     let Some(returned) = started.returned else {
         return Vec::new();
     };
+    let loaded = case.view.driver_entry().map_or(returned, |(at, _)| at);
+    // A block that is never released is a leak.
+    let is_kept = |resource: &Resource| resource.is_held_at(loaded) && resource.released.is_some();
     case.view
         .resources
         .iter()
         .filter(|resource| {
             resource.acquired > returned
                 && case.view.routine(resource.acquired) == Some(&Routine::DriverEntry)
-                && matches!(
+                && (matches!(
                     resource.kind,
                     Kind::ServerPort
                         | Kind::Device
@@ -132,7 +136,7 @@ pub(super) fn register_before_start(case: &Case) -> Vec<Seen> {
                         | Kind::Lookaside
                         | Kind::NotifyRoutine(_)
                         | Kind::ShutdownNotification
-                )
+                ) || resource.kind == Kind::Pool && case.is_strict() && is_kept(resource))
         })
         .map(|resource| {
             Seen::new(
@@ -158,11 +162,20 @@ pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
         .filter(|call| call.function == "FltStartFiltering")
         .filter_map(|call| call.status())
         .collect();
-    if results.iter().any(|status| status.is_success()) {
+    let gone = case
+        .view
+        .load_calls()
+        .any(|call| call.function == "FltUnregisterFilter");
+    if results.iter().any(|status| status.is_success()) && !gone {
         return Vec::new();
     }
     let seen = match results.first() {
-        Some(result) => format!("FltStartFiltering returned {result}, and DriverEntry {status}"),
+        Some(result) if !gone => {
+            format!("FltStartFiltering returned {result}, and DriverEntry {status}")
+        }
+        Some(_) => format!(
+            "DriverEntry returns {status} after FltUnregisterFilter: no filter is registered"
+        ),
         None => format!(
             "DriverEntry returns {status} without FltStartFiltering, {}",
             cause(case)
@@ -171,6 +184,8 @@ pub(super) fn start_filtering(case: &Case) -> Vec<Seen> {
     vec![Seen::new(
         if results.is_empty() {
             "never"
+        } else if gone {
+            "unregistered"
         } else {
             "failed"
         },

@@ -2,9 +2,11 @@
 
 use super::case::{Case, Seen};
 use super::load;
+use super::view::Call;
 use crate::expect::ErrorLog;
+use crate::imports;
 use crate::scenario::{Injected, Script as Played};
-use crate::trace::{Event, LogEntry};
+use crate::trace::{Event, LogEntry, Routine};
 
 fn entries<'a>(case: &Case<'a>) -> impl Iterator<Item = (usize, &'a LogEntry)> {
     case.trace
@@ -63,32 +65,72 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
             format!("DriverEntry returns {status} because a registry value is invalid"),
         )];
     }
-    let queried = case
+    let queried: Vec<(&str, Option<Call>)> = case
         .trace
         .events
         .iter()
         .enumerate()
-        .find_map(|(at, event)| {
-            let Event::NotInRegistry { odd: true, .. } = event else {
-                return None;
-            };
-            case.view
-                .load_calls()
-                .find(|call| call.at < at && call.returned.is_some_and(|returned| at < returned))
-        });
+        .filter_map(|(at, event)| match event {
+            Event::NotInRegistry {
+                odd: true, value, ..
+            } => {
+                let call = case.view.load_calls().find(|call| {
+                    call.at < at && call.returned.is_some_and(|returned| at < returned)
+                });
+                Some((value.as_deref().unwrap_or_default(), call))
+            }
+            _ => None,
+        })
+        .chain(
+            case.scenario
+                .values
+                .iter()
+                .map(|(name, _)| (name.as_str(), None)),
+        )
+        .collect();
     let logged = case.view.load_calls().any(|call| {
         call.function == "IoAllocateErrorLogEntry" || call.function.contains("DbgPrint")
     });
-    match queried {
-        Some(call) if !logged => vec![
-            Seen::new(
-                "silent",
-                "the registry has invalid values, and DriverEntry logs nothing about them",
-            )
-            .called(call.function, call.site),
-        ],
-        _ => Vec::new(),
-    }
+    let silent = |name: &str| {
+        !logged || case.is_strict() && !logged_texts(case).any(|text| names_setting(text, name))
+    };
+    let mut seen: Vec<Seen> = queried
+        .iter()
+        .filter(|(name, _)| silent(name))
+        .map(|(name, call)| {
+            let seen = Seen::new(
+                format!("silent {name}"),
+                format!("the value {name} in the registry is invalid, and DriverEntry logs nothing about it"),
+            );
+            match call {
+                Some(call) => seen.called(call.function, call.site),
+                None => seen,
+            }
+        })
+        .collect();
+    seen.dedup();
+    seen
+}
+
+/// Returns the texts that `DriverEntry` writes to the event log or to the debugger.
+pub(super) fn logged_texts<'a>(case: &'a Case) -> impl Iterator<Item = &'a str> {
+    let events = case.trace.events.iter().enumerate();
+    events
+        .filter(|(at, _)| {
+            case.view
+                .is_in(*at, |routine| *routine == Routine::DriverEntry)
+        })
+        .flat_map(|(_, event)| match event {
+            Event::ErrorLog { entry } => entry.strings.iter().map(String::as_str).collect(),
+            Event::Trace { text } => vec![text.as_str()],
+            _ => Vec::new(),
+        })
+}
+
+/// Returns whether a text names a setting.
+pub(super) fn names_setting(text: &str, name: &str) -> bool {
+    let last = name.rsplit('\\').next().unwrap_or(name);
+    text.to_lowercase().contains(&last.to_lowercase())
 }
 
 pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
@@ -119,6 +161,7 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
             seen.push(foreign.as_advice());
         }
     }
+    seen.extend(entries(case).flat_map(|(at, entry)| content(case, at, entry)));
     let failures = case.view.load_failures();
     // If the driver loads despite the failure, the entry reports something else.
     let Some((call, Injected::Status(original))) =
@@ -145,6 +188,63 @@ pub(super) fn error_packet(case: &Case) -> Vec<Seen> {
             .as_advice(),
         );
     }
+    seen
+}
+
+/// Returns what is wrong with the content of a valid entry.
+fn content(case: &Case, at: usize, entry: &LogEntry) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    if !entry.problems.is_empty() {
+        return seen;
+    }
+    let code = format!("0x{:08X}", entry.code);
+    if let Some(number) = entry.strings.iter().position(String::is_empty) {
+        seen.push(
+            Seen::new(
+                format!("empty {code}"),
+                format!(
+                    "string {} of the entry with ErrorCode {code} is empty",
+                    number + 1
+                ),
+            )
+            .as_advice(),
+        );
+    }
+    if load::failed(case).is_none() {
+        return seen;
+    }
+    if entry.code >> 30 < 2 {
+        let text = format!(
+            "the entry of a DriverEntry that fails has ErrorCode {code}, whose severity is not that of an error"
+        );
+        seen.push(Seen::new(format!("severity {code}"), text).as_advice());
+    }
+    if entry.unique == 0 && case.is_strict() {
+        let text =
+            "UniqueErrorValue of the entry is 0: it does not identify the place of the error";
+        seen.push(Seen::new("unique", text));
+    }
+    if case.view.load_failures().is_empty() {
+        return seen;
+    }
+    seen.extend(entry.strings.iter().filter_map(|name| {
+        // The functions of wdmsec.lib are in the driver. What they call can fail.
+        let is_known = imports::function(name).is_some_and(|known| known.header != "wdmsec.h");
+        let calls = case.view.load_calls();
+        let calls: Vec<Call> = calls
+            .filter(|call| call.at < at && call.function == name)
+            .collect();
+        let fails =
+            |call: &Call| call.injected || call.status().is_some_and(|status| !status.is_success());
+        // A function that is not called can be the wrapper of one that fails.
+        let succeeded = !calls.is_empty() && !calls.iter().any(fails);
+        (is_known && succeeded && case.is_strict()).then(|| {
+            Seen::new(
+                format!("names {name}"),
+                format!("the entry of a DriverEntry that fails names {name}, which did not fail"),
+            )
+        })
+    }));
     seen
 }
 

@@ -3,14 +3,18 @@
 //! A rule is a pure function of a [`Case`]. Each defect is to be reported by one rule. Consequences of a defect (a leak
 //! after a crash, a late call after a missing teardown) are omitted, as declared by the rule that reports the cause.
 
+mod breaches;
 mod case;
+pub mod demands;
 mod device;
 mod endings;
+mod expected;
 mod judge;
 mod load;
 mod log;
 mod operations;
 mod registration;
+mod routines;
 mod table;
 mod unload;
 pub mod view;

@@ -1,21 +1,48 @@
 //! Rules about callbacks and the functions that they call.
 
+use super::breaches;
 use super::case::{Case, Seen};
 use crate::expect::BypassIo;
 use crate::imports;
 use crate::lifecycle::catalogue::{
-    DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, NOTIFY_CHANGE, QUERY_BYPASS_IO, REQUEST_OPLOCK,
+    DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, NON_CACHED, NOTIFY_CHANGE, PAGING, QUERY_BYPASS_IO,
+    REQUEST_OPLOCK,
 };
-use crate::trace::{Ending, Event, Kind, Misuse, Operation, Routine, Target, Trap, Unload, Via};
+use crate::machine::function::Fails;
+use crate::trace::{
+    Breach, Ending, Event, Kind, Misuse, Operation, Routine, Target, Trap, Unload, Via,
+};
 use crate::vocabulary::irql;
 use crate::vocabulary::major::{
-    CLEANUP, CLOSE, CREATE, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, LOCK_CONTROL, QUERY_OPEN,
+    self, CLEANUP, CLOSE, CREATE, DIRECTORY_CONTROL, FILE_SYSTEM_CONTROL, LOCK_CONTROL, QUERY_OPEN,
+    READ, SHUTDOWN, WRITE,
 };
 use crate::vocabulary::preop;
 use crate::vocabulary::status;
 
+/// Returns the driver routines that returned, each with the result.
+fn answers<'a>(case: &'a Case) -> impl Iterator<Item = (&'a Routine, status::Status)> {
+    let events = case.trace.events.iter().enumerate();
+    events.filter_map(|(at, event)| match event {
+        Event::Enter { routine, .. } => {
+            Some((routine, status::Status(case.view.answer(at)? as u32)))
+        }
+        _ => None,
+    })
+}
+
 pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
-    case.trace
+    let setups = answers(case).filter_map(|(routine, answer)| match routine {
+        Routine::InstanceSetup { .. } if answer.is_success() && answer != status::SUCCESS => {
+            Some(Seen::new(
+                format!("setup {answer}"),
+                format!("InstanceSetupCallback returns {answer}: STATUS_SUCCESS attaches the instance, STATUS_FLT_DO_NOT_ATTACH does not"),
+            ))
+        }
+        _ => None,
+    });
+    let callbacks = case
+        .trace
         .events
         .iter()
         .filter_map(|event| match event {
@@ -54,9 +81,14 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 operation,
                 draining: false,
                 answer,
+                after,
                 ..
             } => {
                 let wrong = match answer {
+                    0 if *after == status::FLT_DISALLOW_FAST_IO || *after == status::PENDING => {
+                        "the operation ends with a status that is not final"
+                    }
+                    1 if operation.via != Via::Irp => "only an operation by IRP can be pended",
                     0 | 1 => return None,
                     2 if operation.major == QUERY_OPEN => return None,
                     2 => "only IRP_MJ_QUERY_OPEN can be disallowed so",
@@ -70,8 +102,9 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
                 ))
             }
             _ => None,
-        })
-        .collect()
+        });
+    let outputs = breaches::of(case, Breach::Callback);
+    callbacks.chain(setups).chain(outputs).collect()
 }
 
 /// Document: "Returning `FLT_PREOP_SYNCHRONIZE`".
@@ -81,6 +114,10 @@ fn cannot_be_synchronized(operation: &Operation) -> bool {
         LOCK_CONTROL => operation.via == Via::Irp,
         DIRECTORY_CONTROL => operation.variant == NOTIFY_CHANGE,
         FILE_SYSTEM_CONTROL => operation.variant == REQUEST_OPLOCK,
+        // Asynchronous reads and writes.
+        READ | WRITE => {
+            operation.via == Via::Irp && matches!(operation.variant.as_str(), NON_CACHED | PAGING)
+        }
         _ => false,
     }
 }
@@ -171,7 +208,17 @@ fn only_frees(function: &str) -> bool {
         "KfRaiseIrql",
         "FltIsOperationSynchronous",
     ];
-    WORDS.iter().any(|word| function.contains(word)) || OTHERS.contains(&function)
+    // Calls that are not recorded elsewhere: only these access the operation.
+    const QUIET: [&str; 4] = [
+        "FltGetIrpName",
+        "IoGetTransactionParameterBlock",
+        "ProbeForRead",
+        "ProbeForWrite",
+    ];
+    let is_quiet = imports::function(function).is_some_and(|known| known.fails == Fails::Quiet);
+    WORDS.iter().any(|word| function.contains(word))
+        || OTHERS.contains(&function)
+        || is_quiet && !QUIET.contains(&function)
 }
 
 pub(super) fn draining_only_frees(case: &Case) -> Vec<Seen> {
@@ -224,34 +271,48 @@ pub(super) fn draining_only_frees(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn never_fail_cleanup_close(case: &Case) -> Vec<Seen> {
-    case.trace
-        .events
-        .iter()
-        .filter_map(|event| {
-            let (operation, status, which) = match event {
-                Event::PreAnswer {
-                    operation,
-                    answer: 4,
-                    status,
-                } => (operation, status, "pre"),
-                Event::PostAnswer {
-                    operation,
-                    draining: false,
-                    before,
-                    after,
-                    ..
-                } if before.is_success() => (operation, after, "post"),
-                _ => return None,
-            };
-            if !matches!(operation.major, CLEANUP | CLOSE) || status.is_success() {
-                return None;
-            }
+    let requests = case.trace.events.iter().filter_map(|event| match event {
+        Event::DeviceRequest {
+            major,
+            dispatched: true,
+            status,
+        } if matches!(*major, CLEANUP | CLOSE | SHUTDOWN)
+            && !status.is_success()
+            && *status != status::UNSET =>
+        {
+            let name = major::name(*major);
             Some(Seen::new(
-                format!("{which} {}", operation.major),
-                format!("the {which}-operation callback of {operation} fails it with {status}"),
+                format!("dispatch {major}"),
+                format!("the dispatch routine of {name} fails it with {status}"),
             ))
-        })
-        .collect()
+        }
+        _ => None,
+    });
+    let callbacks = case.trace.events.iter().filter_map(|event| {
+        let (operation, status, which) = match event {
+            Event::PreAnswer {
+                operation,
+                answer: 4,
+                status,
+            } => (operation, status, "pre"),
+            Event::PostAnswer {
+                operation,
+                draining: false,
+                before,
+                after,
+                ..
+            } if before.is_success() => (operation, after, "post"),
+            _ => return None,
+        };
+        if !matches!(operation.major, CLEANUP | CLOSE) || status.is_success() {
+            return None;
+        }
+        Some(Seen::new(
+            format!("{which} {}", operation.major),
+            format!("the {which}-operation callback of {operation} fails it with {status}"),
+        ))
+    });
+    callbacks.chain(requests).collect()
 }
 
 pub(super) fn irql(case: &Case) -> Vec<Seen> {

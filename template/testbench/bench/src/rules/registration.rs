@@ -2,21 +2,8 @@
 
 use super::case::{Case, Seen};
 use crate::expect::BypassIo;
-use crate::trace::Event;
+use crate::trace::Registration;
 use crate::vocabulary::major;
-
-pub(super) fn registration_valid(case: &Case) -> Vec<Seen> {
-    case.trace
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::RegistrationProblem { problem } => {
-                Some(Seen::new(problem.clone(), problem.clone()))
-            }
-            _ => None,
-        })
-        .collect()
-}
 
 pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     let expected = case
@@ -47,8 +34,34 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
         .iter()
         .filter(|major| !expected.contains(major))
         .map(|major| (*major, "is registered and not expected"));
+    let flags = case
+        .expectations
+        .and_then(|expected| expected.skip_paging_io.as_ref());
+    let flags = flags.into_iter().flat_map(|skipped| {
+        let flags = registration
+            .operations
+            .iter()
+            .zip(&registration.operation_flags);
+        flags.filter_map(|(major, flags)| {
+            let expected = skipped
+                .iter()
+                .any(|name| major::by_option(name) == Some(*major));
+            match (expected, flags & Registration::SKIP_PAGING_IO != 0) {
+                (true, false) => Some((
+                    *major,
+                    "is registered without FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO",
+                )),
+                (false, true) => Some((
+                    *major,
+                    "is registered with FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO",
+                )),
+                _ => None,
+            }
+        })
+    });
     missing
         .chain(extra)
+        .chain(flags)
         .map(|(major, how)| {
             let name = major::name(major);
             Seen::new(name.clone(), format!("{name} {how}"))
@@ -62,7 +75,7 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::{self, Scenario};
-    use crate::trace::Registration;
+    use crate::trace::Event;
 
     #[test]
     fn missing_and_extra_operations_are_distinguished() {

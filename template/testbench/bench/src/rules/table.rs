@@ -1,7 +1,11 @@
 //! The table of rules.
 
 use super::case::{Case, Hides, Level, Rule, Seen, Within};
-use super::{device, endings, load, log, operations, registration, unload};
+use super::{
+    breaches, device, endings, expected, load, log, operations, registration, routines, unload,
+};
+
+use crate::trace::Breach;
 
 const NO_JUDGE: fn(&Case) -> Vec<Seen> = |_| Vec::new();
 
@@ -37,7 +41,7 @@ const ENDINGS: &[&str] = &[
 ];
 
 macro_rules! rules {
-    ($($name:literal $level:ident [$($document:expr),*] $asks:literal $judge:path
+    ($($name:literal $level:ident [$($document:expr),*] $asks:literal $judge:expr
        $(, hides $($within:ident $hidden:expr),+)?;)*) => {
         /// The rules, in the order of the report.
         pub static RULES: &[Rule] = &[$(Rule {
@@ -58,10 +62,10 @@ rules! {
         hides Driver &["start-filtering", "original-status", "success-is-exact", "odd-setting-logged"];
     "register-before-start" Must [ENTRY]
         "DriverEntry initializes what is global, calls FltRegisterFilter, then FltStartFiltering, and returns, in that order." load::register_before_start,
-        hides Scenario &["bad-handle"];
+        hides Scenario &["bad-handle"], Driver &["undo-in-reverse"];
     "start-filtering" Must [ENTRY, INITIATING]
-        "A minifilter that stays loaded has called FltStartFiltering, and the call did not fail." load::start_filtering,
-        hides Driver &["success-is-exact", "unload-policy"];
+        "A minifilter that stays loaded is registered and has called FltStartFiltering, and the call did not fail." load::start_filtering,
+        hides Driver &["success-is-exact", "unload-policy", "expected-volumes"];
     "ready-before-start" Must [INITIATING]
         "Callbacks may run before FltStartFiltering returns, so everything they use is ready before it is called." load::ready_before_start,
         hides Scenario ENDINGS;
@@ -87,27 +91,67 @@ rules! {
     "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
         "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
     "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
-        "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." device::null_dacl;
+        "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." breaches::null_dacl;
     "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
         "A named device is created with its security descriptor, as IoCreateDeviceSecure does." device::device_secured;
+    "pool-not-executable" Should ["No-Execute (NX) Nonpaged Pool", "POOL_FLAGS enumeration (wdm.h)"]
+        "Pool is allocated without permission to execute it: NonPagedPoolNx, POOL_FLAG_NON_PAGED or POOL_NX_ALLOCATION." breaches::pool_not_executable;
+    "argument-refused" Must ["OBJECT_ATTRIBUTES structure (ntdef.h)", "UNICODE_STRING structure (ntdef.h)"]
+        "The arguments of a call are those that its document permits." breaches::argument_refused,
+        hides Driver &["clean-load", "odd-setting-logged", "expected-volumes", "expected-device", "expected-reinitialization"];
     // Registration
     "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
-        "The registration has its version and size, terminated lists, and only what can be registered." registration::registration_valid,
+        "The registration has its version and size, terminated lists, and only what can be registered." breaches::registration_valid,
         hides Driver &["clean-load"];
     "expected-operations" Must [OPERATION_REGISTRATION]
         "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
+    "expected-volumes" Must ["PFLT_INSTANCE_SETUP_CALLBACK callback function (fltkernel.h)", REGISTRATION]
+        "The filter attaches to the volumes that the driver's expectations list." expected::volumes;
+    "expected-settings" Must ["Using the Registry in a Driver"]
+        "A value of a setting that the driver's expectations allow is accepted." expected::settings;
+    "expected-device" Must ["Creating a Device Object", "Introduction to MS-DOS Device Names"]
+        "The driver has the device, the symbolic link and the dispatch routines that its expectations list." expected::device,
+        hides Driver &["device-usable"];
+    "expected-reinitialization" Must ["IoRegisterDriverReinitialization function (ntddk.h)"]
+        "The reinitialization routine is called as often as the driver's expectations specify." expected::reinitialization;
     // Operations
     "with-callback-needs-post" Must [PRE, "Bug Check 0xF5 FLTMGR_FILE_SYSTEM"]
         "FLT_PREOP_SUCCESS_WITH_CALLBACK and FLT_PREOP_SYNCHRONIZE are returned only if a post-operation callback is registered (bug check 0xF5, 0x66)." endings::with_callback_needs_post;
     "callback-status" Must [PRE, "Writing Preoperation and Postoperation Callback Routines", POST]
         "A callback returns a status that is valid for the operation." operations::callback_status,
         hides Scenario &["name-information-released", "context-released", "unload-leak"];
+    "result-set" Must [PRE, "IO_STATUS_BLOCK structure (wdm.h)"]
+        "A callback that completes an operation sets IoStatus.Status and, if the operation does not fail, IoStatus.Information." breaches::result_set,
+        hides Scenario &["bypass-io", "never-fail-cleanup-close"];
+    "changes-marked-dirty" Must ["FltSetCallbackDataDirty function (fltkernel.h)", "Modifying the Parameters for an I/O Operation"]
+        "A callback that changes the parameters of an operation calls FltSetCallbackDataDirty; otherwise, the changes have no effect." breaches::changes_marked_dirty;
+    "read-only-data" Must ["FltDecodeParameters function (fltkernel.h)", "FLT_RELATED_OBJECTS structure (fltkernel.h)", "FLT_FILE_NAME_INFORMATION structure (fltkernel.h)"]
+        "A driver does not change what it may only read: the data of a write or set operation, FLT_RELATED_OBJECTS, file name information." |case| breaches::of(case, Breach::ReadOnly);
+    "allowed-routine" Must ["FltCancelFileOpen function (fltkernel.h)", "FltDoCompletionProcessingWhenSafe function (fltkernel.h)", "PFLT_INSTANCE_SETUP_CALLBACK callback function (fltkernel.h)"]
+        "A function is called only in the routines and for the operations that its document names." routines::allowed_routine,
+        hides Scenario &["failed-open-canceled"];
+    "failed-open-canceled" Must ["Failing an I/O Operation in a Postoperation Callback Routine", "FltCancelFileOpen function (fltkernel.h)"]
+        "A post-create callback that fails an open that succeeded calls FltCancelFileOpen." routines::failed_open_canceled;
+    "tunneled-name" Should ["FltGetTunneledName function (fltkernel.h)"]
+        "A post-operation callback that gets a normalized name from the pre-operation callback of a create or rename operation calls FltGetTunneledName." breaches::tunneled_name;
+    "kernel-handle" Must ["InitializeObjectAttributes macro (wdm.h)", "OBJECT_ATTRIBUTES structure (ntdef.h)"]
+        "In a thread of a program, a handle is opened with OBJ_KERNEL_HANDLE, so that the program cannot use it." |case| breaches::at_calls(case, Breach::UserHandle);
+    "registry-type-check" Must ["RtlQueryRegistryValues function (wdm.h)"]
+        "RtlQueryRegistryValues stores a value directly only if its type is checked (RTL_QUERY_REGISTRY_TYPECHECK)." |case| breaches::at_calls(case, Breach::TypeCheck);
+    "locked-pages" Must ["MmProbeAndLockPages function (wdm.h)", "MmUnlockPages function (wdm.h)", "Bug Check 0x76 PROCESS_HAS_LOCKED_PAGES"]
+        "The pages of a memory descriptor list are locked once before they are mapped, and unlocked before the list is freed." |case| breaches::at_calls(case, Breach::LockedPages);
+    "object-in-freed-memory" Must ["Bug Check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION"]
+        "Memory that is freed contains no held lock, ERESOURCE, lookaside list, set timer or queued work item." |case| breaches::at_calls(case, Breach::FreedObject),
+        hides Scenario &[];
+    "device-initialized" Must ["Creating a Device Object", "IoCreateDevice function (wdm.h)"]
+        "A routine other than DriverEntry that creates a device clears DO_DEVICE_INITIALIZING." |case| breaches::of(case, Breach::DeviceInitializing);
     "bypass-io" Must ["BypassIO operations", "FltVetoBypassIo function (fltkernel.h)"]
         "A request to enable or query BypassIO is passed on, or vetoed with FltVetoBypassIo and completed with its status; other requests are passed on." operations::bypass_io;
     "draining-only-frees" Must [POST]
         "A post-operation callback with FLTFL_POST_OPERATION_DRAINING only frees what the pre-operation callback allocated, and returns FLT_POSTOP_FINISHED_PROCESSING." operations::draining_only_frees;
-    "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE"]
-        "IRP_MJ_CLEANUP and IRP_MJ_CLOSE do not fail." operations::never_fail_cleanup_close;
+    "never-fail-cleanup-close" Must ["IRP_MJ_CLEANUP", "IRP_MJ_CLOSE", "IRP_MJ_SHUTDOWN"]
+        "IRP_MJ_CLEANUP and IRP_MJ_CLOSE do not fail, and a device does not fail IRP_MJ_SHUTDOWN." operations::never_fail_cleanup_close,
+        hides Driver &["expected-device"];
     "irql" Must ["Managing Hardware Priorities"]
         "A function is called at an IRQL that its document allows; pageable code and data are not accessed at DISPATCH_LEVEL." operations::irql;
     "name-information-released" Must ["FltReleaseFileNameInformation function (fltkernel.h)"]
@@ -117,6 +161,13 @@ rules! {
     "reference-balance" Must ["FltObjectDereference function (fltkernel.h)", "FltUnregisterFilter function (fltkernel.h)"]
         "References to filter, instances and volumes are released; FltUnregisterFilter waits for them." unload::reference_balance,
         hides Scenario &["hang"];
+    "request-completed" Must ["IoCompleteRequest macro (wdm.h)", "IoMarkIrpPending macro (wdm.h)", "DRIVER_DISPATCH callback function (wdm.h)"]
+        "A dispatch routine sets IoStatus, completes the request once and returns its status, or marks it pending and returns STATUS_PENDING." breaches::request_completed,
+        hides Driver &["expected-device"];
+    "device-usable" Should ["Introduction to MS-DOS Device Names", "IRP_MJ_CREATE"]
+        "A device with a symbolic link can be opened: the link leads to the device, and the driver has a routine for IRP_MJ_CREATE." device::device_usable;
+    "foreign-link" Must ["IoDeleteSymbolicLink function (wdm.h)", "IoCreateSymbolicLink function (wdm.h)"]
+        "A driver deletes only the symbolic links that it created." breaches::foreign_link;
     // Unloading
     "port-closed-before-unregister" Must ["Closing the Communication Server Port"]
         "The server port is closed before FltUnregisterFilter is called; otherwise, the system may hang." unload::port_closed_before_unregister,
@@ -155,7 +206,7 @@ rules! {
     "bad-handle" Must ["Windows Kernel Opaque Structures"]
         "A function receives an object of the required type, initialized and not yet released; opaque objects are not accessed." endings::bad_handle;
     "lock-balance" Must ["Introduction to Spin Locks", "ERESOURCE Structure and Routines"]
-        "Locks are released by the thread that holds them, requests are completed, and a routine returns at the IRQL at which it was called." endings::lock_balance;
+        "Locks are released by the thread that holds them, and a routine returns at the IRQL at which it was called." endings::lock_balance;
     "crash" Must ["Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]
         "The driver causes no processor exception: it accesses valid memory, executes valid instructions and does not divide by zero." endings::crash;
     "assertion" Must ["ASSERTMSG macro (wdm.h)", "Bug Check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED"]

@@ -143,6 +143,20 @@ pub(super) fn mandatory_unload_tears_down(case: &Case) -> Vec<Seen> {
             )),
             Event::Unload {
                 mandatory: true,
+                outcome:
+                    Unload::Called {
+                        status,
+                        registered: false,
+                    },
+            } if !status.is_success() && unregisters_in_unload(case) => Some(
+                Seen::new(
+                    "status",
+                    format!("the mandatory unload callback unregisters the filter and returns {status}, which is an error"),
+                )
+                .as_advice(),
+            ),
+            Event::Unload {
+                mandatory: true,
                 outcome: Unload::Unreachable,
             } => Some(Seen::new(
                 "unreachable",
@@ -151,6 +165,15 @@ pub(super) fn mandatory_unload_tears_down(case: &Case) -> Vec<Seen> {
             _ => None,
         })
         .collect()
+}
+
+/// Returns whether a mandatory unload callback calls `FltUnregisterFilter`.
+fn unregisters_in_unload(case: &Case) -> bool {
+    let unload = Routine::FilterUnload { mandatory: true };
+    let mut calls = case.view.calls();
+    calls.any(|call| {
+        call.function == "FltUnregisterFilter" && case.view.routine(call.at) == Some(&unload)
+    })
 }
 
 pub(super) fn unload_tears_down(case: &Case) -> Vec<Seen> {
@@ -302,12 +325,30 @@ pub(super) fn unload_leak(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
-    // The policy while a program has the device open is covered by a separate rule.
-    let judged = case.is_clean() && case.scenario.script != Script::DeviceInUse;
-    let Some(expected) = case.expectations.filter(|_| judged) else {
+    let Some(expected) = case.expectations.filter(|_| case.is_clean()) else {
         return Vec::new();
     };
-    let mut seen = Vec::new();
+    let mut seen: Vec<Seen> = case
+        .trace
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Unload {
+                mandatory: false,
+                outcome: Unload::Called { status, .. },
+            } if !status.is_success() && *status != status::FLT_DO_NOT_DETACH => Some(Seen::new(
+                "status",
+                format!(
+                    "fltmc unload is refused with {status}; a refusal is STATUS_FLT_DO_NOT_DETACH"
+                ),
+            )),
+            _ => None,
+        })
+        .collect();
+    // The policy while a program has the device open is covered by a separate rule.
+    if case.scenario.script == Script::DeviceInUse {
+        return seen;
+    }
     let answer = case.trace.events.iter().find_map(|event| match event {
         Event::Unload {
             mandatory: false,
@@ -322,7 +363,7 @@ pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
                 "fltmc unload is accepted".to_owned(),
             ),
             Unload::Called { status, .. } => (
-                policy == Policy::RefuseNonMandatory && status == status::FLT_DO_NOT_DETACH,
+                policy == Policy::RefuseNonMandatory,
                 format!("fltmc unload is refused with {status}"),
             ),
             _ => (

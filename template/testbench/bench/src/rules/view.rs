@@ -141,6 +141,13 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Returns the event in which the driver routine was called in which an event occurred.
+    #[must_use]
+    pub fn activation(&self, at: usize) -> Option<usize> {
+        let mut enclosing = self.enclosing(at);
+        enclosing.find(|at| matches!(&self.events[*at], Event::Enter { .. }))
+    }
+
     /// Returns the label of that routine, or `otherwise` if the event is not in a driver routine.
     #[must_use]
     pub fn routine_label(&self, at: usize, otherwise: &str) -> String {
@@ -169,6 +176,15 @@ impl<'a> View<'a> {
     pub fn is_in(&self, at: usize, wanted: impl Fn(&Routine) -> bool) -> bool {
         self.enclosing(at)
             .any(|at| matches!(&self.events[at], Event::Enter { routine, .. } if wanted(routine)))
+    }
+
+    /// Returns the result of the driver routine that was called in an event, if it returned.
+    #[must_use]
+    pub fn answer(&self, entered: usize) -> Option<u64> {
+        match &self.events[self.ends[entered]?] {
+            Event::Leave { answer } => Some(*answer),
+            _ => None,
+        }
     }
 
     /// Returns the calls, in order.

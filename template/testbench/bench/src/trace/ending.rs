@@ -178,6 +178,11 @@ pub enum Target {
         /// The handle.
         what: String,
     },
+    /// A buffer of a program that became invalid.
+    UserBuffer {
+        /// The buffer.
+        what: String,
+    },
     /// A section whose protection does not allow the access.
     Protected {
         /// The section.

@@ -95,11 +95,6 @@ pub enum Event {
         /// A summary of the registration.
         registration: Registration,
     },
-    /// The registration has an error.
-    RegistrationProblem {
-        /// The description.
-        problem: String,
-    },
     /// The driver called `IoWriteErrorLogEntry`.
     ErrorLog {
         /// The decoded packet.
@@ -126,6 +121,20 @@ pub enum Event {
         before: Status,
         /// `IoStatus.Status` after the call.
         after: Status,
+    },
+    /// The filter was attached to a volume.
+    Attached {
+        /// The description of the kind of volume.
+        volume: String,
+    },
+    /// A program or the system sent a request to a device of the driver.
+    DeviceRequest {
+        /// The major function.
+        major: u8,
+        /// The driver has a routine for it.
+        dispatched: bool,
+        /// The result.
+        status: Status,
     },
     /// The file system received an operation of a test.
     Below {
@@ -177,10 +186,12 @@ pub enum Event {
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         odd: bool,
     },
-    /// An object received a security descriptor with a NULL DACL, which grants all access to every user.
-    NullDacl {
-        /// The object.
-        object: String,
+    /// The driver did what a rule forbids.
+    Breach {
+        /// The kind of breach, which has one rule.
+        breach: Breach,
+        /// The description.
+        problem: String,
     },
     /// The state of the driver object after a failed `DriverEntry`.
     DispatchAfterFailure {
@@ -201,6 +212,44 @@ pub enum Event {
         /// The ending.
         ending: Ending,
     },
+}
+
+/// The kinds of [`Event::Breach`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Breach {
+    /// The registration has an error.
+    Registration,
+    /// A function refused its arguments.
+    Argument,
+    /// An object received a security descriptor with a NULL DACL, which grants all access to every user.
+    NullDacl,
+    /// A dispatch routine processed a request incorrectly.
+    Request,
+    /// The parameters of an operation were changed and not marked as modified.
+    NotDirty,
+    /// A callback returned what its document forbids.
+    Callback,
+    /// What a driver may only read was changed.
+    ReadOnly,
+    /// A post-operation callback used a normalized name without `FltGetTunneledName`.
+    TunneledName,
+    /// A handle was opened that a program can use.
+    UserHandle,
+    /// A registry value was stored without a check of its type.
+    TypeCheck,
+    /// The pages of a memory descriptor list were locked, mapped or unlocked incorrectly.
+    LockedPages,
+    /// Memory with an object in use was freed.
+    FreedObject,
+    /// A device was left with `DO_DEVICE_INITIALIZING`.
+    DeviceInitializing,
+    /// The result of an operation was not set.
+    Result,
+    /// Executable pool was allocated.
+    ExecutablePool,
+    /// A symbolic link was deleted that the driver did not create.
+    ForeignLink,
 }
 
 /// The stages of a script.
@@ -251,6 +300,8 @@ pub struct Registration {
     pub unload: bool,
     /// The major functions with a callback, in the order of the registration.
     pub operations: Vec<u8>,
+    /// The flags of each.
+    pub operation_flags: Vec<u32>,
 }
 
 impl Registration {
@@ -258,6 +309,10 @@ impl Registration {
     pub const NO_SERVICE_STOP: u32 = 1;
     /// `FLTFL_REGISTRATION_SUPPORT_NPFS_MSFS`.
     pub const NPFS_MSFS: u32 = 2;
+    /// `FLTFL_REGISTRATION_SUPPORT_DAX_VOLUME`.
+    pub const DAX: u32 = 4;
+    /// `FLTFL_OPERATION_REGISTRATION_SKIP_PAGING_IO`, of an operation.
+    pub const SKIP_PAGING_IO: u32 = 1;
 }
 
 /// A decoded error log packet.

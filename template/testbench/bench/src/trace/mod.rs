@@ -12,7 +12,7 @@ mod routine;
 mod words;
 
 pub use ending::{Argument, Ending, Misuse, Place, Target, Trap, Wait, Waiting};
-pub use event::{Event, LogEntry, Registration, Stage, Unload};
+pub use event::{Breach, Event, LogEntry, Registration, Stage, Unload};
 pub use recorded::Trace;
 pub use reply::{Number, Reply};
 pub use resource::{Kind, Subject};

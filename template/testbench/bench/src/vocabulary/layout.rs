@@ -237,6 +237,8 @@ pub mod name_information {
     pub const FINAL: u64 = 0x58;
     /// `ParentDir`.
     pub const PARENT: u64 = 0x68;
+    /// `Share`, `Extension`, `Stream`, `FinalComponent`, `ParentDir`.
+    pub const PARTS: [u64; 5] = [0x28, EXTENSION, 0x48, FINAL, PARENT];
     /// The size.
     pub const SIZE: usize = 0x78;
 }

@@ -41,6 +41,12 @@ impl Status {
     }
 }
 
+/// A status that no function returns. Results have it until they are set.
+pub const UNSET: Status = Status(0xEFAC_EFAC);
+
+/// The `Information` of a result that is not set.
+pub const UNSET_INFORMATION: u64 = 0xEFAC_EFAC_EFAC_EFAC;
+
 /// Returns the status for a symbolic name without `STATUS_`, if it is known.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Status> {
@@ -100,6 +106,7 @@ statuses! {
     INVALID_DEVICE_REQUEST = 0xC000_0010
     END_OF_FILE = 0xC000_0011
     MORE_PROCESSING_REQUIRED = 0xC000_0016
+    NO_MEMORY = 0xC000_0017
     ACCESS_DENIED = 0xC000_0022
     BUFFER_TOO_SMALL = 0xC000_0023
     OBJECT_TYPE_MISMATCH = 0xC000_0024
@@ -109,6 +116,7 @@ statuses! {
     PORT_DISCONNECTED = 0xC000_0037
     OBJECT_PATH_INVALID = 0xC000_0039
     OBJECT_PATH_NOT_FOUND = 0xC000_003A
+    OBJECT_PATH_SYNTAX_BAD = 0xC000_003B
     SECTION_TOO_BIG = 0xC000_0040
     SHARING_VIOLATION = 0xC000_0043
     QUOTA_EXCEEDED = 0xC000_0044
