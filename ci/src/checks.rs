@@ -7,6 +7,7 @@
 //! | which stages does a command line name? | [`stages`] |
 //! | which combinations of answers are tried, and what must they pass? | [`matrix`] |
 //! | how are drivers built and judged there, each once? | [`driver`], [`cache`] |
+//! | which defects would the bench not find in an emitted driver? | [`mutate`] |
 //! | what do the template and its tools cost, beside a peer? | [`measure`] |
 //! | what would be emitted, judged strictly? | [`render`] |
 //! | do nasty answers break anything? | [`hostile`] |
@@ -20,6 +21,7 @@ pub mod hostile;
 pub mod lock;
 pub mod matrix;
 pub mod measure;
+pub mod mutate;
 pub mod nightly;
 pub mod render;
 pub mod shard;

@@ -4,7 +4,7 @@ use std::{any::Any, io, panic, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    checks::{lock, matrix, measure, nightly, test},
+    checks::{lock, matrix, measure, mutate, nightly, test},
     commands::{
         build,
         follow::{adopt, check, diff, update},
@@ -42,6 +42,7 @@ enum Verb {
     Kit(kit::Args),
     Matrix(matrix::Args),
     Measure(measure::Args),
+    Mutate(mutate::Args),
     Test(test::Args),
     Nightly(nightly::Args),
     Setup(setup::Args),
@@ -104,6 +105,7 @@ fn run() -> ExitCode {
         Verb::Kit(args) => kit::run(&args),
         Verb::Matrix(args) => matrix::run(&args),
         Verb::Measure(args) => measure::run(&args),
+        Verb::Mutate(args) => mutate::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Nightly(args) => nightly::run(&args),
         Verb::Setup(args) => setup::run(&args),

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use testbench::{Bench, Expectations};
+use testbench::{Bench, Expectations, Report};
 
 use super::cache::{self, Inputs};
 use crate::{
@@ -164,17 +164,40 @@ pub fn judge(sys: &Path, expectations: Option<Expectations>) -> anyhow::Result<V
         report["driver"] = sys.display().to_string().into();
         return Ok(report);
     }
-    let mut bench = Bench::open(sys)?.worker(crate::program()?);
-    if let Some(expectations) = expectations {
-        bench = bench.expect(expectations);
-    }
-    let report = bench.run()?;
+    let report = report(sys, expectations)?;
     let slow = report.milliseconds >= SLOW.as_millis();
     let report = serde_json::to_value(report)?;
     if !slow {
         inputs.keep(&serde_json::to_vec(&report)?)?;
     }
     Ok(report)
+}
+
+/// The report of the bench on a driver, which is not kept.
+///
+/// # Errors
+///
+/// Those of [`judge`].
+pub fn report(sys: &Path, expectations: Option<Expectations>) -> anyhow::Result<Report> {
+    let mut bench = Bench::open(sys)?.worker(crate::program()?);
+    if let Some(expectations) = expectations {
+        bench = bench.expect(expectations);
+    }
+    Ok(bench.run()?)
+}
+
+/// The inputs of the verdict on a mutant, besides the mutated file: the project and what builds and judges it.
+///
+/// # Errors
+///
+/// A file cannot be read, or a tool is missing.
+pub fn inputs_of_mutants(project: &Path) -> anyhow::Result<Inputs> {
+    let mut inputs =
+        with_builders(sources("mutant", project)?)?.with_files(project, "testbench.toml")?;
+    for place in BENCH.iter().chain(&["ci/src/checks/mutate/workshop.rs"]) {
+        inputs = inputs.with_files(&repository(), place)?;
+    }
+    Ok(inputs)
 }
 
 /// The same as [`judge`], with the expectations of the `testbench.toml` in a folder above the driver.

@@ -146,6 +146,8 @@ impl Trial {
         if let Err(error) = tried {
             self.outcome.failures.push((case, format!("{error:#}")));
         }
+        // proc-macro2 keeps the text of everything that was parsed, for the places of its tokens.
+        proc_macro2::extra::invalidate_current_thread_spans();
     }
 
     fn tried(&mut self, case: &Case, emit: bool) -> anyhow::Result<()> {

@@ -186,7 +186,11 @@ pub fn all(axes: &[Axis]) -> anyhow::Result<Vec<Combination>> {
 }
 
 /// The one combination that the command line names.
-fn asked(axes: &[Axis], define: &[String]) -> anyhow::Result<Combination> {
+///
+/// # Errors
+///
+/// An answer names no option.
+pub fn asked(axes: &[Axis], define: &[String]) -> anyhow::Result<Combination> {
     let mut answers: Vec<_> = axes
         .iter()
         .map(|axis| (axis.name.clone(), axis.values[0].clone()))

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, ensure};
 
 use crate::{
-    checks::{hostile, matrix, shard::Shard, stages, tools},
+    checks::{hostile, matrix, mutate, shard::Shard, stages, tools},
     commands::setup,
     interruption,
 };
@@ -79,7 +79,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "hostile",
         purpose: "200,000 hostile answers, different for each seed",
-        minutes: 20,
+        minutes: 15,
         run: nasty_answers,
     },
     Stage {
@@ -100,7 +100,16 @@ const STAGES: &[Stage] = &[
         minutes: 5,
         run: random_script_runs,
     },
+    Stage {
+        name: "mutate",
+        purpose: "all mutants of the emitted driver: built, judged by the bench",
+        minutes: 10,
+        run: all_mutants,
+    },
 ];
+
+/// The score that the stage `mutate` requires, in percent. It becomes [`mutate::REQUIRED`] when the rules find as many.
+const MUTATION_SCORE: f64 = 0.0;
 
 /// The number of hostile answers in all parts.
 const ANSWERS: usize = 200_000;
@@ -306,6 +315,22 @@ fn random_script_runs(work: &Work) -> anyhow::Result<Outcome> {
     })
 }
 
+fn all_mutants(work: &Work) -> anyhow::Result<Outcome> {
+    let mut run = mutate::Run::of_template()?;
+    if let Some(shard) = work.shard {
+        run.shard(shard);
+    } else {
+        run.sample(run.of(), work.seed);
+    }
+    let outcome = run.judge(mutate::JOBS, work.limit)?;
+    outcome.print();
+    Ok(Outcome {
+        passed: outcome.passed(MUTATION_SCORE),
+        tried: outcome.tried.len(),
+        of: outcome.of,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +349,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "`mutant` is not a stage; the stages are matrix, hostile, updates, answers, scripts"
+            "`mutant` is not a stage; the stages are matrix, hostile, updates, answers, scripts, mutate"
         );
     }
 }

@@ -113,6 +113,84 @@ pub fn build_quietly(dir: &Path, profile: Profile, arch: Arch) -> anyhow::Result
     Project::open(dir)?.build(profile, arch, Progress::InErrors)
 }
 
+/// The command with which cargo compiles and links the x64 driver of a project in the release profile, on Linux.
+#[derive(Debug, Clone)]
+pub struct Compilation {
+    /// The compiler and its arguments, without the output folder.
+    pub arguments: Vec<String>,
+    /// The environment variables that cargo sets.
+    pub environment: Vec<(String, String)>,
+    /// The name of the crate.
+    pub krate: String,
+}
+
+/// Builds a project that was not built before, and returns the command with which cargo compiled the driver. What the
+/// build script made is copied into the project, because a build of another project of this name moves it.
+///
+/// # Errors
+///
+/// Those of [`build`], or the command is not in cargo's output.
+pub fn compilation(dir: &Path) -> anyhow::Result<Compilation> {
+    let project = Project::open(dir)?;
+    let mut cargo = Cargo::new(&project, Profile::Release, "build")?;
+    cargo.args(["--locked", "--target", TARGET, "--release", "-vv"]);
+    cargo.env("CARGO_TERM_COLOR", "never");
+    let _lock = cargo.take()?;
+    let output = cargo.command.output().context("cannot start cargo")?;
+    project.must_have_built(&output)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let mut compilation = Compilation::read(&said, &project.krate())
+        .context("cargo did not say how it compiles the driver")?;
+    // Another folder takes its place.
+    let arguments = &mut compilation.arguments;
+    let at = arguments.iter().position(|it| it == "--out-dir");
+    let at = at.context("cargo named no --out-dir")?;
+    arguments.drain(at..at + 2);
+
+    let mut variables = compilation.environment.iter();
+    let made = variables.find(|(name, _)| name == "OUT_DIR");
+    let (_, made) = made.context("cargo named no OUT_DIR")?.clone();
+    let own = project.target().join("made");
+    for name in crate::files_below(Path::new(&made))? {
+        let path = own.join(&name);
+        fs::create_dir_all(path.parent().unwrap_or(&own))?;
+        fs::copy(Path::new(&made).join(&name), path)?;
+    }
+    let variables = compilation.environment.iter_mut().map(|(_, value)| value);
+    for text in variables.chain(&mut compilation.arguments) {
+        *text = text.replace(&made, &own.to_string_lossy());
+    }
+    Ok(compilation)
+}
+
+impl Compilation {
+    /// Reads the command, without the wrapper, with which cargo says that it compiles a crate.
+    fn read(said: &str, krate: &str) -> Option<Self> {
+        let name = format!("--crate-name {krate} ");
+        let running = said
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Running `")?.strip_suffix('`'))
+            .find(|line| line.contains(&name))?;
+        let words = shlex::split(running)?;
+        let mut environment = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            match word.split_once('=') {
+                Some((name, value)) if !name.contains('/') => {
+                    environment.push((name.to_owned(), value.to_owned()));
+                }
+                _ => {
+                    return Some(Self {
+                        environment,
+                        arguments: words.get(at + 1..)?.to_vec(),
+                        krate: krate.to_owned(),
+                    });
+                }
+            }
+        }
+        None
+    }
+}
+
 /// The path of the `.sys` that [`build_for`] writes on Linux.
 ///
 /// # Errors
@@ -597,7 +675,17 @@ fn remove_aside_of_projects_gone(aside: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_of;
+    use super::{Compilation, is_of};
+
+    #[test]
+    fn the_command_of_cargo_is_read() {
+        let said = "   Compiling a v1\n     Running `A=1 'B=c d' /x/xtask /y/rustc --crate-name a_b -C 'd=e f'`\n";
+        let read = Compilation::read(said, "a_b").unwrap();
+        assert_eq!(read.environment[1], ("B".to_owned(), "c d".to_owned()));
+        assert_eq!(read.arguments[..2], ["/y/rustc", "--crate-name"]);
+        assert_eq!(read.arguments.last().unwrap(), "d=e f");
+        assert!(Compilation::read(said, "a").is_none());
+    }
 
     #[test]
     fn files_of_a_package_are_distinguished_from_those_of_another() {

@@ -83,7 +83,7 @@ const STAGES: [(&str, &[&str]); 10] = [
 ];
 
 /// What a test program reads besides [`PROGRAM`] and the file and folder of its name, and whether it emits projects.
-const PROGRAMS: [(&str, bool, &[&str]); 22] = [
+const PROGRAMS: [(&str, bool, &[&str]); 23] = [
     ("author", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     (
         "bench_c",
@@ -99,6 +99,7 @@ const PROGRAMS: [(&str, bool, &[&str]); 22] = [
     ("kit", true, &[]),
     ("layer", true, &["ci/openwdk/", "ci/tests/example.toml"]),
     ("matrix", true, &["ci/files.toml", "ci/snapshot/"]),
+    ("mutate", true, &["ci/mutants.toml", "ci/openwdk/"]),
     ("openwdk", false, &["ci/openwdk/"]),
     (
         "pipeline",
