@@ -31,6 +31,15 @@ pub const NOTIFY_CHANGE: &str = "notify change";
 /// `FSCTL_REQUEST_BATCH_OPLOCK`.
 pub const REQUEST_OPLOCK: &str = "request oplock";
 
+/// An open for reading and writing.
+pub const FOR_WRITING: &str = "for writing";
+
+/// An open with `FILE_DELETE_ON_CLOSE`.
+pub const DELETE_ON_CLOSE: &str = "delete on close";
+
+/// `IRP_MN_UNLOCK_SINGLE`.
+pub const UNLOCK: &str = "unlock";
+
 /// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_ENABLE`.
 pub const ENABLE_BYPASS_IO: &str = "enable BypassIO";
 
@@ -116,9 +125,14 @@ pub fn parameters(spec: Spec, file: u64) -> Parameters {
     }
     match spec.major {
         CREATE | 0x01 | 0x13 => {
-            let directory = u32::from(spec.variant == "directory");
-            let options = disposition::OPEN << 24 | option::SYNCHRONOUS | directory;
-            members.push((0, Value::SecurityContext(access::GENERIC_READ)));
+            let (rights, option) = match spec.variant {
+                "directory" => (access::GENERIC_READ, option::DIRECTORY),
+                FOR_WRITING => (access::GENERIC_READ | access::GENERIC_WRITE, 0),
+                DELETE_ON_CLOSE => (access::DELETE, option::DELETE_ON_CLOSE),
+                _ => (access::GENERIC_READ, 0),
+            };
+            let options = disposition::OPEN << 24 | option::SYNCHRONOUS | option;
+            members.push((0, Value::SecurityContext(rights)));
             members.push((8, Value::U32(options)));
             members.push((16, Value::U16(attribute::NORMAL as u16)));
             members.push((18, Value::U16(share::ALL)));

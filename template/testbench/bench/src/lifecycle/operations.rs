@@ -5,8 +5,8 @@
 
 use crate::lifecycle::bottom::{self, Below};
 use crate::lifecycle::catalogue::{
-    self, CATALOGUE, CLEAN_UP, CLOSE_IT, IRP_NOCACHE, IRP_PAGING_IO, OPEN, PROBE, fast, fs_filter,
-    io, irp,
+    self, CATALOGUE, CLEAN_UP, CLOSE_IT, DELETE_ON_CLOSE, FOR_WRITING, IRP_NOCACHE, IRP_PAGING_IO,
+    OPEN, PROBE, fast, fs_filter, io, irp,
 };
 use crate::lifecycle::files::{close_file, open_file};
 use crate::lifecycle::parameters::{
@@ -119,6 +119,8 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         return;
     }
     for (name, variant, result) in [
+        ("\\documents\\report.txt", FOR_WRITING, status::SUCCESS),
+        ("\\documents\\report.txt", DELETE_ON_CLOSE, status::SUCCESS),
         ("\\documents", "directory", status::SUCCESS),
         ("", "volume", status::SUCCESS),
         (PAGING_FILE, "paging file", status::SUCCESS),

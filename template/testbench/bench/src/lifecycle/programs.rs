@@ -13,7 +13,7 @@ use crate::file_system::{Answer, Features, FileSystem, PAGE, Refused, StreamId};
 use crate::lifecycle::bottom::{
     cache_file, change, open_file, page_in, root_of, with_files, write_back,
 };
-use crate::lifecycle::catalogue::{IRP_NOCACHE, fast, fs_filter, io, irp, late, paging};
+use crate::lifecycle::catalogue::{IRP_NOCACHE, UNLOCK, fast, fs_filter, io, irp, late, paging};
 use crate::lifecycle::operations::{self, PAGING_FILE, send, send_below};
 use crate::lifecycle::{files, volumes};
 use crate::machine::guest;
@@ -806,7 +806,7 @@ pub fn lock(number: Number, request: LockRequest) -> Result<Reply, Reply> {
         late(irp(
             LOCK_CONTROL,
             minor,
-            if request.lock { "lock" } else { "unlock" },
+            if request.lock { "lock" } else { UNLOCK },
         ))
     };
     Ok(file.send(real(spec), parameters))

@@ -107,7 +107,7 @@ fn begin(function: &'static Function, site: u64, cannot_fail: bool) -> Option<In
     });
     if let Some(fault) = fault.filter(|fault| fault.function != function.name) {
         internal(format!(
-            "call {} is {} and not {}: the driver behaves differently in repeated runs",
+            "call {} is {} and not {}: the driver or the test behaves differently in repeated runs",
             fault.point, function.name, fault.function
         ));
     }

@@ -6,7 +6,7 @@ use crate::expect::BypassIo;
 use crate::imports;
 use crate::lifecycle::catalogue::{
     DISABLE_BYPASS_IO, ENABLE_BYPASS_IO, NON_CACHED, NOTIFY_CHANGE, PAGING, QUERY_BYPASS_IO,
-    REQUEST_OPLOCK,
+    REQUEST_OPLOCK, UNLOCK,
 };
 use crate::machine::function::Fails;
 use crate::trace::{
@@ -111,7 +111,8 @@ pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
 fn cannot_be_synchronized(operation: &Operation) -> bool {
     match operation.major {
         CREATE => true,
-        LOCK_CONTROL => operation.via == Via::Irp,
+        // IRP_MN_LOCK alone.
+        LOCK_CONTROL => operation.via == Via::Irp && operation.variant != UNLOCK,
         DIRECTORY_CONTROL => operation.variant == NOTIFY_CHANGE,
         FILE_SYSTEM_CONTROL => operation.variant == REQUEST_OPLOCK,
         // Asynchronous reads and writes.
