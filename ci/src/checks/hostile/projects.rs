@@ -110,6 +110,12 @@ impl Projects {
                 ensure!(!tree.root_node().has_error(), "not valid PowerShell");
             }
             Some("inx") => ensure!(text.is_ascii(), "it is not ASCII"),
+            Some("tsv") => {
+                let fields = |line: &str| line.split('\t').count();
+                let columns = text.lines().next().map_or(0, fields);
+                let wrong = text.lines().position(|line| fields(line) != columns);
+                ensure!(wrong.is_none(), "a line has other columns: {wrong:?}");
+            }
             // Markdown, licenses and lists of patterns may contain any text.
             Some("md") => {}
             None if name.starts_with("LICENSE") || name.starts_with(".git") => {}
