@@ -73,7 +73,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "matrix",
         purpose: "all combinations of answers that differ in code: emitted, built, verified",
-        minutes: 40,
+        minutes: 35,
         run: full_matrix,
     },
     Stage {
