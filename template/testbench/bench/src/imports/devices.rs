@@ -5,8 +5,8 @@
 
 use crate::imports::{io, process};
 use crate::lifecycle::{arguments, devices, handles, io_manager, pool};
-use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{breach, misuse, must, refuse};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, holds, must_release, release};

@@ -3,8 +3,8 @@
 //! Documents: "Writing to the System Event Log", "Logging Errors", "`IoAllocateErrorLogEntry` function (wdm.h)",
 //! "`IO_ERROR_LOG_PACKET` structure (wdm.h)".
 
-use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{emit, misuse, must};
 use crate::machine::function::Fails;
 use crate::machine::ledger::{acquire, bad_handle, held_once, holds, must_release, release};

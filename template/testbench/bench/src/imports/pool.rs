@@ -5,8 +5,8 @@
 
 use crate::imports::locks::in_nonpaged_memory;
 use crate::lifecycle::pool;
-use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{breach, misuse, must, refuse};
 use crate::machine::exception::raise_status as raise;
 use crate::machine::function::{Fails, Optional};

@@ -3,8 +3,8 @@
 //! Document: "Closing the Communication Server Port" and the reference pages of the functions.
 
 use crate::lifecycle::{arguments, filter, security};
-use crate::machine::call::in_teardown;
 use crate::machine::declare::functions;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{emit, must, refuse};
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, must_release};

@@ -2,8 +2,8 @@
 //!
 //! `__chkstk` must preserve all registers. It is bound to a single `ret` and not declared here.
 
-use crate::machine::call::call_back;
 use crate::machine::declare::functions;
+use crate::machine::enter::call_back;
 use crate::machine::exception::{self, raise_status as raise};
 use crate::machine::function::Fails;
 use crate::machine::space::{Purpose, USER_PROBE_ADDRESS};

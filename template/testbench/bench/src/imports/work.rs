@@ -7,8 +7,8 @@
 
 use crate::imports::locks::{dispatcher, in_nonpaged_memory, initialized, set_up};
 use crate::lifecycle::{filter, operations, parameters, volumes};
-use crate::machine::call::call_back;
 use crate::machine::declare::functions;
+use crate::machine::enter::call_back;
 use crate::machine::events::must;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::ledger::{acquire, bad_handle, held_once, holds, must_release, unfit};

@@ -5,7 +5,7 @@
 //! structure (fltkernel.h)".
 
 use crate::lifecycle::{contexts, instances, operations, ports, reinitialization, volumes};
-use crate::machine::call::in_teardown;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{breach, emit, misuse};
 use crate::machine::ledger::{acquire, bad_handle, held_once, release};
 use crate::machine::schedule::{Queued, block_until, enter, run_queued};

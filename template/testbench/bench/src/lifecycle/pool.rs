@@ -1,6 +1,6 @@
 //! Pool blocks and memory descriptor lists.
 
-use crate::machine::call::in_teardown;
+use crate::machine::enter::in_teardown;
 use crate::machine::events::{breach, misuse, must};
 use crate::machine::ledger::{acquire, bad_handle, held_once, holds, release, unfit};
 use crate::machine::space::Purpose;

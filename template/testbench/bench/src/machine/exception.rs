@@ -7,7 +7,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::call::{self, call_back};
+use super::enter::{abandon, call_back};
 use super::events::{emit, end, here, internal};
 use super::memory;
 use super::state::with_thread;
@@ -126,7 +126,7 @@ fn dispatch(raised: Raised, cpu: &Cpu) -> ! {
     match search(cpu, record, registers) {
         Search::Goes(mut cpu) => {
             if in_call {
-                call::abandon(raised.code);
+                abandon(raised.code);
             }
             cpu.gpr[RAX] = u64::from(raised.code.0);
             resume(&cpu)

@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod declare;
+pub mod enter;
 pub mod events;
 pub mod exception;
 pub mod function;

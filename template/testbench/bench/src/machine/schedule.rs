@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::call::{into_driver, is_unloading};
+use super::enter::{into_driver, is_unloading};
 use super::events::{end, here};
 use super::state::{left_out, with};
 use super::threads::{self, new_thread};
