@@ -114,8 +114,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         println!("  {side}  {}", change.path);
     }
+    let differ = match count {
+        1 => "1 file differs".to_owned(),
+        count => format!("{count} files differ"),
+    };
     println!(
-        "{count} files differ from what version {} emits. Fewer may differ with other answers; cargo xtask diff shows how.",
+        "{differ} from what version {} emits. Fewer may differ with other answers; cargo xtask diff shows how.",
         template.version
     );
     if args.dry_run {

@@ -378,14 +378,12 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         .with_context(|| format!("{shown}, with these answers"))?;
     let theirs = with_same_state(&store, theirs, project, template)?;
     let name = format!("template-{}", template.version);
-    let trees = with_keep(
-        &store,
-        Trees {
-            base,
-            ours: ours.clone(),
-            theirs,
-        },
-    )?;
+    let trees = Trees {
+        base: with_record(&store, base, &ours)?,
+        ours: ours.clone(),
+        theirs,
+    };
+    let trees = with_keep(&store, trees)?;
     let merged = merge(&store, project, &trees, &name)?;
     notes.extend(merged.notes);
     notes.extend(needless_keeps(&store, project, &trees)?);
@@ -429,6 +427,22 @@ fn with_same_state(
     let text = String::from_utf8_lossy(&store.content(&blob.id)?).into_owned();
     blob.id = store.blob(text.replacen(new.as_str(), old, 1).as_bytes())?;
     store.changed(&tree, &[(path, Some(blob))])
+}
+
+/// The base with the record of the project, if that version emits none: then the new record replaces the adopted one.
+fn with_record(store: &Store, base: String, ours: &str) -> anyhow::Result<String> {
+    let record = |tree: &str| -> anyhow::Result<_> {
+        let files = store.files(tree)?;
+        Ok(files.into_iter().find(|(path, _)| path == record::FILE))
+    };
+    match (
+        store.files(&base)?.is_empty(),
+        record(&base)?,
+        record(ours)?,
+    ) {
+        (false, None, Some((path, blob))) => store.changed(&base, &[(path, Some(blob))]),
+        _ => Ok(base),
+    }
 }
 
 /// The trees, with the list `keep` of the project in the records of the template too: the list is no change of the record.

@@ -1,4 +1,4 @@
-//! Calls of the model's functions by the driver, and of driver routines by the system.
+//! Calls of the model's functions by the driver.
 
 use std::sync::atomic::Ordering;
 
