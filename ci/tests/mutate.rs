@@ -6,8 +6,8 @@ use xtask::checks::{
     mutate::{
         JOBS, Run,
         equivalents::{self, Equivalent},
+        judge::Verdict,
         report::Outcome,
-        workshop::Verdict,
     },
 };
 

@@ -194,7 +194,7 @@ pub fn report(sys: &Path, expectations: Option<Expectations>) -> anyhow::Result<
 pub fn inputs_of_mutants(project: &Path) -> anyhow::Result<Inputs> {
     let mut inputs =
         with_builders(sources("mutant", project)?)?.with_files(project, "testbench.toml")?;
-    for place in BENCH.iter().chain(&["ci/src/checks/mutate/workshop.rs"]) {
+    for place in BENCH.iter().chain(&["ci/src/checks/mutate/judge.rs"]) {
         inputs = inputs.with_files(&repository(), place)?;
     }
     Ok(inputs)

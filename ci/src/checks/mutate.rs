@@ -1,12 +1,12 @@
 //! `cargo xtask mutate`: mutants of the emitted driver, judged as the driver is.
 //!
-//! [`operators`] makes the mutants, [`workshop`] builds and judges them, [`equivalents`] reads the list of those that
+//! [`operators`] makes the mutants, [`judge`] builds and judges them, [`equivalents`] reads the list of those that
 //! behave like the driver, and [`report`] prints the result.
 
 pub mod equivalents;
+pub mod judge;
 pub mod operators;
 pub mod report;
-pub mod workshop;
 
 use std::{
     process::ExitCode,
@@ -23,9 +23,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     equivalents::Equivalent,
+    judge::{Project, Verdict, Worker},
     operators::Mutant,
     report::{Outcome, Tried},
-    workshop::{Bench, Project, Verdict},
 };
 use crate::{
     checks::{
@@ -48,10 +48,10 @@ pub const JOBS: usize = 2;
 /// Try mutants of the emitted driver: small changes, each built and judged as the driver is
 ///
 /// The sources of two projects are mutated, those with the defaults and with everything on. A mutant
-/// is killed if the bench has a finding, by the rules and by the testbench.toml of the project. A
-/// mutant of a file that both projects have is killed if it is killed in one of them. A mutant that
-/// does not compile, or that is compiled to the same code, is not counted. `bench-error` is no
-/// finding: the bench blames itself.
+/// is killed if the bench has a finding, by the rules and by the testbench.toml of the project, or
+/// if it refuses to load the driver. A mutant of a file that both projects have is killed if it is
+/// killed in one of them. A mutant that does not compile, or that is compiled to the same code, is
+/// not counted. `bench-error` is no finding: it reports a failure of the bench itself.
 ///
 /// ci/mutants.toml lists the mutants that behave like the driver, each with a reason. They are not
 /// counted, and are at most 5 % of all. A listed mutant that is killed or does not exist is refused.
@@ -295,7 +295,7 @@ impl Run {
 
     /// Judges mutants until none is left. An error also ends the other workers.
     fn work(&self, queue: &Queue) -> anyhow::Result<()> {
-        let mut bench = Bench::default();
+        let mut worker = Worker::default();
         loop {
             let at = queue.next.fetch_add(1, Ordering::Relaxed);
             let Some(trial) = self.trials.get(at) else {
@@ -306,7 +306,7 @@ impl Run {
             }
             let place = format!("{}:{}", trial.mutant.file, trial.mutant.line);
             queue.bar.set_message(place);
-            let verdict = self.verdict(trial, &mut bench);
+            let verdict = self.verdict(trial, &mut worker);
             // What Ctrl-C ended has no verdict.
             let verdict = interruption::check().and(verdict).inspect_err(|_| {
                 queue.next.store(self.trials.len(), Ordering::Relaxed);
@@ -319,10 +319,10 @@ impl Run {
     }
 
     /// The verdict on a mutant: that of the first project, unless it survives there and another one has its file.
-    fn verdict(&self, trial: &Trial, bench: &mut Bench) -> anyhow::Result<Verdict> {
+    fn verdict(&self, trial: &Trial, worker: &mut Worker) -> anyhow::Result<Verdict> {
         let mut survived = None;
         for &at in &trial.projects {
-            match self.projects[at].judge(&trial.mutant, bench)? {
+            match self.projects[at].judge(&trial.mutant, worker)? {
                 Verdict::Survived(mark) => {
                     survived.get_or_insert(Verdict::Survived(mark));
                 }

@@ -6,6 +6,7 @@
 //! | what did a version of the template emit? | [`Template`](super::new::template::Template) |
 //! | what do the author's changes and the template's make together? | [`merge`] |
 //! | what do two changes of a lock file make? | [`lock`] |
+//! | what is no change of a record? | [`records`] |
 //! | how are the files of the project changed? | [`write`] |
 //!
 //! The base of the merge is what the recorded version emits with the recorded answers. git merges; the project's
@@ -17,5 +18,6 @@ pub mod diff;
 mod lock;
 pub mod merge;
 mod project;
+mod records;
 pub mod update;
 pub mod write;

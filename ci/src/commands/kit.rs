@@ -152,7 +152,7 @@ fn init(folder: &Path) -> anyhow::Result<ExitCode> {
         "{} is there already: change it, or name another folder",
         file.display()
     );
-    fs::create_dir_all(folder.join("files"))
+    fs::create_dir_all(folder.join(stage::FOLDER))
         .and_then(|()| fs::write(&file, FIRST))
         .with_context(|| format!("{} cannot be written", file.display()))?;
     println!("{} is written.", file.display());

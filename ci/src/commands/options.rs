@@ -46,17 +46,6 @@ pub enum Kind {
 }
 
 impl Declared {
-    /// The first choice in an answer that a kit removes, and the place.
-    #[must_use]
-    pub fn removed_choice(&self, answer: &str) -> Option<&(String, String)> {
-        let values: Vec<&str> = match self.kind {
-            Kind::List(_) => answer.split(',').collect(),
-            _ => vec![answer],
-        };
-        let of = |value: &str| self.removed.iter().find(|(it, _)| it == value);
-        values.into_iter().find_map(of)
-    }
-
     /// An answer as a value in TOML.
     #[must_use]
     pub fn toml(&self, answer: &str) -> Value {

@@ -7,6 +7,8 @@
  */
 #include <fltKernel.h>
 
+#include "log.h"
+
 #define TAG 'tseT'
 
 static PFLT_FILTER Filter;
@@ -589,19 +591,6 @@ static NTSTATUS FLTAPI InstanceSetup(
     }
 #endif
     return STATUS_SUCCESS;
-}
-
-static void Log(PDRIVER_OBJECT DriverObject, NTSTATUS Status)
-{
-    PIO_ERROR_LOG_PACKET Packet = IoAllocateErrorLogEntry(DriverObject, sizeof(IO_ERROR_LOG_PACKET));
-
-    if (Packet == NULL) {
-        return;
-    }
-    RtlZeroMemory(Packet, sizeof(IO_ERROR_LOG_PACKET));
-    Packet->ErrorCode = (NTSTATUS)0xC0040004; /* IO_ERR_DRIVER_ERROR */
-    Packet->FinalStatus = Status;
-    IoWriteErrorLogEntry(Packet);
 }
 
 static void Release(void)

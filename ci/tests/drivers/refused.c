@@ -6,6 +6,8 @@
  */
 #include <fltKernel.h>
 
+#include "log.h"
+
 #define TAG 'tseT'
 
 static PFLT_FILTER Filter;
@@ -255,20 +257,6 @@ static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 static CONST FLT_REGISTRATION Registration = {
     sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload,
 };
-
-static void Log(PDRIVER_OBJECT Driver, NTSTATUS Status)
-{
-    PIO_ERROR_LOG_PACKET Packet = IoAllocateErrorLogEntry(Driver, sizeof(IO_ERROR_LOG_PACKET));
-
-    if (Packet == NULL) {
-        return;
-    }
-    RtlZeroMemory(Packet, sizeof(*Packet));
-    Packet->ErrorCode = (NTSTATUS)0xC0040004; /* IO_ERR_DRIVER_ERROR */
-    Packet->FinalStatus = Status;
-    Packet->UniqueErrorValue = 1;
-    IoWriteErrorLogEntry(Packet);
-}
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING Path)
 {

@@ -7,6 +7,8 @@
  */
 #include <fltKernel.h>
 
+#include "log.h"
+
 #define TAG 'tseT'
 
 static PFLT_FILTER Filter;
@@ -212,19 +214,6 @@ static NTSTATUS FLTAPI InstanceQueryTeardown(PCFLT_RELATED_OBJECTS Objects, FLT_
 }
 
 /* --- Unloading and loading ----------------------------------------------------------------- */
-
-static void Log(PDRIVER_OBJECT Driver, NTSTATUS Status)
-{
-    PIO_ERROR_LOG_PACKET Packet = IoAllocateErrorLogEntry(Driver, sizeof(IO_ERROR_LOG_PACKET));
-
-    if (Packet == NULL) {
-        return;
-    }
-    RtlZeroMemory(Packet, sizeof(IO_ERROR_LOG_PACKET));
-    Packet->ErrorCode = (NTSTATUS)0xC0040004; /* IO_ERR_DRIVER_ERROR */
-    Packet->FinalStatus = Status;
-    IoWriteErrorLogEntry(Packet);
-}
 
 static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 {

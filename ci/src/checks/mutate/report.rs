@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{equivalents::Equivalent, operators::Mutant, workshop::Verdict};
+use super::{equivalents::Equivalent, judge::Verdict, operators::Mutant};
 
 /// The largest share of the mutants that the list of equivalents may have, in percent.
 pub const MOST_EQUIVALENT: f64 = 5.0;

@@ -10,7 +10,12 @@ use std::{
 use anyhow::{Context, ensure};
 use semver::Version;
 
-use super::{project::Place, project::Project, update::emitted_tree, write};
+use super::{
+    project::{Place, Project},
+    records,
+    update::emitted_tree,
+    write,
+};
 use crate::{
     commands::{
         kit::choice::Choice,
@@ -95,11 +100,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let emitted = emitted_tree(&store, &project, &place, &template, &project.answers)?;
     let changes = write::changes(&store, &emitted, &place.tree()?)?;
     interruption::check()?;
-    let files = store.files(&emitted)?;
-    let text = match files.iter().find(|(path, _)| path == record::FILE) {
-        Some((_, blob)) => String::from_utf8_lossy(&store.content(&blob.id)?).into_owned(),
-        None => text(&project, template.options()),
-    };
+    let text =
+        records::text(&store, &emitted)?.unwrap_or_else(|| text(&project, template.options()));
     if !args.dry_run {
         fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     merge::Conflict,
-    project::{Place, Project},
+    project::{self, Place, Project},
     update::{Base, Plan, Wanted, plan, print_files, with_and_without},
     write::Change,
 };
@@ -29,7 +29,7 @@ use crate::{
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folders of the projects, or their records
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required = true, value_name = "DIR", value_parser = project::folder())]
     folders: Vec<PathBuf>,
 
     /// Print the result as JSON, one line for each project
@@ -172,8 +172,7 @@ fn print_json(
     let plan;
     match checked {
         Err(error) => {
-            let version = record::version_in(&folder.join(record::FILE));
-            row.from = version.ok().map(|version| version.to_string());
+            row.from = project::version_of(folder);
             row.error = Some(format!("{error:#}"));
         }
         Ok((project, behind, open)) => {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use semver::Version;
 
 use crate::commands::{
@@ -36,24 +37,30 @@ pub struct Project {
     pub kit: Option<String>,
 }
 
+/// Reads an argument that is the folder of a project, or its record.
+pub fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|place| match place.parent() {
+        Some(parent) if place.ends_with(record::FILE) && place.is_file() => {
+            let is_here = parent.as_os_str().is_empty();
+            PathBuf::from(if is_here { Path::new(".") } else { parent })
+        }
+        _ => place,
+    })
+}
+
+/// The version in the record of a project, if it can be read.
+pub fn version_of(folder: &Path) -> Option<String> {
+    let version = record::version_in(&folder.join(record::FILE));
+    Some(version.ok()?.to_string())
+}
+
 impl Project {
     /// Reads the record of a project. The answers are judged by the options of the version that recorded them.
-    /// `place` is the folder of the project, or its record.
     ///
     /// # Errors
     ///
     /// There is no record, or it is not as it must be.
-    pub fn read(place: &Path) -> anyhow::Result<Self> {
-        let folder = match place.parent() {
-            Some(parent) if place.ends_with(record::FILE) && place.is_file() => {
-                if parent.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    parent
-                }
-            }
-            _ => place,
-        };
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let shown = folder.display().to_string();
         let file = folder.join(record::FILE);
         ensure!(

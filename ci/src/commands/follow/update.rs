@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::{
     merge::{Conflict, Trees, merge},
-    project::{Place, Project, is_within},
+    project::{self, Place, Project, is_within},
+    records,
     write::{self, Change, Kind},
 };
 use crate::git::{Store, color, run as run_git};
@@ -21,8 +22,7 @@ use crate::{
         kit::choice::{self, Choice},
         new::{
             answers::{Answers, judge, judged},
-            ask,
-            record::{self, KeepLines},
+            ask, record,
             template::{ALTITUDE, Template},
         },
         options::{Kind as OptionKind, find, named, shown},
@@ -46,7 +46,7 @@ use crate::{
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folders of the projects, or their records
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required = true, value_name = "DIR", value_parser = project::folder())]
     folders: Vec<PathBuf>,
 
     /// The version of the template [default: that of this clone]
@@ -138,17 +138,6 @@ struct Refused {
     project: String,
     from: Option<String>,
     error: String,
-}
-
-impl Refused {
-    fn of(folder: &Path, error: &anyhow::Error) -> Self {
-        let version = record::version_in(&folder.join(record::FILE));
-        Self {
-            project: folder.display().to_string(),
-            from: version.ok().map(|version| version.to_string()),
-            error: format!("{error:#}"),
-        }
-    }
 }
 
 /// A change of an answer.
@@ -270,7 +259,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Ok(clean) => u8::from(!clean),
             Err(error) if args.json => {
                 interruption::check()?;
-                println!("{}", serde_json::to_string(&Refused::of(folder, &error))?);
+                let refused = Refused {
+                    project: folder.display().to_string(),
+                    from: project::version_of(folder),
+                    error: format!("{error:#}"),
+                };
+                println!("{}", serde_json::to_string(&refused)?);
                 2
             }
             Err(error) if args.folders.len() == 1 => return Err(error),
@@ -376,14 +370,13 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
     };
     let theirs = emitted_tree(&store, project, place, template, &answers)
         .with_context(|| format!("{shown}, with these answers"))?;
-    let theirs = with_same_state(&store, theirs, project, template)?;
     let name = format!("template-{}", template.version);
     let trees = Trees {
-        base: with_record(&store, base, &ours)?,
+        base,
         ours: ours.clone(),
         theirs,
     };
-    let trees = with_keep(&store, trees)?;
+    let trees = records::aligned(&store, project, template, trees)?;
     let merged = merge(&store, project, &trees, &name)?;
     notes.extend(merged.notes);
     notes.extend(needless_keeps(&store, project, &trees)?);
@@ -403,75 +396,6 @@ pub fn plan(project: &Project, place: &Place, wanted: &Wanted) -> anyhow::Result
         contents,
         trees: (ours, merged.tree),
         store,
-    })
-}
-
-/// The tree with the state of the kit that the record of the project names, if nothing of the kit that matters has changed
-/// since then.
-fn with_same_state(
-    store: &Store,
-    tree: String,
-    project: &Project,
-    template: &Template,
-) -> anyhow::Result<String> {
-    let (Some(old), Some(kit)) = (&project.kit, template.kit()) else {
-        return Ok(tree);
-    };
-    let Some(new) = kit.revision.as_ref().filter(|_| kit.is_state(old)) else {
-        return Ok(tree);
-    };
-    let files = store.files(&tree)?;
-    let Some((path, mut blob)) = files.into_iter().find(|(path, _)| path == record::FILE) else {
-        return Ok(tree);
-    };
-    let text = String::from_utf8_lossy(&store.content(&blob.id)?).into_owned();
-    blob.id = store.blob(text.replacen(new.as_str(), old, 1).as_bytes())?;
-    store.changed(&tree, &[(path, Some(blob))])
-}
-
-/// The base with the record of the project, if that version emits none: then the new record replaces the adopted one.
-fn with_record(store: &Store, base: String, ours: &str) -> anyhow::Result<String> {
-    let record = |tree: &str| -> anyhow::Result<_> {
-        let files = store.files(tree)?;
-        Ok(files.into_iter().find(|(path, _)| path == record::FILE))
-    };
-    match (
-        store.files(&base)?.is_empty(),
-        record(&base)?,
-        record(ours)?,
-    ) {
-        (false, None, Some((path, blob))) => store.changed(&base, &[(path, Some(blob))]),
-        _ => Ok(base),
-    }
-}
-
-/// The trees, with the list `keep` of the project in the records of the template too: the list is no change of the record.
-fn with_keep(store: &Store, trees: Trees) -> anyhow::Result<Trees> {
-    let record = |tree: &str| -> anyhow::Result<_> {
-        let files = store.files(tree)?;
-        let found = files.into_iter().find(|(path, _)| path == record::FILE);
-        found
-            .map(|(_, blob)| {
-                let text = String::from_utf8_lossy(&store.content(&blob.id)?).into_owned();
-                anyhow::Ok((blob, text))
-            })
-            .transpose()
-    };
-    let keep = record(&trees.ours)?.and_then(|(_, text)| KeepLines::of(&text));
-    let Some(keep) = keep else {
-        return Ok(trees);
-    };
-    let with_keep = |tree: &str| -> anyhow::Result<String> {
-        let Some((mut blob, text)) = record(tree)? else {
-            return Ok(tree.to_owned());
-        };
-        blob.id = store.blob(keep.put_into(&text).as_bytes())?;
-        store.changed(tree, &[(record::FILE.to_owned(), Some(blob))])
-    };
-    Ok(Trees {
-        base: with_keep(&trees.base)?,
-        theirs: with_keep(&trees.theirs)?,
-        ours: trees.ours,
     })
 }
 

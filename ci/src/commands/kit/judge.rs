@@ -12,8 +12,8 @@ use crate::commands::{
 };
 
 impl Kit {
-    /// The options, with the defaults of the kit, its locked answers, and without the choices that it removes.
-    /// With all values of the kit that contradict each other.
+    /// The options, with the defaults of the kit, its locked answers, and without the choices that it removes; and all
+    /// values of the kit that contradict each other.
     #[must_use]
     pub fn applied(&self, options: &[Declared]) -> (Vec<Declared>, Mistakes) {
         let mut options = options.to_vec();
@@ -21,7 +21,7 @@ impl Kit {
         self.remove(&mut options, &mut mistakes);
         self.lock(&mut options, &mut mistakes);
         self.judge_altitudes(&options, &mut mistakes);
-        self.judge_texts(&options, &mut mistakes);
+        self.judge_texts(&mut mistakes);
         (options, Mistakes::in_file(&self.shown, mistakes))
     }
 
@@ -151,16 +151,11 @@ impl Kit {
         }
     }
 
-    fn judge_texts(&self, options: &[Declared], mistakes: &mut Vec<(usize, String)>) {
+    fn judge_texts(&self, mistakes: &mut Vec<(usize, String)>) {
         if let Some(text) = &self.license_text {
-            let license = options.iter().find(|it| it.name == "license");
-            let is_proprietary =
-                license.is_some_and(|it| it.locked.is_some() && it.default == "proprietary");
-            let is_locked = self.locked.iter();
-            let mut is_locked = is_locked.filter(|it| it.option == "license");
-            // The answer has its own sentence if it is refused.
-            let is_refused = is_locked.any(|it| it.value == "proprietary");
-            if !is_proprietary && !is_refused {
+            // An answer that is locked and refused has its own sentence.
+            let mut locked = self.locked.iter();
+            if !locked.any(|it| it.option == "license" && it.value == "proprietary") {
                 let sentence = "license_text has an effect only if license is proprietary: lock it, with license = \
                     \"proprietary\" in the table locked";
                 mistakes.push((text.line, sentence.to_owned()));

@@ -6,7 +6,10 @@ use anyhow::{Context, bail, ensure};
 use heck::ToKebabCase;
 use tempfile::TempDir;
 
-use super::model::{FILE, Kit};
+use super::{
+    model::{FILE, Kit},
+    stage::FOLDER,
+};
 use crate::{
     commands::{
         new::answers::Answers,
@@ -134,7 +137,7 @@ impl Kit {
             return true;
         }
         let files = |tree: &str| {
-            let name = format!("{tree}:files");
+            let name = format!("{tree}:{FOLDER}");
             let mut parse = reading(&self.folder);
             parse.args(["rev-parse", "--verify", "--quiet", &name]);
             output(&mut parse, None).ok().map(|it| it.stdout)

@@ -62,7 +62,12 @@ pub fn judge(option: &Declared, value: &str) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    if let Some((value, place)) = option.removed_choice(value) {
+    let removed = |value: &str| option.removed.iter().find(|(it, _)| it == value);
+    let values = match &option.kind {
+        Kind::List(_) => value.split(',').collect(),
+        _ => vec![value],
+    };
+    if let Some((value, place)) = values.into_iter().find_map(removed) {
         bail!(
             "{name} {}: {place} removes this choice. The choices are {}",
             shown(value),

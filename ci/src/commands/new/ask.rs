@@ -29,11 +29,10 @@ pub fn the_rest(template: &Template, name: &str, answers: &mut Answers) -> anyho
     }
     for option in options {
         let given = template.altitude_of(name, answers);
-        if let Some((altitude, place)) = given.filter(|_| option.name == ALTITUDE) {
+        let is_open = option.name == ALTITUDE && !answers.contains_key(ALTITUDE);
+        if let Some((altitude, place)) = given.filter(|_| is_open) {
             say(&format!("{place}: the altitude is {altitude}"), &terminal)?;
-            answers
-                .entry(option.name.clone())
-                .or_insert_with(|| altitude.to_owned());
+            answers.insert(ALTITUDE.to_owned(), altitude.to_owned());
         }
         while !answers.contains_key(&option.name) {
             let question = question(option, answers).filter(|_| option.locked.is_none());

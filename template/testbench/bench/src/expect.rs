@@ -176,7 +176,12 @@ impl Expectations {
         }
         let mut volumes = self.volumes.iter().flatten();
         if let Some(kind) = volumes.find(|kind| !VolumeKind::OF_SCRIPTS.contains(kind)) {
-            return Some(format!("the scripts have no volume of the kind \"{kind}\""));
+            let names: Vec<String> = VolumeKind::OF_SCRIPTS.map(written).into();
+            return Some(format!(
+                "the scripts have no volume {}; they have {}",
+                written(*kind),
+                names.join(", ")
+            ));
         }
         let mut settings = self.settings.iter();
         let odd = settings.find(|(_, it)| !(it.least..=it.most).contains(&it.default));
@@ -200,6 +205,11 @@ impl Expectations {
             None => Ok(None),
         }
     }
+}
+
+/// Returns a kind of volume as it is written in the file.
+fn written(kind: VolumeKind) -> String {
+    serde_json::to_string(&kind).unwrap_or_else(|_| kind.to_string())
 }
 
 #[cfg(test)]
@@ -256,7 +266,7 @@ mod tests {
         for (text, says) in [
             (
                 "volumes = [\"fat\"]",
-                "testbench.toml: the scripts have no volume of the kind \"a fixed FAT disk\".",
+                "testbench.toml: the scripts have no volume \"fat\"; they have \"ntfs\", \"removable\", ",
             ),
             (
                 "[settings]\nMode = { default = 3, least = 0, most = 2 }",

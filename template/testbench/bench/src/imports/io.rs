@@ -5,7 +5,7 @@
 
 use crate::act::Open;
 use crate::imports::pool::{of_kind, owned};
-use crate::lifecycle::catalogue::{IRP_NOCACHE, io, irp};
+use crate::lifecycle::catalogue::{self, IRP_NOCACHE, io, irp};
 use crate::lifecycle::{arguments, bottom, files, filter, handles, pool, programs, volumes};
 use crate::machine::declare::functions;
 use crate::machine::events::{must, refuse};
@@ -437,7 +437,7 @@ fn transfer(major: u8, file: u64, offset: u64, buffer: Vec<u8>, flags: u32) -> O
     let spec = if flags & NON_CACHED == 0 {
         irp(major, 0, "")
     } else {
-        io(major, "non-cached", IRP_NOCACHE)
+        io(major, catalogue::NON_CACHED, IRP_NOCACHE)
     };
     let completed = programs::initiate(file, spec, parameters)?;
     if flags & KEEP_POSITION == 0 && completed.status.is_success() {

@@ -103,7 +103,7 @@ pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
     if kind == VOLUME && pool & 1 != 0 {
         return refuse(
             status::INVALID_PARAMETER,
-            "a volume context is allocated from paged pool",
+            "a volume context is to be allocated from paged pool; it is in nonpaged pool",
         );
     }
     let found = with(|state| {
@@ -121,12 +121,6 @@ pub fn allocate(kind: ContextKind, size: u64, pool: u32, out: u64) -> Status {
         let reason = format!("no registered context has the type {kind} and room for {size} bytes");
         return refuse(status::FLT_CONTEXT_ALLOCATION_NOT_FOUND, reason);
     };
-    if kind == VOLUME && pool & 1 != 0 {
-        return refuse(
-            status::INVALID_PARAMETER,
-            "a volume context is allocated from nonpaged pool",
-        );
-    }
     let purpose = if pool & 1 == 0 {
         Purpose::Pool
     } else {
@@ -229,16 +223,13 @@ fn set_context(kind: ContextKind, on: (u64, u64)) -> Option<u64> {
 pub fn set(kind: ContextKind, on: (u64, u64), how: u32, new: u64, old: u64) -> Status {
     guest::write_if(old, 0_u64);
     if how > KEEP_IF_EXISTS {
-        return refuse(status::INVALID_PARAMETER, format!("Operation is {how}"));
+        let reason = format!("Operation is {how}; FLT_SET_CONTEXT_OPERATION is 0 or 1");
+        return refuse(status::INVALID_PARAMETER, reason);
     }
     let new = checked(new);
     let context = find(new);
     if context.is_some_and(|context| context.kind != kind) {
         let reason = format!("the context was not allocated as {kind}");
-        return refuse(status::INVALID_PARAMETER, reason);
-    }
-    if how > KEEP_IF_EXISTS {
-        let reason = format!("Operation is {how}; FLT_SET_CONTEXT_OPERATION is 0 or 1");
         return refuse(status::INVALID_PARAMETER, reason);
     }
     if context.is_some_and(|context| context.on.is_some()) {

@@ -731,7 +731,7 @@ pub fn begin_in_flight() {
         return;
     }
     let instances = with(|state| state.filter.instances.clone());
-    let mut kinds = vec![OPEN, io(READ, "non-cached", IRP_NOCACHE), CLEAN_UP];
+    let mut kinds = vec![OPEN, io(READ, catalogue::NON_CACHED, IRP_NOCACHE), CLEAN_UP];
     for (number, instance) in instances.into_iter().enumerate() {
         if number == 0 {
             // On the first volume, also one operation of each other major function that an IRP can have.

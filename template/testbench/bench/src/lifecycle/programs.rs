@@ -13,7 +13,9 @@ use crate::file_system::{Answer, Features, FileSystem, PAGE, Refused, StreamId};
 use crate::lifecycle::bottom::{
     cache_file, change, open_file, page_in, root_of, with_files, write_back,
 };
-use crate::lifecycle::catalogue::{IRP_NOCACHE, UNLOCK, fast, fs_filter, io, irp, late, paging};
+use crate::lifecycle::catalogue::{
+    IRP_NOCACHE, NON_CACHED, UNLOCK, fast, fs_filter, io, irp, late, paging,
+};
 use crate::lifecycle::operations::{self, PAGING_FILE, send, send_below};
 use crate::lifecycle::{files, volumes};
 use crate::machine::guest;
@@ -561,7 +563,7 @@ fn close_unreferenced() {
 /// Returns the variant of a read or a write.
 fn transfer(major: u8, file: &OpenFile) -> Spec {
     if file.options & option::NO_BUFFERING != 0 {
-        return real(io(major, "non-cached", IRP_NOCACHE));
+        return real(io(major, NON_CACHED, IRP_NOCACHE));
     }
     if file.cached && file.is_synchronous() {
         return Spec {

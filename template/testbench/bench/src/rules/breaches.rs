@@ -33,22 +33,6 @@ pub(super) fn at_calls(case: &Case, kind: Breach) -> Vec<Seen> {
         .collect()
 }
 
-pub(super) fn registration_valid(case: &Case) -> Vec<Seen> {
-    of(case, Breach::Registration)
-}
-
-pub(super) fn null_dacl(case: &Case) -> Vec<Seen> {
-    at_calls(case, Breach::NullDacl)
-}
-
-pub(super) fn pool_not_executable(case: &Case) -> Vec<Seen> {
-    at_calls(case, Breach::ExecutablePool)
-}
-
-pub(super) fn changes_marked_dirty(case: &Case) -> Vec<Seen> {
-    of(case, Breach::NotDirty)
-}
-
 pub(super) fn tunneled_name(case: &Case) -> Vec<Seen> {
     let asked = case
         .view
@@ -59,14 +43,6 @@ pub(super) fn tunneled_name(case: &Case) -> Vec<Seen> {
         return Vec::new();
     }
     of(case, Breach::TunneledName)
-}
-
-pub(super) fn result_set(case: &Case) -> Vec<Seen> {
-    of(case, Breach::Result)
-}
-
-pub(super) fn request_completed(case: &Case) -> Vec<Seen> {
-    at_calls(case, Breach::Request)
 }
 
 pub(super) fn argument_refused(case: &Case) -> Vec<Seen> {

@@ -57,7 +57,7 @@ pub struct Demand<'a> {
     /// The function, the variable, the routine or the structure.
     pub function: &'a str,
     /// What its document demands, or `none`.
-    pub demand: &'a str,
+    pub text: &'a str,
     /// Who sees it.
     pub seen_by: SeenBy<'a>,
 }
@@ -81,7 +81,7 @@ pub fn all() -> impl Iterator<Item = Demand<'static>> {
 /// Reads a row. Returns `None` if it does not have three columns.
 fn demand(line: &str) -> Option<Demand<'_>> {
     let mut columns = line.split('\t');
-    let (function, demand, seen_by) = (columns.next()?, columns.next()?, columns.next()?);
+    let (function, text, seen_by) = (columns.next()?, columns.next()?, columns.next()?);
     let seen_by = match seen_by.strip_prefix("not judged: ") {
         Some(class) => SeenBy::NotJudged(class),
         None if seen_by == "-" => SeenBy::Nothing,
@@ -89,7 +89,7 @@ fn demand(line: &str) -> Option<Demand<'_>> {
     };
     columns.next().is_none().then_some(Demand {
         function,
-        demand,
+        text,
         seen_by,
     })
 }
@@ -246,16 +246,16 @@ mod tests {
             .map(|line| demand(line).unwrap_or_else(|| panic!("not three columns: {line}")))
             .collect();
         for pair in rows.windows(2) {
-            let key = |row: &Demand<'static>| (row.function, row.demand);
+            let key = |row: &Demand<'static>| (row.function, row.text);
             assert!(
                 key(&pair[0]) < key(&pair[1]),
                 "not sorted, or twice: {pair:?}"
             );
         }
         for row in &rows {
-            assert!(!row.function.is_empty() && row.demand.is_ascii(), "{row:?}");
-            let is_none = row.demand == "none";
-            assert!(is_none || row.demand.ends_with('.'), "no sentence: {row:?}");
+            assert!(!row.function.is_empty() && row.text.is_ascii(), "{row:?}");
+            let is_none = row.text == "none";
+            assert!(is_none || row.text.ends_with('.'), "no sentence: {row:?}");
             assert_eq!(is_none, row.seen_by == SeenBy::Nothing, "{row:?}");
             let others = rows.iter().filter(|other| other.function == row.function);
             assert!(!is_none || others.count() == 1, "more than none: {row:?}");

@@ -5,7 +5,8 @@
 
 mod breaches;
 mod case;
-pub mod demands;
+#[cfg(test)]
+mod demands;
 mod device;
 mod endings;
 mod expected;

@@ -91,17 +91,17 @@ rules! {
     "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
         "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
     "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
-        "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." breaches::null_dacl;
+        "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." |case| breaches::at_calls(case, Breach::NullDacl);
     "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
         "A named device is created with its security descriptor, as IoCreateDeviceSecure does." device::device_secured;
     "pool-not-executable" Should ["No-Execute (NX) Nonpaged Pool", "POOL_FLAGS enumeration (wdm.h)"]
-        "Pool is allocated without permission to execute it: NonPagedPoolNx, POOL_FLAG_NON_PAGED or POOL_NX_ALLOCATION." breaches::pool_not_executable;
+        "Pool is allocated without permission to execute it: NonPagedPoolNx, POOL_FLAG_NON_PAGED or POOL_NX_ALLOCATION." |case| breaches::at_calls(case, Breach::ExecutablePool);
     "argument-refused" Must ["OBJECT_ATTRIBUTES structure (ntdef.h)", "UNICODE_STRING structure (ntdef.h)"]
         "The arguments of a call are those that its document permits." breaches::argument_refused,
         hides Driver &["clean-load", "odd-setting-logged", "expected-volumes", "expected-device", "expected-reinitialization"];
     // Registration
     "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
-        "The registration has its version and size, terminated lists, and only what can be registered." breaches::registration_valid,
+        "The registration has its version and size, terminated lists, and only what can be registered." |case| breaches::of(case, Breach::Registration),
         hides Driver &["clean-load"];
     "expected-operations" Must [OPERATION_REGISTRATION]
         "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
@@ -121,10 +121,10 @@ rules! {
         "A callback returns a status that is valid for the operation." operations::callback_status,
         hides Scenario &["name-information-released", "context-released", "unload-leak"];
     "result-set" Must [PRE, "IO_STATUS_BLOCK structure (wdm.h)"]
-        "A callback that completes an operation sets IoStatus.Status and, if the operation does not fail, IoStatus.Information." breaches::result_set,
+        "A callback that completes an operation sets IoStatus.Status and, if the operation does not fail, IoStatus.Information." |case| breaches::of(case, Breach::Result),
         hides Scenario &["bypass-io", "never-fail-cleanup-close"];
     "changes-marked-dirty" Must ["FltSetCallbackDataDirty function (fltkernel.h)", "Modifying the Parameters for an I/O Operation"]
-        "A callback that changes the parameters of an operation calls FltSetCallbackDataDirty; otherwise, the changes have no effect." breaches::changes_marked_dirty;
+        "A callback that changes the parameters of an operation calls FltSetCallbackDataDirty; otherwise, the changes have no effect." |case| breaches::of(case, Breach::NotDirty);
     "read-only-data" Must ["FltDecodeParameters function (fltkernel.h)", "FLT_RELATED_OBJECTS structure (fltkernel.h)", "FLT_FILE_NAME_INFORMATION structure (fltkernel.h)"]
         "A driver does not change what it may only read: the data of a write or set operation, FLT_RELATED_OBJECTS, file name information." |case| breaches::of(case, Breach::ReadOnly);
     "allowed-routine" Must ["FltCancelFileOpen function (fltkernel.h)", "FltDoCompletionProcessingWhenSafe function (fltkernel.h)", "PFLT_INSTANCE_SETUP_CALLBACK callback function (fltkernel.h)"]
@@ -162,7 +162,7 @@ rules! {
         "References to filter, instances and volumes are released; FltUnregisterFilter waits for them." unload::reference_balance,
         hides Scenario &["hang"];
     "request-completed" Must ["IoCompleteRequest macro (wdm.h)", "IoMarkIrpPending macro (wdm.h)", "DRIVER_DISPATCH callback function (wdm.h)"]
-        "A dispatch routine sets IoStatus, completes the request once and returns its status, or marks it pending and returns STATUS_PENDING." breaches::request_completed,
+        "A dispatch routine sets IoStatus, completes the request once and returns its status, or marks it pending and returns STATUS_PENDING." |case| breaches::at_calls(case, Breach::Request),
         hides Driver &["expected-device"];
     "device-usable" Should ["Introduction to MS-DOS Device Names", "IRP_MJ_CREATE"]
         "A device with a symbolic link can be opened: the link leads to the device, and the driver has a routine for IRP_MJ_CREATE." device::device_usable;

@@ -89,7 +89,7 @@ struct Built {
 
 /// The folders of a worker, one for each project that it worked on.
 #[derive(Default)]
-pub struct Bench {
+pub struct Worker {
     folders: HashMap<String, TempDir>,
 }
 
@@ -139,14 +139,14 @@ impl Project {
     /// # Errors
     ///
     /// The project without a change does not build or has findings, or a file cannot be written.
-    pub fn judge(&self, mutant: &Mutant, bench: &mut Bench) -> anyhow::Result<Verdict> {
+    pub fn judge(&self, mutant: &Mutant, worker: &mut Worker) -> anyhow::Result<Verdict> {
         let text = mutant.apply(&self.sources[&mutant.file]);
         let inputs = self.inputs.clone().with(&mutant.file, &text);
         if let Some(kept) = inputs.kept() {
             return Ok(serde_json::from_slice(&kept)?);
         }
         let built = self.built()?;
-        let place = self.place(bench)?;
+        let place = self.place(worker)?;
         let file = place.join(&mutant.file);
         fs::write(&file, &text)?;
         let verdict = self.build_and_judge(&built, &place);
@@ -182,8 +182,8 @@ impl Project {
     }
 
     /// The folder of a worker for this project, with its sources.
-    fn place(&self, bench: &mut Bench) -> anyhow::Result<PathBuf> {
-        if let Some(folder) = bench.folders.get(&self.name) {
+    fn place(&self, worker: &mut Worker) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = worker.folders.get(&self.name) {
             return Ok(folder.path().to_owned());
         }
         let folder = crate::scratch_folder()?;
@@ -193,7 +193,7 @@ impl Project {
             fs::write(path, text)?;
         }
         let path = folder.path().to_owned();
-        bench.folders.insert(self.name.clone(), folder);
+        worker.folders.insert(self.name.clone(), folder);
         Ok(path)
     }
 
