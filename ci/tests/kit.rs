@@ -983,13 +983,18 @@ fn leaves_the_kit(organisation: &Organisation) {
     // It stays without the kit, unless the command line names the kit.
     git(&project, &["add", "--all"]);
     git(&project, &["commit", "--quiet", "-m", "Leave the kit"]);
-    for (arguments, status) in [
-        (&["check", "my-filter"][..], 0),
-        (&["update", "my-filter"], 0),
-        (&["check", "my-filter", "--kit", "kit"], 1),
+    for (arguments, status, says) in [
+        (&["check", "my-filter"][..], 0, "current"),
+        (&["update", "my-filter"], 0, "There is nothing to do."),
+        (
+            &["check", "my-filter", "--kit", "kit"],
+            1,
+            "behind: its record names no kit",
+        ),
     ] {
         let output = organisation.xtask(arguments);
         assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        assert!(said(&output).contains(says), "{}", said(&output));
     }
     assert_eq!(git(&project, &["status", "--porcelain"]), "");
     let output = organisation.xtask(&["update", "my-filter", "--old-kit", "nowhere"]);

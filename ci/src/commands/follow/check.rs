@@ -134,10 +134,12 @@ fn print(folder: &Path, checked: anyhow::Result<(Project, Option<Plan>, Vec<Stri
                     project.version
                 ),
                 Some(plan) => {
-                    if plan.from == plan.to {
+                    if plan.from != plan.to {
+                        println!("{shown}: behind, version {} of {}", plan.from, plan.to);
+                    } else if project.kit.is_some() {
                         println!("{shown}: behind: the kit has changed since its last update");
                     } else {
-                        println!("{shown}: behind, version {} of {}", plan.from, plan.to);
+                        println!("{shown}: behind: its record names no kit");
                     }
                     for note in &plan.notes {
                         println!("  note      {note}");
