@@ -140,7 +140,7 @@ pub fn compilation(dir: &Path) -> anyhow::Result<Compilation> {
     project.must_have_built(&output)?;
     let said = String::from_utf8_lossy(&output.stderr);
     let mut compilation = Compilation::read(&said, &project.krate())
-        .context("cargo did not say how it compiles the driver")?;
+        .with_context(|| format!("cargo did not say how it compiles the driver:\n{said}"))?;
     // Another folder takes its place.
     let arguments = &mut compilation.arguments;
     let at = arguments.iter().position(|it| it == "--out-dir");

@@ -29,7 +29,9 @@ const STRINGS: usize = size_of::<IO_ERROR_LOG_PACKET>();
 const STATUS_UNITS: usize = 11;
 
 /// The greatest length of the first string without its NUL.
-const NAME_UNITS: usize = (ERROR_LOG_MAXIMUM_SIZE - STRINGS) / 2 - STATUS_UNITS - 1;
+const NAME_UNITS: usize = 80;
+
+const _: () = assert!(STRINGS + 2 * (NAME_UNITS + 1 + STATUS_UNITS) <= ERROR_LOG_MAXIMUM_SIZE);
 
 /// Writes an entry with two strings, `name` and the status. If no entry can be allocated, nothing is
 /// logged. Wraps `IoAllocateErrorLogEntry` and `IoWriteErrorLogEntry`; IRQL <= `DISPATCH_LEVEL`.

@@ -4,9 +4,9 @@ use core::{marker::PhantomData, mem, ptr};
 
 use wdk::nt_success;
 use wdk_sys::{
-    FILE_DIRECTORY_FILE, FILE_READ_ATTRIBUTES, FILE_SHARE_VALID_FLAGS,
-    FILE_SYNCHRONOUS_IO_NONALERT, HANDLE, IO_STATUS_BLOCK, OBJ_CASE_INSENSITIVE, OBJ_KERNEL_HANDLE,
-    OBJECT_ATTRIBUTES, PDRIVER_OBJECT, PVOID, STATUS_INVALID_DEVICE_STATE, SYNCHRONIZE, ULONG,
+    FILE_SHARE_VALID_FLAGS, FILE_SYNCHRONOUS_IO_NONALERT, HANDLE, IO_STATUS_BLOCK,
+    OBJ_CASE_INSENSITIVE, OBJ_KERNEL_HANDLE, OBJECT_ATTRIBUTES, PDRIVER_OBJECT, PVOID,
+    STATUS_INVALID_DEVICE_STATE, SYNCHRONIZE, ULONG,
     ntddk::{IoRegisterDriverReinitialization, ZwOpenFile},
 };
 
@@ -138,11 +138,11 @@ fn system_root_can_be_opened() -> bool {
     let status = unsafe {
         ZwOpenFile(
             &raw mut folder,
-            FILE_READ_ATTRIBUTES | SYNCHRONIZE,
+            SYNCHRONIZE,
             &raw mut attributes,
             &raw mut io_status,
             FILE_SHARE_VALID_FLAGS,
-            FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT,
+            FILE_SYNCHRONOUS_IO_NONALERT,
         )
     };
     if !nt_success(status) {

@@ -52,6 +52,8 @@ pub enum BypassIo {
     Pass,
     /// They are vetoed, at least for the bench's files.
     Veto,
+    /// They are vetoed for some files.
+    Choose,
 }
 
 /// The calls of the reinitialization routine.
@@ -78,6 +80,27 @@ pub struct Limits {
     pub most: u32,
 }
 
+/// What other values of the settings change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// The values of settings. The others have their defaults.
+    pub settings: BTreeMap<String, u32>,
+    /// The volumes of the scripts to which the filter attaches.
+    pub volumes: Vec<VolumeKind>,
+}
+
+/// The statuses with which a value of a setting is reported that is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedSettings {
+    /// The status of a value of another type.
+    #[serde(rename = "type")]
+    pub of_type: String,
+    /// The status of a number outside the limits.
+    pub number: String,
+}
+
 /// The control device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +111,12 @@ pub struct Device {
     pub link: String,
     /// The requests that succeed, by the names of operations.
     pub requests: Vec<String>,
+    /// The GUID of its setup class, without braces.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// Only one handle can be open.
+    #[serde(default)]
+    pub exclusive: bool,
 }
 
 /// The expected behavior of a driver. With expectations, rules that otherwise give advice give findings.
@@ -109,6 +138,9 @@ pub struct Expectations {
     /// The operations with callbacks, by the names that the option uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
+    /// The operations that have a pre-operation callback and no post-operation callback. The other ones have both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_operation_only: Option<Vec<String>>,
     /// The answer to requests to enable or query `BypassIO`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass_io: Option<BypassIo>,
@@ -118,15 +150,30 @@ pub struct Expectations {
     /// The volumes of the scripts to which the filter attaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volumes: Option<Vec<VolumeKind>>,
+    /// Whether a request detaches an instance, which can then be attached again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detach: Option<bool>,
     /// The calls of the reinitialization routine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reinitialization: Option<Reinitialization>,
+    /// How often the reinitialization routine is called if files can never be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reinitialization_calls: Option<usize>,
+    /// The functions whose failure fails `DriverEntry`, each with the `UniqueErrorValue` of the error log entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub load_failures: BTreeMap<String, u32>,
     /// The control device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Device>,
     /// The settings with their limits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Limits>,
+    /// How values that are not accepted are reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_settings: Option<RefusedSettings>,
+    /// What other values of the settings change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<When>,
     /// Registry values for the driver.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub registry: Settings,
@@ -168,13 +215,15 @@ impl Expectations {
     fn problem(&self) -> Option<String> {
         let requests = self.device.iter().flat_map(|device| &device.requests);
         let names = self.operations.iter().flatten().chain(requests);
-        let mut names = names.chain(self.skip_paging_io.iter().flatten());
+        let lists = [&self.skip_paging_io, &self.pre_operation_only];
+        let mut names = names.chain(lists.into_iter().flatten().flatten());
         if let Some(name) = names.find(|name| major::by_option(name).is_none()) {
             return Some(format!(
                 "there is no operation {name:?}; the names are those of the IRP_MJ_ codes in lower case with hyphens, such as \"set-information\""
             ));
         }
-        let mut volumes = self.volumes.iter().flatten();
+        let others = self.when.iter().flat_map(|when| &when.volumes);
+        let mut volumes = self.volumes.iter().flatten().chain(others);
         if let Some(kind) = volumes.find(|kind| !VolumeKind::OF_SCRIPTS.contains(kind)) {
             let names: Vec<String> = VolumeKind::OF_SCRIPTS.map(written).into();
             return Some(format!(
@@ -182,6 +231,10 @@ impl Expectations {
                 written(*kind),
                 names.join(", ")
             ));
+        }
+        let mut changed = self.when.iter().flat_map(|when| when.settings.keys());
+        if let Some(name) = changed.find(|name| !self.settings.contains_key(*name)) {
+            return Some(format!("[[when]] names {name}, which is not in [settings]"));
         }
         let mut settings = self.settings.iter();
         let odd = settings.find(|(_, it)| !(it.least..=it.most).contains(&it.default));
@@ -271,6 +324,10 @@ mod tests {
             (
                 "[settings]\nMode = { default = 3, least = 0, most = 2 }",
                 "testbench.toml: the default of Mode is outside its limits.",
+            ),
+            (
+                "[[when]]\nsettings = { Mode = 1 }\nvolumes = []",
+                "testbench.toml: [[when]] names Mode, which is not in [settings].",
             ),
             (
                 "[device]\nname = 'a'\nlink = 'b'\nrequests = ['open']",

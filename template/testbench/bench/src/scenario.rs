@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::act::Act;
+use crate::settings::Settings;
 use crate::trace::{Event, Kind, Stage, Trace};
 use crate::vocabulary::buffers;
 pub use crate::vocabulary::injected::Injected;
@@ -21,6 +22,8 @@ pub enum Script {
     Shutdown,
     /// Load, a program opens the control device, `fltmc unload`, the program closes the device, `sc stop`.
     DeviceInUse,
+    /// Load, `fltmc unload`, and a program opens the control device while the driver releases it.
+    OpenDuringUnload,
     /// Load, and `fltmc unload` before the reinitialization routine is called.
     EarlyUnload,
     /// Load, all operations, `sc stop`. The buffers of programs become invalid while callbacks run.
@@ -46,11 +49,12 @@ fn messages() -> Vec<Act> {
 
 impl Script {
     /// The scripts that the bench runs, in order.
-    pub const ALL: [Script; 8] = [
+    pub const ALL: [Script; 9] = [
         Script::Life,
         Script::ServiceStop,
         Script::Shutdown,
         Script::DeviceInUse,
+        Script::OpenDuringUnload,
         Script::EarlyUnload,
         Script::OddSettings,
         Script::InvalidBuffers,
@@ -71,6 +75,7 @@ impl Script {
         let reinitialize = || vec![Act::Reinitialize];
         let open = || vec![Act::OpenDevice { name: None }];
         let flush_and_close = || vec![Act::FlushDevice, Act::CloseDevice];
+        let detach_and_attach = || vec![Act::Detach { volume: None }, Act::Attach { volume: None }];
         let connect = || {
             vec![Act::Connect {
                 port: None,
@@ -94,7 +99,7 @@ impl Script {
                 }],
                 flush_and_close(),
                 vec![Act::CloseDevice],
-                vec![Act::Detach { volume: None }, Act::Attach { volume: None }],
+                detach_and_attach(),
                 stage(Stage::Before),
                 few(),
                 connect(),
@@ -127,11 +132,13 @@ impl Script {
                 unload(true),
             ]
             .concat(),
+            Script::OpenDuringUnload => [reinitialize(), unload(false), unload(true)].concat(),
             Script::EarlyUnload => [unload(false), reinitialize(), unload(true)].concat(),
             Script::OddSettings | Script::GoodSettings => [
                 reinitialize(),
                 operations(),
                 few(),
+                detach_and_attach(),
                 unload(false),
                 unload(true),
             ]
@@ -198,7 +205,7 @@ impl Script {
                 let mut operations = registration.operations.iter();
                 operations.any(|major| buffers::of(*major).is_some_and(|of| of.mdl.is_some()))
             }),
-            Script::DeviceInUse => acquired(Kind::Device),
+            Script::DeviceInUse | Script::OpenDuringUnload => acquired(Kind::Device),
             Script::EarlyUnload => acquired(Kind::Reinitialization),
             // With the values of the expectations.
             Script::GoodSettings => false,
@@ -217,6 +224,9 @@ impl fmt::Display for Script {
             Script::ServiceStop => "load, sc stop",
             Script::Shutdown => "load, system shutdown",
             Script::DeviceInUse => "load, fltmc unload while the control device is open",
+            Script::OpenDuringUnload => {
+                "load, fltmc unload during which the control device is opened"
+            }
             Script::EarlyUnload => "load, fltmc unload before the reinitialization",
             Script::InvalidBuffers => "load, operations with user buffers that become invalid",
             Script::OddSettings => "load with odd settings in the registry, fltmc unload",
@@ -261,9 +271,9 @@ pub struct Scenario {
     pub quiet_start: bool,
     /// The injected faults.
     pub faults: Vec<Fault>,
-    /// The values of settings, each a `REG_DWORD`.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub values: Vec<(String, u32)>,
+    /// The values of settings.
+    #[serde(skip_serializing_if = "Settings::is_empty", default)]
+    pub values: Settings,
     /// The labels of driver routines that are not called, because they make calls that the bench does not model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leaves_out: Vec<String>,
@@ -281,7 +291,7 @@ impl Scenario {
             script,
             quiet_start: false,
             faults: Vec::new(),
-            values: Vec::new(),
+            values: Settings::default(),
             leaves_out: Vec::new(),
             schedule: Vec::new(),
         }
@@ -299,8 +309,8 @@ impl Scenario {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.script)?;
-        for (name, value) in &self.values {
-            write!(f, "; {name} is {value}")?;
+        for value in self.values.all() {
+            write!(f, "; {} is {}", value.name, value.text)?;
         }
         for fault in &self.faults {
             write!(f, "; {fault}")?;

@@ -33,9 +33,7 @@ pub fn play(image: Image, job: Job) -> ! {
     let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
     let mut settings = job.registry;
-    if let Err(error) = settings.set_numbers(&job.scenario.values) {
-        internal(error);
-    }
+    settings.replace(&job.scenario.values);
     state::install(Machine::new(
         job.scenario,
         service.clone(),

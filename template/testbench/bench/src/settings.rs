@@ -38,8 +38,14 @@ const LONGEST_NAME: usize = 16_383;
 /// The maximum length of a key name.
 const LONGEST_KEY: usize = 255;
 
+/// Returns a `REG_DWORD` as written by the user.
+#[must_use]
+pub fn dword(number: u32) -> String {
+    format!("dword:{number}")
+}
+
 /// A value in the registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Setting {
     /// The name as written by the user: the name of the value, preceded by those of the keys that contain it.
     pub name: String,
@@ -230,7 +236,7 @@ fn multi_string(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Settings with unique names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Settings(Vec<Setting>);
 
 impl Settings {
@@ -262,18 +268,13 @@ impl Settings {
         Ok(())
     }
 
-    /// Sets numbers, each a `REG_DWORD`.
-    ///
-    /// # Errors
-    ///
-    /// Returns one sentence for an invalid name.
-    pub fn set_numbers(&mut self, values: &[(String, u32)]) -> Result<(), String> {
-        let mut given = Settings::default();
-        for (name, value) in values {
-            given.add(Setting::new(name, &format!("dword:{value}"))?)?;
+    /// Returns settings from names and `type:value`, without those that are invalid.
+    pub fn of<'a>(values: impl Iterator<Item = (&'a str, String)>) -> Self {
+        let mut settings = Self::default();
+        for setting in values.filter_map(|(name, text)| Setting::new(name, &text).ok()) {
+            let _ = settings.add(setting);
         }
-        self.replace(&given);
-        Ok(())
+        settings
     }
 
     /// Adds other settings. They replace those with the same name.

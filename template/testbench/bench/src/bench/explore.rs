@@ -19,7 +19,7 @@ use crate::report::{FaultPoint, NotJudged, Observed, Reached};
 use crate::rules::view::View;
 use crate::rules::{self, Case, Judgement};
 use crate::scenario::{Scenario, Script};
-use crate::settings::Settings;
+use crate::settings::{Settings, dword};
 use crate::trace::{Ending, Event, LogEntry, Registration, Routine, Trace, Unload};
 use crate::vocabulary::{major, status};
 
@@ -446,24 +446,38 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Returns the scenarios with values within and outside the limits of the settings.
+/// Returns the scenarios with values of the settings: within the limits, outside them, of other types, and those of
+/// `[[when]]`.
 fn with_settings(expectations: &Expectations) -> Vec<Scenario> {
     let settings = || expectations.settings.iter();
-    let of = |script, value: &dyn Fn(&Limits) -> Option<u32>| {
-        let values = settings().filter_map(|(name, limits)| Some((name.clone(), value(limits)?)));
+    let of = |script, text: &dyn Fn(&str, &Limits) -> Option<String>| {
+        let values = settings().filter_map(|(name, it)| Some((name.as_str(), text(name, it)?)));
         Scenario {
-            values: values.collect(),
+            values: Settings::of(values),
             ..Scenario::clean(script)
         }
     };
-    let all = [
-        of(Script::GoodSettings, &|limits| Some(limits.default)),
-        of(Script::GoodSettings, &|limits| Some(limits.least)),
-        of(Script::GoodSettings, &|limits| Some(limits.most)),
-        of(Script::OddSettings, &|limits| limits.least.checked_sub(1)),
-        of(Script::OddSettings, &|limits| limits.most.checked_add(1)),
+    let number = |script, value: &dyn Fn(&Limits) -> Option<u32>| {
+        of(script, &|_, limits| Some(dword(value(limits)?)))
+    };
+    let mut all = vec![
+        number(Script::GoodSettings, &|limits| Some(limits.default)),
+        number(Script::GoodSettings, &|limits| Some(limits.least)),
+        number(Script::GoodSettings, &|limits| Some(limits.most)),
+        number(Script::OddSettings, &|limits| limits.least.checked_sub(1)),
+        number(Script::OddSettings, &|limits| limits.most.checked_add(1)),
+        of(Script::OddSettings, &|_, _| Some("qword:1".to_owned())),
+        // As long as a REG_DWORD.
+        of(Script::OddSettings, &|_, _| {
+            Some("binary:01000000".to_owned())
+        }),
     ];
-    let mut all = Vec::from(all);
+    all.extend(expectations.when.iter().map(|when| {
+        of(Script::GoodSettings, &|name, limits| {
+            let value = when.settings.get(name);
+            Some(dword(*value.unwrap_or(&limits.default)))
+        })
+    }));
     all.retain(|scenario| !scenario.values.is_empty());
     all
 }

@@ -38,6 +38,8 @@ functions! { pub ERROR_LOG = "ntoskrnl.exe", "wdm.h";
             return 0;
         }
         let entry = object_block(usize::from(size), Purpose::ErrorLogEntry, "the error log entry");
+        // No document says that the dump data and the strings are zeroes.
+        guest::fill(entry + HEADER as u64, 0xEF, usize::from(size) - HEADER);
         acquire(Kind::ErrorLogEntry, entry, "IoAllocateErrorLogEntry");
         entry
     }

@@ -250,7 +250,7 @@ fn open_by_name(opened: Opened, attributes: u64, how: &Open) -> Status {
     let up = with(|state| {
         let rounds = state.devices.rounds;
         state.scenario.script.files_can_be_opened(rounds)
-    });
+    }) && (is_test() || is_in_a_directory(attributes));
     if up {
         open(opened, &volume(0), attributes, how, true)
     } else if let Err(refused) = check_open(attributes, how) {
@@ -258,6 +258,22 @@ fn open_by_name(opened: Opened, attributes: u64, how: &Open) -> Status {
     } else {
         status::OBJECT_NAME_NOT_FOUND
     }
+}
+
+/// Returns whether the name of a file begins with a directory or a link of the object manager.
+fn is_in_a_directory(attributes: u64) -> bool {
+    const FIRST: [&str; 6] = [
+        "??",
+        "ArcName",
+        "Device",
+        "DosDevices",
+        "GLOBAL??",
+        "SystemRoot",
+    ];
+    let root = guest::read::<u64>(attributes + 8);
+    let name = guest::object_name(attributes);
+    let first = name.split('\\').nth(1).unwrap_or_default();
+    root != 0 || FIRST.iter().any(|known| known.eq_ignore_ascii_case(first))
 }
 
 /// Checks the arguments of a function that opens a file.

@@ -1,11 +1,13 @@
 //! Operations in progress: callback data, pended operations and buffers.
 
 use crate::lifecycle::bottom;
+use crate::lifecycle::catalogue::KERNEL_CALL;
 use crate::lifecycle::files::volume_of;
 use crate::lifecycle::operations::{self, MORE_PROCESSING};
 use crate::lifecycle::parameters::{self, lock_user_buffer, objects_of};
 use crate::lifecycle::volumes;
 use crate::machine::declare::functions;
+use crate::machine::events::refuse;
 use crate::machine::function::{Fails, Optional};
 use crate::machine::guest;
 use crate::machine::ledger::bad_handle;
@@ -176,9 +178,11 @@ fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {
     let post = guest::read::<u32>(data + data_at::FLAGS) & data_at::POST_OPERATION != 0;
     if post
         || guest::read::<u8>(iopb + iopb_at::MAJOR) != FILE_SYSTEM_CONTROL
+        || !matches!(guest::read::<u8>(iopb + iopb_at::MINOR), 0 | KERNEL_CALL)
         || guest::read::<u32>(parameters + 16) != MANAGE_BYPASS_IO
     {
-        return status::NOT_SUPPORTED;
+        let reason = "the operation is no FSCTL_MANAGE_BYPASS_IO that is on its way down";
+        return refuse(status::NOT_SUPPORTED, reason);
     }
     if guest::read::<u32>(parameters + 8) < INPUT_SIZE {
         return status::INVALID_BUFFER_SIZE;
@@ -191,7 +195,8 @@ fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {
         return status::NOT_SUPPORTED;
     }
     if reason_status.is_success() {
-        return status::INVALID_PARAMETER_3;
+        let reason = format!("OperationStatus is {reason_status}, which is a success");
+        return refuse(status::INVALID_PARAMETER_3, reason);
     }
     let units = if reason == 0 {
         Vec::new()
@@ -199,7 +204,7 @@ fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {
         guest::unicode_units(reason)
     };
     if units.is_empty() {
-        return status::INVALID_PARAMETER_4;
+        return refuse(status::INVALID_PARAMETER_4, "FailureReason is empty");
     }
     let results = buffer + RESULTS;
     let length = units.len().min(MOST_REASON as usize);

@@ -22,16 +22,16 @@ use crate::vocabulary::status::{self, Status};
 functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
     /// Opens a key.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
-    fn ZwOpenKey(out: u64, _access: u32, attributes: u64) -> Status { open(out, attributes, false) }
+    fn ZwOpenKey(out: u64, access: u32, attributes: u64) -> Status { open(out, access, attributes, false) }
     /// Opens or creates a key.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
-    fn ZwCreateKey(out: u64, _access: u32, attributes: u64, _index: u32, _class: u64, _options: u32, disposition: Optional) -> Status {
+    fn ZwCreateKey(out: u64, access: u32, attributes: u64, _index: u32, _class: u64, _options: u32, disposition: Optional) -> Status {
         guest::write_if(disposition, 2_u32);
-        open(out, attributes, true)
+        open(out, access, attributes, true)
     }
     /// Opens a registry key of the driver.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED, status::OBJECT_NAME_NOT_FOUND])]
-    fn IoOpenDriverRegistryKey(driver: u64, kind: u32, _access: u32, flags: u32, out: u64) -> Status {
+    fn IoOpenDriverRegistryKey(driver: u64, kind: u32, access: u32, flags: u32, out: u64) -> Status {
         if driver == 0 || with(|state| state.filter.driver) != driver {
             bad_handle("driver object", driver);
         }
@@ -43,7 +43,7 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
             0 => format!("{}\\Parameters", registry::path_of(&service)),
             _ => registry::path_of(&service),
         };
-        give(out, &path);
+        give(out, access, &path);
         status::SUCCESS
     }
     /// Reads a value.
@@ -54,7 +54,10 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
     /// Writes a value.
     [PASSIVE, Fails::With(&[status::ACCESS_DENIED])]
     fn ZwSetValueKey(key: u64, name: u64, _index: u32, kind: u32, data: u64, length: u32) -> Status {
-        let path = checked(key);
+        let path = match permitted(key, KEY_SET_VALUE, "KEY_SET_VALUE") {
+            Ok(path) => path,
+            Err(refused) => return refused,
+        };
         let (name, data) = (guest::unicode(name), guest::bytes(data, length as usize));
         with(|state| state.registry.set(&path, &name, kind, &data));
         status::SUCCESS
@@ -78,21 +81,21 @@ functions! { pub REGISTRY = "ntoskrnl.exe", "wdm.h";
 }
 
 fn close(handle: u64) {
-    with(|state| state.registry.open.retain(|(known, _)| *known != handle));
+    with(|state| state.registry.open.retain(|(known, ..)| *known != handle));
     io::close(handle);
 }
 
-fn give(out: u64, path: &str) {
+fn give(out: u64, access: u32, path: &str) {
     let handle = handles::new_handle(Kind::Handle, &format!("to the key {path}"));
-    with(|state| state.registry.open.push((handle, path.to_owned())));
+    with(|state| state.registry.open.push((handle, path.to_owned(), access)));
     guest::write(out, handle);
 }
 
 fn checked(handle: u64) -> String {
     let path = with(|state| {
         let mut open = state.registry.open.iter();
-        open.find(|(known, _)| *known == handle)
-            .map(|(_, path)| path.clone())
+        open.find(|(known, ..)| *known == handle)
+            .map(|(_, path, _)| path.clone())
     });
     path.unwrap_or_else(|| match held_once(Kind::Handle, handle) {
         Some(what) => misuse(Misuse::Handle {
@@ -105,8 +108,33 @@ fn checked(handle: u64) -> String {
     })
 }
 
+const KEY_QUERY_VALUE: u32 = 0x1;
+
+const KEY_SET_VALUE: u32 = 0x2;
+
+/// Returns the path of an open key. Refuses the call if the key was opened without a right.
+fn permitted(handle: u64, right: u32, name: &str) -> Result<String, Status> {
+    // Generic rights and MAXIMUM_ALLOWED: GENERIC_READ and GENERIC_EXECUTE contain KEY_QUERY_VALUE, GENERIC_WRITE
+    // contains KEY_SET_VALUE.
+    const ALL: u32 = 0x1200_0000;
+    const READ: u32 = 0xA000_0000;
+    const WRITE: u32 = 0x4000_0000;
+    let path = checked(handle);
+    let generic = if right == KEY_SET_VALUE { WRITE } else { READ };
+    let granted = with(|state| {
+        let mut open = state.registry.open.iter();
+        open.any(|(known, _, access)| *known == handle && access & (right | generic | ALL) != 0)
+    });
+    if granted {
+        Ok(path)
+    } else {
+        let reason = format!("the key {path} was opened without {name}");
+        Err(refuse(status::ACCESS_DENIED, reason))
+    }
+}
+
 /// Opens or creates the key of an `OBJECT_ATTRIBUTES`.
-fn open(out: u64, attributes: u64, make: bool) -> Status {
+fn open(out: u64, access: u32, attributes: u64, make: bool) -> Status {
     guest::touch(out, 8);
     if let Err(refused) = arguments::attributes(attributes, false) {
         return refused;
@@ -129,7 +157,7 @@ fn open(out: u64, attributes: u64, make: bool) -> Status {
         }
     });
     if let Some(path) = found {
-        give(out, &path);
+        give(out, access, &path);
         status::SUCCESS
     } else {
         missing(&path, None, false);
@@ -171,7 +199,10 @@ fn odd_setting(name: &str) -> Option<(String, u32, Vec<u8>)> {
 }
 
 fn query(key: u64, name: u64, class: u32, buffer: u64, length: usize, returned: u64) -> Status {
-    let path = checked(key);
+    let path = match permitted(key, KEY_QUERY_VALUE, "KEY_QUERY_VALUE") {
+        Ok(path) => path,
+        Err(refused) => return refused,
+    };
     let name = guest::unicode(name);
     let found = with(|state| state.registry.value(&path, &name));
     let found = found.or_else(|| {

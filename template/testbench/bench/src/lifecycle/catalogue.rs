@@ -2,6 +2,7 @@
 
 use crate::lifecycle::security;
 use crate::machine::process;
+use crate::machine::system::opaque;
 use crate::objects::operations::{Parameters, Spec, Value};
 use crate::trace::Via;
 use crate::vocabulary::buffers::{self, SYSTEM_BUFFER};
@@ -39,6 +40,12 @@ pub const DELETE_ON_CLOSE: &str = "delete on close";
 
 /// `IRP_MN_UNLOCK_SINGLE`.
 pub const UNLOCK: &str = "unlock";
+
+/// `IRP_MN_KERNEL_CALL`, a control code of a driver.
+pub const KERNEL_CALL: u8 = 4;
+
+/// `IRP_MN_VERIFY_VOLUME`, which has no control code.
+const VERIFY_VOLUME: u8 = 2;
 
 /// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_ENABLE`.
 pub const ENABLE_BYPASS_IO: &str = "enable BypassIO";
@@ -151,9 +158,23 @@ pub fn parameters(spec: Spec, file: u64) -> Parameters {
                 ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
                 DISABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::DISABLE),
                 QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
-                _ => (0x0009_0028, 0), // FSCTL_IS_VOLUME_MOUNTED
+                // What is not in the parameters of the operation has no meaning.
+                _ if spec.major == FILE_SYSTEM_CONTROL && spec.minor == VERIFY_VOLUME => {
+                    (MANAGE_BYPASS_IO, bypass_io::ENABLE)
+                }
+                _ => (0x0009_0028, bypass_io::ENABLE), // FSCTL_IS_VOLUME_MOUNTED
             };
-            members.push((8, Value::U32(LENGTH)));
+            let is_bypass_io = code == MANAGE_BYPASS_IO;
+            let input = if is_bypass_io {
+                bypass_io::INPUT_SIZE
+            } else {
+                LENGTH
+            };
+            members.push((8, Value::U32(input)));
+            if spec.minor == VERIFY_VOLUME {
+                members.push((0, Value::U64(opaque("Vpb of a verify request"))));
+                members.push((8, Value::U64(opaque("DeviceObject of a verify request"))));
+            }
             members.push((16, Value::U32(code)));
             members.push((SYSTEM_BUFFER.1, Value::Buffer));
             given.buffer[..4].copy_from_slice(&operation.to_le_bytes());
@@ -245,6 +266,8 @@ pub const CATALOGUE: &[Spec] = &[
     late(irp(FILE_SYSTEM_CONTROL, 0, "")),
     late(irp(FILE_SYSTEM_CONTROL, 0, REQUEST_OPLOCK)),
     irp(FILE_SYSTEM_CONTROL, 0, ENABLE_BYPASS_IO),
+    irp(FILE_SYSTEM_CONTROL, KERNEL_CALL, ENABLE_BYPASS_IO),
+    irp(FILE_SYSTEM_CONTROL, VERIFY_VOLUME, "verify volume"),
     irp(FILE_SYSTEM_CONTROL, 0, QUERY_BYPASS_IO),
     irp(FILE_SYSTEM_CONTROL, 0, DISABLE_BYPASS_IO),
     late(irp(0x0E, 0, "")),

@@ -150,6 +150,10 @@ pub fn register(driver: u64, address: u64, out: u64) -> Status {
         unload: callbacks.unload != 0,
         operations: operations.iter().map(|operation| operation.major).collect(),
         operation_flags: operations.iter().map(|operation| operation.flags).collect(),
+        operation_callbacks: operations
+            .iter()
+            .map(|operation| (operation.pre != 0, operation.post != 0))
+            .collect(),
     };
     if with(|state| state.filter.handle) != 0 {
         return status::FLT_INSTANCE_ALTITUDE_COLLISION;

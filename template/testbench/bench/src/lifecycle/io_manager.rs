@@ -13,9 +13,10 @@ use crate::machine::state::{left_out, with};
 use crate::machine::system::{object_block, opaque, system_block};
 use crate::machine::threads::new_thread_of;
 use crate::machine::trap::thread_object;
-use crate::machine::{guest, memory};
+use crate::machine::{guest, memory, threads};
 use crate::objects::devices::{Completion, OpenDevice};
 use crate::objects::operations::Completed;
+use crate::scenario::Script;
 use crate::trace::{Breach, Callback, Event, Kind, Routine};
 use crate::vocabulary::file::{access, disposition, option, share};
 use crate::vocabulary::irql::PASSIVE;
@@ -48,7 +49,7 @@ pub fn open(name: Option<&str>) -> Completed {
     };
     let is_open = with(|state| state.devices.open.iter().any(|open| open.device == device));
     if is_open && guest::read::<u32>(device + device_object::FLAGS) & EXCLUSIVE != 0 {
-        return of(status::ACCESS_DENIED);
+        return told(CREATE, true, status::ACCESS_DENIED);
     }
     let open = OpenDevice {
         device,
@@ -61,6 +62,18 @@ pub fn open(name: Option<&str>) -> Completed {
         must(memory::free(open.file, false));
     }
     completed
+}
+
+/// In the script for it, opens a device while the driver releases the first of its devices and names.
+pub fn open_during_unload() {
+    let unloading = threads::routine() == Some(Routine::FilterUnload { mandatory: false });
+    let first = with(|state| {
+        state.scenario.script == Script::OpenDuringUnload && !state.devices.opened_late
+    });
+    if unloading && first {
+        with(|state| state.devices.opened_late = true);
+        let _ = open(None);
+    }
 }
 
 /// Records the result of a request. `dispatched` says whether the driver has a routine for it.
@@ -195,7 +208,7 @@ fn send(open: OpenDevice, major: u8, transfer: Transfer) -> Completed {
         let at = completed.iter().position(|known| known.irp == request)?;
         Some(completed.remove(at))
     });
-    for problem in problems(answer, marked, completion) {
+    for problem in problems(major, answer, marked, completion) {
         breach(
             Breach::Request,
             format!("the dispatch routine of {name} {problem}"),
@@ -220,7 +233,14 @@ fn send(open: OpenDevice, major: u8, transfer: Transfer) -> Completed {
 }
 
 /// Returns what a dispatch routine did wrong with a request.
-fn problems(answer: Status, marked: bool, completion: Option<Completion>) -> Vec<String> {
+fn problems(
+    major: u8,
+    answer: Status,
+    marked: bool,
+    completion: Option<Completion>,
+) -> Vec<String> {
+    // FILE_DOES_NOT_EXIST, the greatest result of a create request.
+    const MOST_OF_CREATE: u64 = 5;
     let is_pending = answer == status::PENDING;
     let mut problems = Vec::new();
     let marked = marked || completion.is_some_and(|completion| completion.marked);
@@ -232,6 +252,7 @@ fn problems(answer: Status, marked: bool, completion: Option<Completion>) -> Vec
     let Some(Completion {
         status,
         information,
+        boost,
         ..
     }) = completion
     else {
@@ -250,17 +271,33 @@ fn problems(answer: Status, marked: bool, completion: Option<Completion>) -> Vec
         ));
     } else if status.is_success() && information == status::UNSET_INFORMATION {
         problems.push("completed the request without setting IoStatus.Information".to_owned());
+    } else if status.is_success()
+        && match major {
+            CREATE => information > MOST_OF_CREATE,
+            CLEANUP | CLOSE | FLUSH_BUFFERS | SHUTDOWN => information != 0,
+            _ => false,
+        }
+    {
+        problems.push(format!(
+            "completed the request with IoStatus.Information {information}, and it transfers no data"
+        ));
+    }
+    if !is_pending && boost != 0 {
+        problems.push(format!(
+            "completed the request with PriorityBoost {boost}; it is IO_NO_INCREMENT for a request that did not wait"
+        ));
     }
     problems
 }
 
 /// Completes a request of a program. Its IRP is freed.
-pub fn complete(request: u64) {
+pub fn complete(request: u64, boost: u8) {
     let completion = Completion {
         irp: request,
         status: Status(guest::read(request + irp::STATUS)),
         information: guest::read(request + irp::INFORMATION),
         marked: is_marked(request),
+        boost,
     };
     with(|state| state.devices.completed.push(completion));
     must(memory::free(request, false));

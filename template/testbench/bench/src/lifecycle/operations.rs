@@ -5,8 +5,8 @@
 
 use crate::lifecycle::bottom::{self, Below};
 use crate::lifecycle::catalogue::{
-    self, CATALOGUE, CLEAN_UP, CLOSE_IT, DELETE_ON_CLOSE, FOR_WRITING, IRP_NOCACHE, IRP_PAGING_IO,
-    OPEN, PROBE, fast, fs_filter, io, irp,
+    self, CATALOGUE, CLEAN_UP, CLOSE_IT, DELETE_ON_CLOSE, ENABLE_BYPASS_IO, FOR_WRITING,
+    IRP_NOCACHE, IRP_PAGING_IO, OPEN, PROBE, QUERY_BYPASS_IO, fast, fs_filter, io, irp,
 };
 use crate::lifecycle::files::{close_file, open_file};
 use crate::lifecycle::parameters::{
@@ -26,6 +26,7 @@ use crate::objects::operations::{
 };
 use crate::objects::volumes::{Instance, RAW, Volume};
 use crate::trace::{Breach, Event, Misuse, Operation, Routine, Via, Wait};
+use crate::vocabulary::bypass_io::OUTPUT_SIZE;
 use crate::vocabulary::irql::{DISPATCH, PASSIVE};
 use crate::vocabulary::layout::{callback_data as data_at, file_object, iopb as iopb_at};
 use crate::vocabulary::major::{self, READ, WRITE};
@@ -444,22 +445,23 @@ fn process_answer(mut flight: InFlight, answer: u32, operation: &Operation) -> B
 fn check_result(data: u64, operation: &Operation) {
     let status = Status(guest::read(data + data_at::STATUS));
     let information = guest::read::<u64>(data + data_at::INFORMATION);
-    let missing = if status == status::UNSET {
-        "Status"
+    let is_bypass_io = matches!(
+        operation.variant.as_str(),
+        ENABLE_BYPASS_IO | QUERY_BYPASS_IO
+    );
+    let problem = if status == status::UNSET {
+        "completes it without setting IoStatus.Status".to_owned()
     } else if information == status::UNSET_INFORMATION
         && operation.via != Via::FsFilter
         && (status.is_success() || status.is_warning())
     {
-        "Information"
+        "completes it without setting IoStatus.Information".to_owned()
+    } else if is_bypass_io && status.is_success() && information != u64::from(OUTPUT_SIZE) {
+        format!("completes it with {information} bytes; FS_BPIO_OUTPUT has {OUTPUT_SIZE}")
     } else {
         return;
     };
-    wrong_callback(
-        Breach::Result,
-        "pre",
-        operation,
-        &format!("completes it without setting IoStatus.{missing}"),
-    );
+    wrong_callback(Breach::Result, "pre", operation, &problem);
 }
 
 /// Removes an operation that the filter resumed from those in flight. Returns the answer of the filter too.

@@ -3,6 +3,7 @@
 //! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" and the pages of
 //! its members.
 
+use crate::lifecycle::catalogue::KERNEL_CALL;
 use crate::lifecycle::{pool, volumes};
 use crate::machine::events::{breach, must};
 use crate::machine::ledger::{bad_handle, holds, release};
@@ -172,6 +173,10 @@ pub fn places(data: u64) -> Option<Places> {
     let at = iopb + iopb_at::PARAMETERS;
     let major = guest::read::<u8>(iopb + iopb_at::MAJOR);
     let members = buffers::of(major)?;
+    let minor = guest::read::<u8>(iopb + iopb_at::MINOR);
+    if major == FILE_SYSTEM_CONTROL && !matches!(minor, 0 | KERNEL_CALL) {
+        return None;
+    }
     let (mut buffer, mut mdl) = (members.buffer.1, members.mdl);
     if matches!(
         major,

@@ -19,6 +19,8 @@ pub struct Devices {
     pub reinitialize: VecDeque<(u64, u64)>,
     /// The number of calls of reinitialization routines.
     pub rounds: u32,
+    /// A program opened a device, or tried to, during an unload.
+    pub opened_late: bool,
     /// The number of created links.
     pub count: u32,
 }
@@ -56,6 +58,8 @@ pub struct Completion {
     pub information: u64,
     /// The request was marked pending.
     pub marked: bool,
+    /// `PriorityBoost`.
+    pub boost: u8,
 }
 
 /// An open handle of a user-mode program to the driver's device.

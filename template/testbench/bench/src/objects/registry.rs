@@ -9,8 +9,8 @@ use crate::settings::{DWORD, STRING, Settings};
 pub struct Registry {
     /// The keys.
     pub keys: Vec<Key>,
-    /// The open handles, each with the path of its key.
-    pub open: Vec<(u64, String)>,
+    /// The open handles, each with the path of its key and the access rights.
+    pub open: Vec<(u64, String, u32)>,
     /// The most recent handle.
     pub next: u64,
     /// The number of invalid values that were returned.

@@ -167,10 +167,8 @@ mod tests {
     /// Rules about instructions, about the bench and about `testbench.toml`, which the document of no function demands.
     const WITHOUT_DEMAND: &[&str] = &[
         "bench-error",
-        "expected-device",
         "expected-reinitialization",
         "expected-settings",
-        "expected-volumes",
         "fail-fast",
         "privileged-instruction",
     ];

@@ -1,8 +1,9 @@
 //! Rules about the control device and the reinitialization routine.
 
+use super::breaches;
 use super::case::{Case, Seen};
 use crate::scenario::Script;
-use crate::trace::{Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
+use crate::trace::{Breach, Callback, Ending, Event, Kind, Routine, Target, Trap, Unload};
 use crate::vocabulary::{major, status};
 
 pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
@@ -12,6 +13,7 @@ pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
     if !case.is_clean() || !status.is_success() {
         return Vec::new();
     }
+    let open = breaches::at_calls(case, Breach::DeviceNamespace);
     case.view
         .held_at(loaded)
         .filter(|resource| resource.kind == Kind::Device && !resource.what.is_empty())
@@ -37,16 +39,29 @@ pub(super) fn device_secured(case: &Case) -> Vec<Seen> {
             );
             Some(Seen::new(resource.what, seen).called(function, *site))
         })
+        .chain(open)
         .collect()
 }
 
 pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
-    if case.scenario.script != Script::DeviceInUse {
+    let during = case.scenario.script == Script::OpenDuringUnload;
+    if case.scenario.script != Script::DeviceInUse && !during {
         return Vec::new();
     }
-    let opened = case.trace.events.iter().any(
-        |event| matches!(event, Event::Enter { routine, .. } if *routine == Routine::Other { callback: Callback::Dispatch(0) }),
-    );
+    let opened = case.trace.events.iter().any(|event| match event {
+        Event::Enter { routine, .. } => {
+            let create = Routine::Other {
+                callback: Callback::Dispatch(0),
+            };
+            !during && *routine == create
+        }
+        Event::DeviceRequest {
+            major: major::CREATE,
+            status,
+            ..
+        } => during && status.is_success(),
+        _ => false,
+    });
     let agreed = case.trace.events.iter().find_map(|event| match event {
         Event::Unload {
             mandatory: false,
@@ -57,14 +72,22 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
     match agreed {
         Some(status) if opened => vec![Seen::new(
             "agreed",
-            format!("fltmc unload is answered with {status} while a program has the device open"),
+            if during {
+                format!(
+                    "fltmc unload is answered with {status}, and a program opened the device while the driver released it: refuse opens first"
+                )
+            } else {
+                format!(
+                    "fltmc unload is answered with {status} while a program has the device open"
+                )
+            },
         )],
         _ => Vec::new(),
     }
 }
 
 pub(super) fn device_usable(case: &Case) -> Vec<Seen> {
-    if !case.is_clean() {
+    if !case.is_clean() || case.scenario.script == Script::OpenDuringUnload {
         return Vec::new();
     }
     let events = case.trace.events.iter().enumerate();
@@ -74,7 +97,9 @@ pub(super) fn device_usable(case: &Case) -> Vec<Seen> {
                 major: major::CREATE,
                 dispatched,
                 status,
-            } if !status.is_success() => Some((at, *dispatched, *status)),
+            } if !status.is_success() && !is_exclusive(case, *status) => {
+                Some((at, *dispatched, *status))
+            }
             _ => None,
         })
         .filter_map(|(at, dispatched, status)| {
@@ -95,6 +120,15 @@ pub(super) fn device_usable(case: &Case) -> Vec<Seen> {
             Some(Seen::new(status.to_string(), seen))
         })
         .collect()
+}
+
+/// Returns whether an open was refused because the device, which was opened before, is exclusive.
+pub(super) fn is_exclusive(case: &Case, refused: status::Status) -> bool {
+    let mut events = case.trace.events.iter();
+    refused == status::ACCESS_DENIED
+        && events.any(|event| {
+            matches!(event, Event::DeviceRequest { major: major::CREATE, status, .. } if status.is_success())
+        })
 }
 
 /// Returns whether the reinitialization routine is called after the image was unloaded.

@@ -1,13 +1,17 @@
 //! Rules about what the expectations state.
 
+use std::collections::BTreeMap;
+
 use super::case::{Case, Seen};
-use super::load;
 use super::log::{logged_texts, names_setting};
-use crate::expect::{Device, Reinitialization};
-use crate::scenario::Script;
+use super::{device, load};
+use crate::expect::{Device, ErrorLog, Reinitialization};
+use crate::objects::volumes::VolumeKind;
+use crate::scenario::{Injected, Script};
+use crate::settings::{self, Setting, dword};
 use crate::trace::{Callback, Event, Kind, Routine, Stage};
 use crate::vocabulary::major;
-use crate::vocabulary::status::Status;
+use crate::vocabulary::status::{self, Status};
 
 /// Returns whether the driver loaded and no call was made to fail.
 fn is_loaded(case: &Case) -> bool {
@@ -15,24 +19,36 @@ fn is_loaded(case: &Case) -> bool {
     case.is_clean() && status.is_some_and(Status::is_success)
 }
 
-pub(super) fn volumes(case: &Case) -> Vec<Seen> {
-    let expectations = case.expectations;
-    let Some(expected) = expectations.and_then(|expected| expected.volumes.as_ref()) else {
-        return Vec::new();
-    };
-    let is_default = |(name, value): &(String, u32)| {
-        let limits = expectations.and_then(|expected| expected.settings.get(name));
-        limits.is_some_and(|limits| limits.default == *value)
-    };
-    let values = &case.scenario.values;
-    let with_defaults = match case.scenario.script {
-        Script::Life => true,
-        Script::GoodSettings => values.iter().all(is_default),
-        _ => false,
-    };
-    if !is_loaded(case) || !with_defaults {
-        return Vec::new();
+/// Returns the volumes that are expected with the settings of a scenario.
+fn expected_volumes<'a>(case: &Case<'a>) -> Option<&'a [VolumeKind]> {
+    let expectations = case.expectations?;
+    let with_defaults = expectations.volumes.as_deref();
+    if case.scenario.script == Script::Life {
+        return with_defaults;
     }
+    if case.scenario.script != Script::GoodSettings {
+        return None;
+    }
+    let has = |changed: &BTreeMap<String, u32>| {
+        let mut values = case.scenario.values.all().iter();
+        values.all(|value| {
+            let default = expectations.settings.get(&value.name).map(|it| it.default);
+            let expected = changed.get(&value.name).copied().or(default);
+            expected.is_some_and(|number| value.text == dword(number))
+        })
+    };
+    let mut changes = expectations.when.iter();
+    match changes.find(|when| has(&when.settings)) {
+        Some(when) => Some(&when.volumes),
+        None if has(&BTreeMap::new()) => with_defaults,
+        None => None,
+    }
+}
+
+pub(super) fn volumes(case: &Case) -> Vec<Seen> {
+    let Some(expected) = expected_volumes(case).filter(|_| is_loaded(case)) else {
+        return Vec::new();
+    };
     let attached: Vec<&str> = (case.trace.events.iter().enumerate())
         .filter(|(at, _)| case.view.stage(*at) == Stage::Load)
         .filter_map(|(_, event)| match event {
@@ -49,6 +65,7 @@ pub(super) fn volumes(case: &Case) -> Vec<Seen> {
         .iter()
         .filter(|volume| !expected.iter().any(|known| known == *volume))
         .map(|volume| (*volume, "is attached to"));
+    let detached = attached_again(case).map(|problem| Seen::new(problem, problem));
     missing
         .chain(extra)
         .map(|(volume, how)| {
@@ -57,7 +74,25 @@ pub(super) fn volumes(case: &Case) -> Vec<Seen> {
                 format!("the filter {how} {volume}, against its expectations"),
             )
         })
+        .chain(detached)
         .collect()
+}
+
+/// Returns what is wrong with the result of a request to detach an instance and of one to attach it again.
+fn attached_again(case: &Case) -> Option<&'static str> {
+    let expected = case.expectations?.detach?;
+    let mut events = case.trace.events.iter().enumerate();
+    let again = events.any(|(at, event)| {
+        matches!(event, Event::Attached { .. }) && case.view.stage(at) == Stage::Operations
+    });
+    match (expected, again) {
+        _ if !case.trace.completed() => None,
+        (true, false) => Some(
+            "a request to detach an instance, or to attach it again, has no effect, against the expectations",
+        ),
+        (false, true) => Some("a request detaches an instance, against the expectations"),
+        _ => None,
+    }
 }
 
 pub(super) fn reinitialization(case: &Case) -> Vec<Seen> {
@@ -67,11 +102,19 @@ pub(super) fn reinitialization(case: &Case) -> Vec<Seen> {
     let (Some(expected), true, true) = (expected, is_loaded(case), case.trace.completed()) else {
         return Vec::new();
     };
+    let most = case
+        .expectations
+        .and_then(|expected| expected.reinitialization_calls);
     let wanted = match (expected, case.scenario.script) {
         (Reinitialization::None, Script::Life | Script::ServiceStop) => 0,
         (_, Script::Life) | (Reinitialization::Once, Script::ServiceStop) => 1,
         // In this script, files can be opened in the fourth call.
         (Reinitialization::UntilFilesOpen, Script::ServiceStop) => 4,
+        // In this one, never.
+        (Reinitialization::UntilFilesOpen, Script::Shutdown) => match most {
+            Some(most) => most,
+            None => return Vec::new(),
+        },
         _ => return Vec::new(),
     };
     let routine = Routine::Other {
@@ -96,12 +139,12 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
     let expected = case
         .expectations
         .and_then(|expected| expected.device.as_ref());
-    let (Some(expected), true) = (expected, is_loaded(case)) else {
+    let (Some(expected_device), true) = (expected, is_loaded(case)) else {
         return Vec::new();
     };
     let mut seen = Vec::new();
     if case.scenario.script == Script::Life {
-        seen.extend(device_names(case, expected));
+        seen.extend(device_names(case, expected_device));
     }
     let wanted: &[u8] = match case.scenario.script {
         Script::Life => &[
@@ -113,7 +156,7 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
         Script::Shutdown => &[major::SHUTDOWN],
         _ => return seen,
     };
-    let requests = expected.requests.iter();
+    let requests = expected_device.requests.iter();
     let majors = requests.filter_map(|name| major::by_option(name));
     for expected in majors.filter(|major| wanted.contains(major)) {
         let mut results = case.trace.events.iter().filter_map(|event| match event {
@@ -121,7 +164,11 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
             _ => None,
         });
         let name = major::name(expected);
-        let text = match results.clone().find(|status| !status.is_success()) {
+        let failed = |status: &Status| {
+            !status.is_success()
+                && !(expected_device.exclusive && device::is_exclusive(case, *status))
+        };
+        let text = match results.clone().find(failed) {
             Some(status) => format!("a request {name} to the device returns {status}"),
             // Without an open, no other request is sent.
             None if results.next().is_none() && seen.is_empty() && case.trace.completed() => {
@@ -147,41 +194,147 @@ fn device_names(case: &Case, expected: &Device) -> Vec<Seen> {
         (Kind::Device, &expected.name),
         (Kind::SymbolicLink, &expected.link),
     ];
+    let class = expected.class.as_ref().filter(|class| {
+        let mut events = case.trace.events.iter();
+        !events.any(|event| {
+            matches!(event, Event::DeviceClass { class: given } if given.eq_ignore_ascii_case(class))
+        })
+    });
     names
         .into_iter()
         .filter(|(kind, name)| !has(*kind, name))
+        .map(|(kind, name)| (kind.to_string(), name))
+        .chain(class.map(|class| ("device setup class".to_owned(), class)))
         .map(|(kind, name)| {
-            Seen::new(
-                kind.to_string(),
-                format!("the driver has no {kind} {name}, which is expected"),
-            )
+            let text = format!("the driver has no {kind} {name}, which is expected");
+            Seen::new(kind, text)
         })
         .collect()
 }
 
 pub(super) fn settings(case: &Case) -> Vec<Seen> {
-    if case.scenario.script != Script::GoodSettings || !case.is_clean() {
-        return Vec::new();
-    }
-    let values = &case.scenario.values;
-    if let Some((_, status)) = load::failed(case) {
-        return vec![Seen::new(
-            "failed",
+    let (status, script) = (load::failed(case), case.scenario.script);
+    let values = case.scenario.values.all();
+    let say = |key: String, text: String| vec![Seen::new(key, text)];
+    match (&case.scenario.faults[..], status) {
+        ([], Some((_, status))) if script == Script::GoodSettings => say(
+            "failed".to_owned(),
             format!("DriverEntry returns {status}, and all settings are within their limits"),
-        )];
-    }
-    values
-        .iter()
-        .filter(|(name, _)| logged_texts(case).any(|text| names_setting(text, name)))
-        .map(|(name, value)| {
-            Seen::new(
-                format!("{name} {value}"),
+        ),
+        ([], None) if script == Script::GoodSettings => {
+            let reported = values
+                .iter()
+                .filter(|value| logged_texts(case).any(|text| names_setting(text, &value.name)));
+            let seen = reported.map(|Setting { name, text, .. }| {
+                Seen::new(
+                    format!("{name} {text}"),
+                    format!(
+                        "{text} is a value of {name} within its limits, and DriverEntry reports it"
+                    ),
+                )
+            });
+            seen.collect()
+        }
+        ([], None) if script == Script::OddSettings => refused_settings(case),
+        ([fault], Some((_, status)))
+            if fault.result == Injected::Status(status::OBJECT_NAME_NOT_FOUND)
+                && READS_SETTINGS.contains(&fault.function.as_str())
+                && case
+                    .expectations
+                    .is_some_and(|expected| !expected.settings.is_empty()) =>
+        {
+            say(
+                format!("missing {}", fault.function),
                 format!(
-                    "{value} is a value of {name} within its limits, and DriverEntry reports it"
+                    "DriverEntry returns {status} because {} does not find a setting: without a value, a setting has its default",
+                    fault.function
                 ),
             )
-        })
-        .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Functions that do not find a setting, or the key of the settings.
+const READS_SETTINGS: [&str; 3] = ["IoOpenDriverRegistryKey", "ZwOpenKey", "ZwQueryValueKey"];
+
+/// Returns the error log entries about settings that have another status than the expected one.
+fn refused_settings(case: &Case) -> Vec<Seen> {
+    let Some(expected) = case
+        .expectations
+        .and_then(|expected| expected.refused_settings.as_ref())
+    else {
+        return Vec::new();
+    };
+    let mut seen = Vec::new();
+    for value in case.scenario.values.all() {
+        let is_number = value.kind() == settings::DWORD;
+        let status = if is_number {
+            &expected.number
+        } else {
+            &expected.of_type
+        };
+        let entries = case.trace.events.iter().filter_map(|event| match event {
+            Event::ErrorLog { entry } => Some(entry),
+            _ => None,
+        });
+        let mut about = entries.filter(|entry| {
+            let mut texts = entry.strings.iter();
+            texts.any(|text| names_setting(text, &value.name))
+        });
+        if let Some(entry) = about.find(|entry| entry.status.name() != Some(status)) {
+            let text = format!(
+                "the entry about the value {} of {} has FinalStatus {}, and {status} is expected",
+                value.text, value.name, entry.status
+            );
+            seen.push(Seen::new(format!("{} {status}", value.name), text));
+        }
+    }
+    seen
+}
+
+pub(super) fn load_failures(case: &Case) -> Vec<Seen> {
+    let failures = case.view.load_failures();
+    let (Some(expected), [(call, Injected::Status(status))]) = (case.expectations, &failures[..])
+    else {
+        return Vec::new();
+    };
+    let Some(number) = expected.load_failures.get(call.function) else {
+        return Vec::new();
+    };
+    let name = call.function;
+    if case.view.driver_entry().is_none() {
+        return Vec::new();
+    }
+    if load::failed(case).is_none() {
+        // A name that is not found can be no failure.
+        let tolerated = *status == status::OBJECT_NAME_NOT_FOUND;
+        let text = format!("{name} returns {status}, and DriverEntry succeeds");
+        let seen = (!tolerated).then(|| Seen::new(format!("{name} succeeds"), text));
+        return seen.into_iter().collect();
+    }
+    let shown = format!("0x{:08X}", status.0);
+    let tells = |text: &str, what: &str| text.to_lowercase().contains(&what.to_lowercase());
+    let events = || case.trace.events.iter();
+    let told = events().any(|event| match event {
+        Event::ErrorLog { entry } => {
+            let has = |what: &str| entry.strings.iter().any(|text| text == what);
+            entry.unique == *number && entry.status == *status && has(name) && has(&shown)
+        }
+        Event::Trace { text } if expected.error_log == Some(ErrorLog::Debugger) => {
+            tells(text, name) && tells(text, shown.trim_start_matches("0x"))
+        }
+        _ => false,
+    });
+    // The rule error-logged reports that nothing is logged.
+    let said = |event: &Event| matches!(event, Event::ErrorLog { .. } | Event::Trace { .. });
+    if told || !events().any(said) {
+        return Vec::new();
+    }
+    let text = format!(
+        "{name} fails with {status}, and what is logged does not have this name, {shown} and the number {number}"
+    );
+    vec![Seen::new(format!("{name} logged"), text).called(name, call.site)]
 }
 
 #[cfg(test)]
@@ -190,8 +343,8 @@ mod tests {
     use super::*;
     use crate::expect::Expectations;
     use crate::scenario::Scenario;
+    use crate::settings::Settings;
     use crate::trace::{LogEntry, Trace};
-    use crate::vocabulary::status;
 
     fn expecting(text: &str) -> Expectations {
         toml::from_str(text).unwrap()
@@ -283,7 +436,7 @@ mod tests {
     #[test]
     fn a_value_within_the_limits_is_not_reported() {
         let scenario = Scenario {
-            values: vec![("Mode".to_owned(), 1)],
+            values: Settings::of([("Mode", dword(1))].into_iter()),
             ..Scenario::clean(Script::GoodSettings)
         };
         let logging = |name: &str| {

@@ -84,8 +84,9 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
         .chain(
             case.scenario
                 .values
+                .all()
                 .iter()
-                .map(|(name, _)| (name.as_str(), None)),
+                .map(|value| (value.name.as_str(), None)),
         )
         .collect();
     let logged = case.view.load_calls().any(|call| {

@@ -9,6 +9,7 @@ use crate::lifecycle::catalogue::{
     REQUEST_OPLOCK, UNLOCK,
 };
 use crate::machine::function::Fails;
+use crate::scenario::Script;
 use crate::trace::{
     Breach, Ending, Event, Kind, Misuse, Operation, Routine, Target, Trap, Unload, Via,
 };
@@ -33,6 +34,17 @@ fn answers<'a>(case: &'a Case) -> impl Iterator<Item = (&'a Routine, status::Sta
 
 pub(super) fn callback_status(case: &Case) -> Vec<Seen> {
     let setups = answers(case).filter_map(|(routine, answer)| match routine {
+        Routine::InstanceSetup { .. }
+            if case.is_strict()
+                && case.is_clean()
+                && !answer.is_success()
+                && answer != status::FLT_DO_NOT_ATTACH =>
+        {
+            Some(Seen::new(
+                format!("setup {answer}"),
+                format!("InstanceSetupCallback returns {answer}, and no call failed: a volume is refused with STATUS_FLT_DO_NOT_ATTACH"),
+            ))
+        }
         Routine::InstanceSetup { .. } if answer.is_success() && answer != status::SUCCESS => {
             Some(Seen::new(
                 format!("setup {answer}"),
@@ -172,7 +184,26 @@ pub(super) fn bypass_io(case: &Case) -> Vec<Seen> {
             _ => {}
         }
     }
+    seen.extend(unseen_bypass_io(case));
     seen
+}
+
+/// Returns that no pre-operation callback receives the requests that it is expected to veto.
+fn unseen_bypass_io(case: &Case) -> Option<Seen> {
+    let expected = case.expectations?.bypass_io? == BypassIo::Veto;
+    let loaded = case
+        .trace
+        .driver_entry_status()
+        .is_some_and(status::Status::is_success);
+    let mut events = case.trace.events.iter();
+    let receives = events.any(|event| matches!(event, Event::PreAnswer { operation, .. } if operation.variant == ENABLE_BYPASS_IO));
+    let is_sent = case.scenario.script == Script::Life && case.is_clean() && case.trace.completed();
+    (expected && loaded && is_sent && !receives).then(|| {
+        Seen::new(
+            "unseen",
+            "no pre-operation callback receives the requests to enable BypassIO; a veto is expected",
+        )
+    })
 }
 
 /// Returns the result of the call of `FltVetoBypassIo` in the callback that ends with the event `answered`, if there is

@@ -15,11 +15,11 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     if !case.is_clean() {
         return Vec::new();
     }
-    let veto = case
-        .expectations
-        .is_some_and(|expected| expected.bypass_io == Some(BypassIo::Veto));
+    let vetoes = case.expectations.is_some_and(|expected| {
+        matches!(expected.bypass_io, Some(BypassIo::Veto | BypassIo::Choose))
+    });
     // A veto of BypassIO needs this operation.
-    let controls = veto.then_some(major::FILE_SYSTEM_CONTROL);
+    let controls = vetoes.then_some(major::FILE_SYSTEM_CONTROL);
     let expected: Vec<u8> = expected
         .iter()
         .filter_map(|name| major::by_option(name))
@@ -62,11 +62,39 @@ pub(super) fn expected_operations(case: &Case) -> Vec<Seen> {
     missing
         .chain(extra)
         .chain(flags)
+        .chain(callbacks(case, registration))
         .map(|(major, how)| {
             let name = major::name(major);
             Seen::new(name.clone(), format!("{name} {how}"))
         })
         .collect()
+}
+
+/// Compares the callbacks of each operation with the expectations.
+fn callbacks<'a>(
+    case: &'a Case,
+    registration: &'a Registration,
+) -> impl Iterator<Item = (u8, &'static str)> + 'a {
+    let listed = |list: &[String], major| {
+        let mut names = list.iter();
+        names.any(|name| major::by_option(name) == Some(major))
+    };
+    let expected = case.expectations;
+    let of =
+        expected.and_then(|it| Some((it.operations.as_ref()?, it.pre_operation_only.as_ref()?)));
+    let operations = registration.operations.iter();
+    operations
+        .zip(&registration.operation_callbacks)
+        .filter_map(move |(major, (pre, post))| {
+            let (_, only) = of.filter(|(operations, _)| listed(operations, *major))?;
+            let how = match (pre, post, listed(only, *major)) {
+                (false, ..) => "has no pre-operation callback",
+                (_, false, false) => "has no post-operation callback",
+                (_, true, true) => "has a post-operation callback",
+                _ => return None,
+            };
+            Some((*major, how))
+        })
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ rules! {
         hides Driver &["start-filtering", "original-status", "success-is-exact", "odd-setting-logged"];
     "register-before-start" Must [ENTRY]
         "DriverEntry initializes what is global, calls FltRegisterFilter, then FltStartFiltering, and returns, in that order." load::register_before_start,
-        hides Scenario &["bad-handle"], Driver &["undo-in-reverse"];
+        hides Scenario &["bad-handle"], Driver &["undo-in-reverse", "expected-failures"];
     "start-filtering" Must [ENTRY, INITIATING]
         "A minifilter that stays loaded is registered and has called FltStartFiltering, and the call did not fail." load::start_filtering,
         hides Driver &["success-is-exact", "unload-policy", "expected-volumes"];
@@ -85,30 +85,34 @@ rules! {
     "error-logged" Should [RETURN_VALUES, LOGGING]
         "A DriverEntry that fails logs an error before it returns." log::error_logged;
     "error-packet" Must [LOGGING, PACKET]
-        "An error log packet is valid: its size, strings and dump data are consistent, and its code has a message." log::error_packet;
+        "An error log packet is valid: its size, strings and dump data are consistent, and its code has a message." log::error_packet,
+        hides Driver &["expected-failures"];
     "error-log-failure-tolerated" Must ["IoAllocateErrorLogEntry function (wdm.h)"]
         "IoAllocateErrorLogEntry may return NULL; the driver otherwise behaves the same." NO_JUDGE;
     "odd-setting-logged" Should ["Using the Registry in a Driver", LOGGING]
         "An invalid value in the registry is logged, and the driver starts without it." log::odd_setting_logged;
     "null-dacl" Should ["FltBuildDefaultSecurityDescriptor function (fltkernel.h)", "RtlSetDaclSecurityDescriptor function (wdm.h)"]
         "An object that programs can open has a DACL that restricts access: a NULL DACL grants all access to every user." |case| breaches::at_calls(case, Breach::NullDacl);
-    "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access"]
-        "A named device is created with its security descriptor, as IoCreateDeviceSecure does." device::device_secured;
+    "device-secured" Should ["WdmlibIoCreateDeviceSecure function (wdmsec.h)", "Controlling Device Access", "Controlling Device Namespace Access"]
+        "A named device is created with its security descriptor, as IoCreateDeviceSecure does, and with FILE_DEVICE_SECURE_OPEN." device::device_secured,
+        hides Driver &["expected-device"];
     "pool-not-executable" Should ["No-Execute (NX) Nonpaged Pool", "POOL_FLAGS enumeration (wdm.h)"]
         "Pool is allocated without permission to execute it: NonPagedPoolNx, POOL_FLAG_NON_PAGED or POOL_NX_ALLOCATION." |case| breaches::at_calls(case, Breach::ExecutablePool);
     "argument-refused" Must ["OBJECT_ATTRIBUTES structure (ntdef.h)", "UNICODE_STRING structure (ntdef.h)"]
         "The arguments of a call are those that its document permits." breaches::argument_refused,
-        hides Driver &["clean-load", "odd-setting-logged", "expected-volumes", "expected-device", "expected-reinitialization"];
+        hides Driver &["clean-load", "odd-setting-logged", "expected-volumes", "expected-device", "expected-reinitialization", "expected-failures", "expected-settings", "error-packet"];
     // Registration
     "registration-valid" Must [REGISTRATION, OPERATION_REGISTRATION, "FLT_CONTEXT_REGISTRATION structure (fltkernel.h)"]
         "The registration has its version and size, terminated lists, and only what can be registered." |case| breaches::of(case, Breach::Registration),
-        hides Driver &["clean-load"];
+        hides Driver &["clean-load", "expected-operations"];
     "expected-operations" Must [OPERATION_REGISTRATION]
         "The operations with callbacks are those that the driver's expectations list." registration::expected_operations;
     "expected-volumes" Must ["PFLT_INSTANCE_SETUP_CALLBACK callback function (fltkernel.h)", REGISTRATION]
-        "The filter attaches to the volumes that the driver's expectations list." expected::volumes;
+        "The filter attaches to the volumes that the driver's expectations list, and is detached as they say." expected::volumes;
+    "expected-failures" Must [RETURN_VALUES, LOGGING]
+        "A failure of a function that the driver's expectations list fails DriverEntry, and is logged with its name, its status and its number." expected::load_failures;
     "expected-settings" Must ["Using the Registry in a Driver"]
-        "A value of a setting that the driver's expectations allow is accepted." expected::settings;
+        "A value of a setting that the driver's expectations allow is accepted, a missing one has its default, and one that is not allowed is reported with the expected status." expected::settings;
     "expected-device" Must ["Creating a Device Object", "Introduction to MS-DOS Device Names"]
         "The driver has the device, the symbolic link and the dispatch routines that its expectations list." expected::device,
         hides Driver &["device-usable"];

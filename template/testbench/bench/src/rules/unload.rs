@@ -346,7 +346,10 @@ pub(super) fn unload_policy(case: &Case) -> Vec<Seen> {
         })
         .collect();
     // The policy while a program has the device open is covered by a separate rule.
-    if case.scenario.script == Script::DeviceInUse {
+    if matches!(
+        case.scenario.script,
+        Script::DeviceInUse | Script::OpenDuringUnload
+    ) {
         return seen;
     }
     let answer = case.trace.events.iter().find_map(|event| match event {

@@ -127,6 +127,11 @@ pub enum Event {
         /// The description of the kind of volume.
         volume: String,
     },
+    /// The driver created a device with a setup class.
+    DeviceClass {
+        /// The GUID, without braces.
+        class: String,
+    },
     /// A program or the system sent a request to a device of the driver.
     DeviceRequest {
         /// The major function.
@@ -244,6 +249,8 @@ pub enum Breach {
     FreedObject,
     /// A device was left with `DO_DEVICE_INITIALIZING`.
     DeviceInitializing,
+    /// The security of a device does not apply to names below its own.
+    DeviceNamespace,
     /// The result of an operation was not set.
     Result,
     /// Executable pool was allocated.
@@ -302,6 +309,8 @@ pub struct Registration {
     pub operations: Vec<u8>,
     /// The flags of each.
     pub operation_flags: Vec<u32>,
+    /// Whether each has a pre-operation callback, and a post-operation callback.
+    pub operation_callbacks: Vec<(bool, bool)>,
 }
 
 impl Registration {
