@@ -42,6 +42,9 @@ use crate::{
 /// The score that each project must have, in percent.
 pub const REQUIRED: f64 = 95.0;
 
+/// The score in a part of the mutants, which can by chance have more than its share of the survivors.
+pub const REQUIRED_OF_A_PART: f64 = 90.0;
+
 /// How many mutants are built and judged at the same time.
 pub const JOBS: usize = 2;
 
@@ -158,6 +161,12 @@ struct Trial {
     projects: Vec<usize>,
 }
 
+/// The names of the projects of a trial.
+fn names_of(projects: &[Project], trial: &Trial) -> Vec<String> {
+    let names = trial.projects.iter().map(|&at| projects[at].name.clone());
+    names.collect()
+}
+
 /// The mutants of some projects.
 pub struct Run {
     projects: Vec<Project>,
@@ -206,7 +215,11 @@ impl Run {
                 });
             }
         }
-        equivalents::check(&entries, &trials.iter().map(|trial| &trial.mutant))?;
+        let names = |trial: &Trial| names_of(&projects, trial);
+        equivalents::check(
+            &entries,
+            &trials.iter().map(|trial| (&trial.mutant, names(trial))),
+        )?;
         Ok(Self {
             of: trials.len(),
             projects,
@@ -280,11 +293,10 @@ impl Run {
             ..Outcome::default()
         };
         for (at, verdict) in judged {
-            let Trial { mutant, projects } = &self.trials[at];
-            let names = projects.iter().map(|&at| self.projects[at].name.clone());
+            let trial = &self.trials[at];
             let tried = Tried {
-                mutant: mutant.clone(),
-                projects: names.collect(),
+                mutant: trial.mutant.clone(),
+                projects: names_of(&self.projects, trial),
                 verdict,
                 equivalent: None,
             };

@@ -108,9 +108,6 @@ const STAGES: &[Stage] = &[
     },
 ];
 
-/// The score that the stage `mutate` requires, in percent. It becomes [`mutate::REQUIRED`] when the rules find as many.
-const MUTATION_SCORE: f64 = 0.0;
-
 /// The number of hostile answers in all parts.
 const ANSWERS: usize = 200_000;
 
@@ -325,7 +322,11 @@ fn all_mutants(work: &Work) -> anyhow::Result<Outcome> {
     let outcome = run.judge(mutate::JOBS, work.limit)?;
     outcome.print();
     Ok(Outcome {
-        passed: outcome.passed(MUTATION_SCORE),
+        passed: outcome.passed(if outcome.tried.len() == outcome.of {
+            mutate::REQUIRED
+        } else {
+            mutate::REQUIRED_OF_A_PART
+        }),
         tried: outcome.tried.len(),
         of: outcome.of,
     })

@@ -15,7 +15,9 @@ static PFLT_PORT ServerPort;
 static PDEVICE_OBJECT Device;
 static UNICODE_STRING DeviceName = RTL_CONSTANT_STRING(L"\\Device\\Test");
 static BOOLEAN Linked;
+/* The number of open handles, or a negative number if no more are opened. */
 static volatile LONG Opens;
+#define CLOSED ((LONG)0x80000000)
 #ifdef LINKS_OUTSIDE_OF_DOSDEVICES
 static UNICODE_STRING LinkName = RTL_CONSTANT_STRING(L"\\Device\\TestLink");
 #elif defined(LINKS_WITHOUT_A_PATH)
@@ -94,17 +96,21 @@ static void OpenKey(PUNICODE_STRING Path)
 static NTSTATUS NTAPI Dispatch(PDEVICE_OBJECT Target, PIRP Irp)
 {
     UCHAR Major = IoGetCurrentIrpStackLocation(Irp)->MajorFunction;
+    NTSTATUS Status = STATUS_SUCCESS;
 
     UNREFERENCED_PARAMETER(Target);
     if (Major == IRP_MJ_CREATE) {
-        InterlockedIncrement(&Opens);
+        if (InterlockedIncrement(&Opens) < 0) {
+            InterlockedDecrement(&Opens);
+            Status = STATUS_DELETE_PENDING;
+        }
     } else if (Major == IRP_MJ_CLOSE) {
         InterlockedDecrement(&Opens);
     }
-    Irp->IoStatus.Status = STATUS_SUCCESS;
+    Irp->IoStatus.Status = Status;
     Irp->IoStatus.Information = 0;
     IoCompleteRequest(Irp, IO_NO_INCREMENT);
-    return STATUS_SUCCESS;
+    return Status;
 }
 
 static void CreateDevice(PDRIVER_OBJECT Driver)
@@ -247,7 +253,7 @@ static void ReleaseAll(void)
 
 static NTSTATUS FLTAPI Unload(FLT_FILTER_UNLOAD_FLAGS Flags)
 {
-    if (!FlagOn(Flags, FLTFL_FILTER_UNLOAD_MANDATORY) && Opens != 0) {
+    if (!FlagOn(Flags, FLTFL_FILTER_UNLOAD_MANDATORY) && InterlockedCompareExchange(&Opens, CLOSED, 0) != 0) {
         return STATUS_FLT_DO_NOT_DETACH;
     }
     ReleaseAll();

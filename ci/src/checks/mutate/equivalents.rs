@@ -27,6 +27,8 @@ pub struct Equivalent {
     replace: String,
     #[serde(default = "first")]
     occurrence: usize,
+    /// The project, if another one has such a mutant of another text.
+    project: Option<String>,
     /// Why it behaves like the driver.
     pub reason: String,
 }
@@ -36,10 +38,12 @@ fn first() -> usize {
 }
 
 impl Equivalent {
-    /// Whether it is this mutant.
+    /// Whether it is this mutant of some projects.
     #[must_use]
-    pub fn is(&self, mutant: &Mutant) -> bool {
-        self.file == mutant.file
+    pub fn is(&self, mutant: &Mutant, projects: &[String]) -> bool {
+        let project = self.project.as_ref();
+        project.is_none_or(|project| projects.contains(project))
+            && self.file == mutant.file
             && self.function == mutant.function
             && self.find == mutant.find
             && self.replace == mutant.replace
@@ -84,11 +88,14 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Equivalent>> {
 /// The entries.
 pub fn check<'a>(
     entries: &[Equivalent],
-    mutants: &(impl Iterator<Item = &'a Mutant> + Clone),
+    mutants: &(impl Iterator<Item = (&'a Mutant, Vec<String>)> + Clone),
 ) -> anyhow::Result<()> {
     let unknown: Vec<_> = entries
         .iter()
-        .filter(|entry| !mutants.clone().any(|mutant| entry.is(mutant)))
+        .filter(|entry| {
+            let mut mutants = mutants.clone();
+            !mutants.any(|(mutant, projects)| entry.is(mutant, &projects))
+        })
         .map(Equivalent::name)
         .collect();
     ensure!(

@@ -114,6 +114,9 @@ pub struct Device {
     /// The GUID of its setup class, without braces.
     #[serde(default)]
     pub class: Option<String>,
+    /// The control codes that it has.
+    #[serde(default)]
+    pub codes: Vec<u32>,
     /// Only one handle can be open.
     #[serde(default)]
     pub exclusive: bool,

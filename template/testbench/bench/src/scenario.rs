@@ -38,13 +38,17 @@ pub enum Script {
     Test,
 }
 
-/// Returns the messages of a program: an empty one, one that is too short, and two with zeroes.
+/// The lengths of the input and of the output buffer of messages and control codes: none, one that is too short, and
+/// others. The input has zeroes.
+const BUFFERS: [(usize, u32); 4] = [(0, 0), (1, 0), (16, 0), (64, 256)];
+
+/// Returns the messages of a program.
 fn messages() -> Vec<Act> {
     let message = |(input, output): (usize, u32)| Act::Message {
         input: vec![0; input],
         output,
     };
-    [(0, 0), (1, 0), (16, 0), (64, 256)].map(message).to_vec()
+    BUFFERS.map(message).to_vec()
 }
 
 impl Script {
@@ -88,6 +92,7 @@ impl Script {
                 operations(),
                 every(),
                 connect(),
+                few(),
                 messages(),
                 vec![Act::Disconnect],
                 open(),
@@ -274,6 +279,9 @@ pub struct Scenario {
     /// The values of settings.
     #[serde(skip_serializing_if = "Settings::is_empty", default)]
     pub values: Settings,
+    /// The control codes of the driver's device.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub codes: Vec<u32>,
     /// The labels of driver routines that are not called, because they make calls that the bench does not model.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leaves_out: Vec<String>,
@@ -292,9 +300,29 @@ impl Scenario {
             quiet_start: false,
             faults: Vec::new(),
             values: Settings::default(),
+            codes: Vec::new(),
             leaves_out: Vec::new(),
             schedule: Vec::new(),
         }
+    }
+
+    /// Returns the acts after the driver was loaded. With the control codes of the driver, those of the script that sends
+    /// an unknown one.
+    #[must_use]
+    pub fn acts(&self) -> Vec<Act> {
+        let mut acts = self.script.acts();
+        let codes = self.codes.iter().flat_map(|code| {
+            BUFFERS.map(|(input, output)| Act::ControlDevice {
+                code: *code,
+                input: vec![0; input],
+                output,
+            })
+        });
+        let is_code = |act: &Act| matches!(act, Act::ControlDevice { .. });
+        if let Some(at) = acts.iter().position(is_code) {
+            acts.splice(at..at, codes);
+        }
+        acts
     }
 
     /// Returns the scenario with an additional fault.

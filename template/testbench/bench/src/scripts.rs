@@ -18,7 +18,7 @@ use crate::machine::{memory, threads, trap};
 use crate::objects::registry;
 use crate::os;
 use crate::perform::{self, Outcome};
-use crate::scenario::Script;
+use crate::scenario::{Scenario, Script};
 use crate::trace::{Ending, Event, Routine, Stage};
 use crate::vocabulary::irql::PASSIVE;
 use crate::vocabulary::status::Status;
@@ -29,7 +29,7 @@ pub fn play(image: Image, job: Job) -> ! {
         || "driver".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    let script = job.scenario.script;
+    let scenario = job.scenario.clone();
     let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
     let mut settings = job.registry;
@@ -63,7 +63,7 @@ pub fn play(image: Image, job: Job) -> ! {
     if loaded && quiet_start && with(|state| state.filter.started) {
         filter::start();
     }
-    let unloaded = match script {
+    let unloaded = match scenario.script {
         Script::Test => {
             let reply = match prepared {
                 Ok(()) => Reply::of(status),
@@ -71,7 +71,7 @@ pub fn play(image: Image, job: Job) -> ! {
             };
             test(reply, loaded)
         }
-        script => !loaded || play_script(script),
+        _ => !loaded || play_script(&scenario),
     };
     if !unloaded {
         complete();
@@ -126,13 +126,13 @@ fn load(base: u64, size: usize, entry: u64, service: &str) -> Status {
 }
 
 /// Performs the acts of a script. Returns whether the driver was unloaded.
-fn play_script(script: Script) -> bool {
-    for act in script.acts() {
+fn play_script(scenario: &Scenario) -> bool {
+    for act in scenario.acts() {
         match perform::act(&act) {
             Outcome::Done(reply) => {
                 // A program that cannot open the device does not use it.
                 let failed = !reply.status.is_success() || reply.refused.is_some();
-                let must_open = script == Script::DeviceInUse;
+                let must_open = scenario.script == Script::DeviceInUse;
                 if must_open && matches!(act, Act::OpenDevice { .. }) && failed {
                     return false;
                 }

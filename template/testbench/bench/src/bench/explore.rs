@@ -142,7 +142,13 @@ impl<'a> Run<'a> {
 
     /// Runs the scripts without faults, and the first script also with a quiet start.
     fn clean(&mut self) -> Result<(Vec<(Scenario, Trace)>, Trace), Refusal> {
-        let first = Scenario::clean(Script::ALL[0]);
+        let device = self.setting.expectations.and_then(|it| it.device.as_ref());
+        let first = Scenario {
+            codes: device
+                .map(|device| device.codes.clone())
+                .unwrap_or_default(),
+            ..Scenario::clean(Script::ALL[0])
+        };
         let quiet = Scenario {
             quiet_start: true,
             ..first.clone()

@@ -77,7 +77,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
-        if let Some(status) = refused(offset, length, flags) {
+        if let Some(status) = refused(file, offset, length, flags) {
             return status;
         }
         if let Some(completed) = transfer(READ, file, offset, vec![0; length as usize], flags) {
@@ -96,7 +96,7 @@ functions! { pub FILES = "FLTMGR.SYS", "fltkernel.h";
         _callback: Optional, _context: Optional,
     ) -> Status {
         check(instance, file);
-        if let Some(status) = refused(offset, length, flags) {
+        if let Some(status) = refused(file, offset, length, flags) {
             return status;
         }
         if let Some(completed) = transfer(WRITE, file, offset, guest::bytes(buffer, length as usize), flags) {
@@ -300,14 +300,16 @@ fn check_own(data: u64) {
 }
 
 /// Returns a status if the offset, the length or the flags of a transfer are not valid.
-fn refused(offset: u64, length: u32, flags: u32) -> Option<Status> {
+fn refused(file: u64, offset: u64, length: u32, flags: u32) -> Option<Status> {
     const NON_CACHED: u32 = 0x1; // FLTFL_IO_OPERATION_NON_CACHED
     const PAGING: u32 = 0x2; // FLTFL_IO_OPERATION_PAGING
     const SYNCHRONOUS_PAGING: u32 = 0x8; // FLTFL_IO_OPERATION_SYNCHRONOUS_PAGING
     const SECTOR: u64 = 512;
     let begin: u64 = if offset == 0 { 0 } else { guest::read(offset) };
     let aligned = begin.is_multiple_of(SECTOR) && u64::from(length).is_multiple_of(SECTOR);
-    if flags & NON_CACHED != 0 && !aligned {
+    let is_unbuffered = files::volume_of(file).is_some()
+        && guest::read::<u32>(file + layout::FLAGS) & layout::NO_BUFFERING != 0;
+    if (flags & NON_CACHED != 0 || is_unbuffered) && !aligned {
         let reason =
             format!("noncached I/O of {length} bytes at {begin} is not aligned to the sector");
         return Some(refuse(status::INVALID_PARAMETER, reason));
@@ -406,6 +408,10 @@ fn open(opened: Opened, volume: &Volume, attributes: u64, how: &Open, through: b
     }
     if opened.file != 0 {
         let object = object.unwrap_or_else(|| file_object(volume));
+        if how.options & option::NO_BUFFERING != 0 {
+            let flags = guest::read::<u32>(object + layout::FLAGS);
+            guest::write(object + layout::FLAGS, flags | layout::NO_BUFFERING);
+        }
         acquire(
             Kind::Reference,
             object,

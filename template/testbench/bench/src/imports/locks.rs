@@ -15,7 +15,7 @@ use crate::machine::threads::{self, set_irql};
 use crate::machine::{guest, memory};
 use crate::objects::locks::Lock;
 use crate::trace::{Kind, Misuse, Wait};
-use crate::vocabulary::irql::{self, ANY, APC, DISPATCH};
+use crate::vocabulary::irql::{self, ANY, APC, DISPATCH, PASSIVE};
 use crate::vocabulary::status::{self, Status};
 
 functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
@@ -144,10 +144,10 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     [APC, Fails::Quiet]
     fn KeLeaveCriticalRegion() { leave_region(); }
     /// Returns whether normal kernel APCs are disabled.
-    [ANY, Fails::Quiet]
+    [DISPATCH, Fails::Quiet]
     fn KeAreApcsDisabled() -> u8 { u8::from(are_apcs_disabled()) }
     /// Returns whether all APCs are disabled.
-    [ANY, Fails::Quiet]
+    [DISPATCH, Fails::Quiet]
     fn KeAreAllApcsDisabled() -> u8 { u8::from(threads::irql() >= APC) }
 
     /// Initializes an event.
@@ -182,7 +182,7 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
         signal(mutex, guest::read::<i32>(mutex + 4) + 1)
     }
     /// Initializes a semaphore.
-    [ANY, Fails::Never]
+    [PASSIVE, Fails::Never]
     fn KeInitializeSemaphore(semaphore: u64, count: i32, limit: i32) {
         if limit < 1 || !(0..=limit).contains(&count) {
             refuse((), format!("a semaphore has no count of {count} with the limit {limit}"));
@@ -214,7 +214,7 @@ functions! { pub LOCKS = "ntoskrnl.exe", "wdm.h";
     }
 
     /// Initializes rundown protection.
-    [ANY, Fails::Quiet]
+    [APC, Fails::Quiet]
     fn ExInitializeRundownProtection(rundown: u64) { guest::write(rundown, 0_u64); }
     /// Acquires rundown protection. Fails while the object is being run down.
     [DISPATCH, Fails::Null]
@@ -384,7 +384,11 @@ fn leave_region() {
 }
 
 fn are_apcs_disabled() -> bool {
-    with_thread(|thread| thread.regions) > 0 || threads::irql() >= APC
+    // A thread that holds a mutex object is in a critical region.
+    let thread = threads::current();
+    with_thread(|thread| thread.regions) > 0
+        || threads::irql() >= APC
+        || with(|state| state.locks.of(thread).any(|lock| lock.kind == KMUTEX))
 }
 
 /// Ends the scenario if a lock is used in a thread that normal kernel APCs can interrupt. They do not interrupt the

@@ -104,7 +104,7 @@ functions! { pub POOL = "ntoskrnl.exe", "wdm.h";
     [DISPATCH, Fails::Never]
     fn ExFreeToLookasideListEx(list: u64, entry: u64) { to_list(list, entry); }
     /// Returns the number of cached entries, which is 0.
-    [ANY, Fails::Quiet]
+    [DISPATCH, Fails::Quiet]
     fn ExQueryDepthSList(_list: u64) -> u16 { 0 }
     /// Caches an entry. It is not called for a list with depth 0.
     [ANY, Fails::Quiet]

@@ -45,7 +45,7 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     [DISPATCH, Fails::Quiet]
     fn IoThreadToProcess(thread: u64) -> u64 { process_of_thread(thread).object }
     /// Returns whether the requesting process is a 32-bit process.
-    [ANY, Fails::Quiet]
+    [DISPATCH, Fails::Quiet]
     fn IoIs32bitProcess(_irp: u64) -> u8 { 0 }
     /// Returns the top-level IRP of the thread.
     [DISPATCH, Fails::Quiet]
@@ -57,7 +57,7 @@ functions! { pub PROCESS = "ntoskrnl.exe", "ntddk.h";
     [DISPATCH, Fails::Quiet]
     fn IoSetTopLevelIrp(_irp: u64) {}
     /// Returns the previous processor mode.
-    [ANY, Fails::Quiet]
+    [DISPATCH, Fails::Quiet]
     fn ExGetPreviousMode() -> u8 { 0 }
     /// Returns the system time.
     [ANY, Fails::Quiet]

@@ -170,7 +170,7 @@ fn append(to: u64, units: &[u16]) -> Status {
     let (length, room) = (guest::read::<u16>(to), guest::read::<u16>(to + 2));
     let more = units.len() * 2;
     if usize::from(length) + more > usize::from(room) {
-        return status::BUFFER_TOO_SMALL;
+        return status::BUFFER_OVERFLOW;
     }
     guest::through(to, "Buffer", || {
         guest::put_wide(guest::read::<u64>(to + 8) + u64::from(length), units);
@@ -187,7 +187,7 @@ fn give(to: u64, text: &[u8], terminator: usize, allocate: u8) -> Status {
         guest::set_unicode(to, 0, room, buffer);
     }
     if usize::from(guest::read::<u16>(to + 2)) < text.len() {
-        return status::BUFFER_TOO_SMALL;
+        return status::BUFFER_OVERFLOW;
     }
     store(to, text);
     status::SUCCESS

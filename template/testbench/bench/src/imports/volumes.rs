@@ -100,7 +100,10 @@ functions! { pub VOLUMES = "FLTMGR.SYS", "fltkernel.h";
     fn FltGetVolumeFromName(filter: u64, name: u64, out: u64) -> Status {
         filter::check(filter);
         let name = String::from_utf16_lossy(&guest::unicode_units(name));
-        let Some(volume) = volumes::all().into_iter().find(|volume| volume.device.eq_ignore_ascii_case(&name)) else {
+        let path = if name.starts_with('\\') { name.clone() } else { format!("\\??\\{name}") };
+        let by_letter = volumes::resolve(&path).filter(|(_, rest)| rest.is_empty()).map(|(volume, _)| volume);
+        let is_named = |volume: &Volume| volume.device.eq_ignore_ascii_case(&name);
+        let Some(volume) = by_letter.or_else(|| volumes::all().into_iter().find(is_named)) else {
             return status::FLT_VOLUME_NOT_FOUND;
         };
         filter::reference(volume.handle);

@@ -89,6 +89,18 @@ pub fn open_file(volume: &Volume, name: &str) -> File {
     }
 }
 
+/// Opens the stream of a file again. The file is closed last.
+#[must_use]
+pub fn open_again(file: &File, name: &str) -> File {
+    let units: Vec<u16> = name.encode_utf16().collect();
+    let object = new_file(&file.volume, &units, "a file object");
+    set_open(object, guest::read(file.object + file_object::FS_CONTEXT));
+    File {
+        object,
+        volume: file.volume.clone(),
+    }
+}
+
 /// Closes a file: the file system frees its structures.
 pub fn close_file(file: &File) {
     let control_block = guest::read::<u64>(file.object + file_object::FS_CONTEXT);

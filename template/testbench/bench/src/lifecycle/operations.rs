@@ -8,7 +8,7 @@ use crate::lifecycle::catalogue::{
     self, CATALOGUE, CLEAN_UP, CLOSE_IT, DELETE_ON_CLOSE, ENABLE_BYPASS_IO, FOR_WRITING,
     IRP_NOCACHE, IRP_PAGING_IO, OPEN, PROBE, QUERY_BYPASS_IO, fast, fs_filter, io, irp,
 };
-use crate::lifecycle::files::{close_file, open_file};
+use crate::lifecycle::files::{close_file, free_file, open_again, open_file};
 use crate::lifecycle::parameters::{
     EXTRA, IOPB, check_fixed, fixed, free_swapped, is_changed, is_input_changed, objects_of,
     prepare, restore, swapped_mdl,
@@ -111,6 +111,29 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
         let specs = specs.iter();
         for spec in specs.filter(|spec| !is_raw || matches!(spec.major, READ | WRITE)) {
             deliver(&file, *spec, false);
+        }
+        if full {
+            let again = open_again(&file, name);
+            let variant = "a second open";
+            if deliver(&again, Spec { variant, ..OPEN }, false) {
+                deliver(
+                    &again,
+                    Spec {
+                        variant,
+                        ..CLEAN_UP
+                    },
+                    false,
+                );
+                deliver(
+                    &again,
+                    Spec {
+                        variant,
+                        ..CLOSE_IT
+                    },
+                    false,
+                );
+            }
+            free_file(again.object);
         }
         deliver(&file, CLEAN_UP, false);
         deliver(&file, CLOSE_IT, false);
@@ -449,6 +472,7 @@ fn check_result(data: u64, operation: &Operation) {
         operation.variant.as_str(),
         ENABLE_BYPASS_IO | QUERY_BYPASS_IO
     );
+    let is_error = !status.is_success() && !status.is_warning();
     let problem = if status == status::UNSET {
         "completes it without setting IoStatus.Status".to_owned()
     } else if information == status::UNSET_INFORMATION
@@ -458,6 +482,8 @@ fn check_result(data: u64, operation: &Operation) {
         "completes it without setting IoStatus.Information".to_owned()
     } else if is_bypass_io && status.is_success() && information != u64::from(OUTPUT_SIZE) {
         format!("completes it with {information} bytes; FS_BPIO_OUTPUT has {OUTPUT_SIZE}")
+    } else if is_error && !matches!(information, 0 | status::UNSET_INFORMATION) {
+        format!("completes it with {status} and IoStatus.Information {information}, not 0")
     } else {
         return;
     };
@@ -640,7 +666,8 @@ fn finish(flight: InFlight, draining: bool) -> Completed {
     let given = fixed(data);
     let has_name = with(|state| state.names.live.iter().any(|name| name.before == data));
     let answer = enter(routine, irql, thread, flight.callbacks.post, &arguments) as u32;
-    if has_name && result.is_success() && !with(|state| state.names.tunneled.contains(&data)) {
+    let opened = result.is_success() && result != status::REPARSE;
+    if has_name && opened && !with(|state| state.names.tunneled.contains(&data)) {
         wrong_callback(
             Breach::TunneledName,
             "post",

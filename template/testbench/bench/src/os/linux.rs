@@ -1,10 +1,12 @@
 //! Pages with `mmap` and `mprotect`, processor exceptions with signals.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
+use std::process::Child;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{fs, io};
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -222,6 +224,26 @@ static INPUT: OnceLock<fn()> = OnceLock::new();
 
 /// The worker waits for the next act, so that input is expected.
 static IS_WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Returns the processor time of a process, if it is known.
+pub fn processor_time(process: &Child) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap_or_default();
+    // The second field, the name in parentheses, can contain blanks. utime and stime are the fields 14 and 15.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks: Vec<u64> = fields
+        .skip(11)
+        .take(2)
+        .map_while(|it| it.parse().ok())
+        .collect();
+    // SAFETY: the call reads a constant of the system.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    match (&ticks[..], u64::try_from(per_second)) {
+        ([user, system], Ok(per_second @ 1..)) => {
+            Some(Duration::from_millis((user + system) * 1000 / per_second))
+        }
+        _ => None,
+    }
+}
 
 /// Calls a handler and ends this process when standard input has data or is closed, unless [`expect_line`] announced it.
 ///

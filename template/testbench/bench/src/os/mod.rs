@@ -14,8 +14,8 @@ mod system;
 mod system;
 
 pub use system::{
-    catch_traps, code, confine, expect_line, guard_stack, hide_thread, next_line, patch, protect,
-    release, reserve, show_thread, stack_limit, watch_input,
+    catch_traps, code, confine, expect_line, guard_stack, hide_thread, next_line, patch,
+    processor_time, protect, release, reserve, show_thread, stack_limit, watch_input,
 };
 
 /// Handles a processor exception: changes the registers and returns, or ends the process.

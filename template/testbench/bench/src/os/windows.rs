@@ -4,14 +4,17 @@
 
 use std::io::{self, BufRead as _};
 use std::ops::Range;
+use std::os::windows::io::AsRawHandle as _;
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 use windows_sys::Win32::Foundation::{
     EXCEPTION_ACCESS_VIOLATION, EXCEPTION_BREAKPOINT, EXCEPTION_GUARD_PAGE,
     EXCEPTION_ILLEGAL_INSTRUCTION, EXCEPTION_INT_DIVIDE_BY_ZERO, EXCEPTION_INT_OVERFLOW,
-    EXCEPTION_PRIV_INSTRUCTION, EXCEPTION_SINGLE_STEP, EXCEPTION_STACK_OVERFLOW,
+    EXCEPTION_PRIV_INSTRUCTION, EXCEPTION_SINGLE_STEP, EXCEPTION_STACK_OVERFLOW, FILETIME,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::{
     AddVectoredExceptionHandler, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH,
@@ -27,7 +30,9 @@ use windows_sys::Win32::System::Memory::{
     MEM_COMMIT, MEM_DECOMMIT, MEM_RESERVE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_GUARD,
     PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, VirtualAlloc, VirtualFree, VirtualProtect,
 };
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, SetThreadStackGuarantee};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentProcess, GetProcessTimes, SetThreadStackGuarantee,
+};
 
 use super::{Access, CURRENT_THREAD, Cpu, Exception, Handler, PAGE, Use, raw};
 
@@ -335,6 +340,18 @@ static LINES: OnceLock<Mutex<mpsc::Receiver<String>>> = OnceLock::new();
 
 /// The worker waits for the next act, so that input is expected.
 static IS_WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Returns the processor time of a process, if it is known.
+pub fn processor_time(process: &Child) -> Option<Duration> {
+    let mut times = [FILETIME::default(); 4];
+    let [created, ended, system, user] = &mut times;
+    // SAFETY: the handle is that of a child process, and the times are places of the right type.
+    let known = unsafe { GetProcessTimes(process.as_raw_handle(), created, ended, system, user) };
+    let units =
+        |time: FILETIME| u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
+    // The times are in units of 100 nanoseconds.
+    (known != 0).then(|| Duration::from_micros((units(times[2]) + units(times[3])) / 10))
+}
 
 /// Calls a handler and ends this process when standard input has data or is closed, unless [`expect_line`] announced it.
 ///

@@ -47,7 +47,7 @@ pub const CLASSES: &[(&str, &str)] = &[
     ),
     (
         "unrecorded",
-        "Calls of the function are frequent and are not recorded, so no rule sees their IRQL or their arguments.",
+        "Calls of the function are frequent and are recorded at a forbidden IRQL alone, so no rule sees their arguments.",
     ),
 ];
 

@@ -73,7 +73,10 @@ pub(super) fn odd_setting_logged(case: &Case) -> Vec<Seen> {
         .filter_map(|(at, event)| match event {
             Event::NotInRegistry {
                 odd: true, value, ..
-            } => {
+            } if case
+                .view
+                .is_in(at, |routine| *routine == Routine::DriverEntry) =>
+            {
                 let call = case.view.load_calls().find(|call| {
                     call.at < at && call.returned.is_some_and(|returned| at < returned)
                 });

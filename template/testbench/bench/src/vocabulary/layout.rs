@@ -85,6 +85,8 @@ pub mod file_object {
     pub const ACCESS: u64 = 0x4A;
     /// `Flags`.
     pub const FLAGS: u64 = 0x50;
+    /// `FO_NO_INTERMEDIATE_BUFFERING`, in the flags.
+    pub const NO_BUFFERING: u32 = 0x8;
     /// `FileName`.
     pub const NAME: u64 = 0x58;
     /// `CurrentByteOffset`.
