@@ -451,6 +451,16 @@ const DOCUMENT_DEFECTS: &[(&str, &str, &str)] = &[
         "Volume and Filter are NULL",
     ),
     (
+        "READS_HALF_A_SECTOR",
+        "argument-refused",
+        "noncached I/O of 256 bytes at 0 is not aligned to the sector",
+    ),
+    (
+        "KEEPS_THE_OLD_CONTEXT",
+        "context-released",
+        "",
+    ),
+    (
         "READS_WITHOUT_ALIGNMENT",
         "argument-refused",
         "noncached I/O of 10 bytes at 0 is not aligned to the sector",

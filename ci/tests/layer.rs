@@ -64,7 +64,7 @@ const NEVER_COMPLETED: [&str; 6] = [
 /// The documents are "Returning Status from Preoperation Callback Routines" and the pages of the answers, "Writing
 /// Postoperation Callback Routines", "Operations That Can Be IRP-Based or Fast I/O" and the page of
 /// `FltGetFileNameInformation`.
-const FORMS: [Form; 17] = [
+const FORMS: [Form; 18] = [
     Form {
         name: "pass",
         function: "() -> Answer<O, ()> { Answer::pass() }",
@@ -182,6 +182,12 @@ const FORMS: [Form; 17] = [
         name: "file_name_after",
         function: "(data: &mut PostOperation<'_, O>) { let _name = data.file_name(NameFormat::Opened); }",
         legal: Legal::Only(&["create", "network-query-open"]),
+        error: "E0599",
+    },
+    Form {
+        name: "name_after",
+        function: "(data: &mut PostOperation<'_, O, AtApc>, name: FileName) { let _name = data.name_after(name); }",
+        legal: Legal::Only(&["create", "set-information"]),
         error: "E0599",
     },
     Form {

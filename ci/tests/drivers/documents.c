@@ -312,6 +312,39 @@ static void Handles(void)
     }
 }
 
+/* Reads the first sector of a file, without the cache. */
+static void Files(PFLT_INSTANCE Instance)
+{
+    UNICODE_STRING Name = RTL_CONSTANT_STRING(L"\\??\\C:\\documents\\list.txt");
+    OBJECT_ATTRIBUTES Attributes;
+    IO_STATUS_BLOCK Io;
+    LARGE_INTEGER Offset = {.QuadPart = 0};
+    PFILE_OBJECT Object;
+    HANDLE File;
+    PVOID Sector;
+#ifdef READS_HALF_A_SECTOR
+    ULONG Length = 256;
+#else
+    ULONG Length = 512;
+#endif
+
+    InitializeObjectAttributes(&Attributes, &Name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL, NULL);
+    if (!NT_SUCCESS(FltCreateFileEx(
+            Filter, Instance, &File, &Object, FILE_READ_DATA, &Attributes, &Io, NULL, FILE_ATTRIBUTE_NORMAL,
+            FILE_SHARE_READ, FILE_OPEN, FILE_NO_INTERMEDIATE_BUFFERING, NULL, 0, 0))) {
+        return;
+    }
+    Sector = FltAllocatePoolAlignedWithTag(Instance, NonPagedPoolNx, 512, TAG);
+    if (Sector != NULL) {
+        if (NT_SUCCESS(FltReadFile(Instance, Object, &Offset, Length, Sector, 0, NULL, NULL, NULL))) {
+            Sum += *(PUCHAR)Sector;
+        }
+        FltFreePoolAlignedWithTag(Instance, Sector, TAG);
+    }
+    ObDereferenceObject(Object);
+    FltClose(File);
+}
+
 static void Patterns(void)
 {
     UNICODE_STRING Name = RTL_CONSTANT_STRING(L"Report.txt");
@@ -350,6 +383,7 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
         Items(Objects->Instance);
         Contexts(Objects->Instance);
         Handles();
+        Files(Objects->Instance);
         Patterns();
     }
 #ifdef CANCELS_AN_OPEN_BEFORE_IT
@@ -384,12 +418,35 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(
 #endif
 }
 
+/* Sets a context on the stream, unless it has one. */
+static void KeepContext(PCFLT_RELATED_OBJECTS Objects)
+{
+    PFLT_CONTEXT New, Old = NULL;
+    NTSTATUS Status;
+
+    if (!NT_SUCCESS(FltAllocateContext(Filter, FLT_STREAM_CONTEXT, 8, PagedPool, &New))) {
+        return;
+    }
+    Status = FltSetStreamContext(Objects->Instance, Objects->FileObject, FLT_SET_CONTEXT_KEEP_IF_EXISTS, New, &Old);
+#ifdef KEEPS_THE_OLD_CONTEXT
+    UNREFERENCED_PARAMETER(Status);
+#else
+    if (Status == STATUS_FLT_CONTEXT_ALREADY_DEFINED) {
+        FltReleaseContext(Old);
+    }
+#endif
+    FltReleaseContext(New);
+}
+
 static FLT_POSTOP_CALLBACK_STATUS FLTAPI PostCreate(
     PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID Context, FLT_POST_OPERATION_FLAGS Flags)
 {
     PFLT_FILE_NAME_INFORMATION Name = Context;
 
     if (!FlagOn(Flags, FLTFL_POST_OPERATION_DRAINING) && NT_SUCCESS(Data->IoStatus.Status)) {
+        if (Data->IoStatus.Status != STATUS_REPARSE) {
+            KeepContext(Objects);
+        }
 #ifndef USES_A_NAME_THAT_CAN_BE_TUNNELED
         PFLT_FILE_NAME_INFORMATION Tunneled = NULL;
         if (NT_SUCCESS(FltGetTunneledName(Data, Name, &Tunneled)) && Tunneled != NULL) {
@@ -635,8 +692,12 @@ static void ReadNumber(PUNICODE_STRING Path)
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
 {
+    static CONST FLT_CONTEXT_REGISTRATION Contexts[] = {
+        { FLT_STREAM_CONTEXT, 0, NULL, 8, TAG },
+        { FLT_CONTEXT_END },
+    };
     static CONST FLT_REGISTRATION Registration = {
-        sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, NULL, Operations, Unload, InstanceSetup,
+        sizeof(FLT_REGISTRATION), FLT_REGISTRATION_VERSION, 0, Contexts, Operations, Unload, InstanceSetup,
     };
     NTSTATUS Status;
 

@@ -8,7 +8,7 @@ use super::unicode::Text;
 /// A step of loading that can fail.
 ///
 /// The numbers of this layer are below 100; each is beside the function that it is for. A step of the
-/// driver's own has a number from 100 on.
+/// driver's own has a number from 100 on{% if testbench %}, and a line in `[load-failures]` of `testbench.toml`{% endif %}.
 pub struct Step {
     /// The number, with which an entry in a log names the step.
     pub number: u32,

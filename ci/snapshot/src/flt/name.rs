@@ -11,11 +11,12 @@ use super::{
     bindings::{
         FLT_FILE_NAME_INFORMATION, FLT_FILE_NAME_NORMALIZED, FLT_FILE_NAME_OPENED,
         FLT_FILE_NAME_OPTIONS, FLT_FILE_NAME_QUERY_DEFAULT, FltGetDestinationFileNameInformation,
-        FltGetFileNameInformation, FltReleaseFileNameInformation, PFLT_FILE_NAME_INFORMATION,
+        FltGetFileNameInformation, FltGetTunneledName, FltReleaseFileNameInformation,
+        PFLT_FILE_NAME_INFORMATION,
     },
     context::AtApc,
     data::{CallbackData, PostOperation, PreOperation},
-    operation::{Named, NamedAfter, Operation, SetInformation},
+    operation::{Named, NamedAfter, Operation, SetInformation, Tunneled},
     status::{ErrorStatus, check},
     unicode::Text,
 };
@@ -24,7 +25,8 @@ use super::{
 #[derive(Clone, Copy)]
 pub enum NameFormat {
     /// `\Device\HarddiskVolume1\folder\file.txt:stream`, with long names for short ones and with the
-    /// targets of mount points: the form to compare. A file with hard links has several names.
+    /// targets of mount points: the form to compare. A file with hard links has several names. After a
+    /// create, a rename or a new hard link, `PostOperation::name_after` corrects it.
     /// `FLT_FILE_NAME_NORMALIZED`.
     Normalized,
     /// The name that the caller opened, with the volume. `FLT_FILE_NAME_OPENED`.
@@ -35,7 +37,8 @@ pub enum NameFormat {
 ///
 /// # Invariants
 ///
-/// The pointer came from `FltGetFileNameInformation`, which counts this reference.
+/// The pointer came from `FltGetFileNameInformation`, `FltGetDestinationFileNameInformation` or
+/// `FltGetTunneledName`, which counts this reference.
 pub struct FileName(NonNull<FLT_FILE_NAME_INFORMATION>);
 
 // SAFETY: the filter manager counts references, and nobody changes the name.
@@ -64,6 +67,26 @@ impl<O: NamedAfter> PostOperation<'_, O, AtApc> {
     /// As there.
     pub fn file_name(&mut self, format: NameFormat) -> Result<FileName, ErrorStatus> {
         query(self.common(), format)
+    }
+}
+
+impl<O: Tunneled> PostOperation<'_, O, AtApc> {
+    /// Returns the name after the operation for a normalized `name` from the pre-operation callback,
+    /// where the file system may have replaced a short name in it. Wraps `FltGetTunneledName`; IRQL <=
+    /// `APC_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// The status of `FltGetTunneledName`.
+    pub fn name_after(&mut self, name: FileName) -> Result<FileName, ErrorStatus> {
+        let mut information: PFLT_FILE_NAME_INFORMATION = ptr::null_mut();
+        // SAFETY: valid callback data in a post-operation callback, the name, and a place for the
+        // result.
+        check(unsafe {
+            FltGetTunneledName(self.as_ptr(), name.0.as_ptr(), &raw mut information)
+        })?;
+        // NULL means that the name is still valid.
+        Ok(NonNull::new(information).map_or(name, FileName))
     }
 }
 

@@ -86,6 +86,10 @@ pub trait Named: Operation {}
 /// An operation in whose post-operation callback the file's name can be queried.
 pub trait NamedAfter: Named {}
 
+/// An operation that can give a file another name by tunneling: the file system then gives a file the
+/// short name of one that was deleted or renamed just before.
+pub trait Tunneled: NamedAfter {}
+
 /// Declares operations: the code, the highest IRQL of the post-operation callback, what is legal, what
 /// may be done with the buffer, and the length of a system buffer for the result.
 macro_rules! operations {
@@ -126,7 +130,7 @@ macro_rules! operations {
 operations! {
     /// `IRP_MJ_CREATE`. The filter manager synchronizes it by itself.
     Create = IRP_MJ_CREATE, AtApc:
-        SeenAfter, Postable, Failable, Named, NamedAfter;
+        SeenAfter, Postable, Failable, Named, NamedAfter, Tunneled;
     /// `IRP_MJ_READ`.
     Read = IRP_MJ_READ, AtDispatch:
         SeenAfter, Failable, Completable, Synchronizable, FastIoOrIrp, Named, NamedAfter;
@@ -147,7 +151,7 @@ operations! {
         => Writable [QueryFileInformation.Length];
     /// `IRP_MJ_SET_INFORMATION`.
     SetInformation = IRP_MJ_SET_INFORMATION, AtDispatch:
-        SeenAfter, Postable, Failable, Completable, Synchronizable, Named, NamedAfter;
+        SeenAfter, Postable, Failable, Completable, Synchronizable, Named, NamedAfter, Tunneled;
         => ReadOnly;
     /// `IRP_MJ_DIRECTORY_CONTROL`.
     DirectoryControl = IRP_MJ_DIRECTORY_CONTROL, AtDispatch:

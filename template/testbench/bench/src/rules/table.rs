@@ -112,7 +112,8 @@ rules! {
     "expected-failures" Must [RETURN_VALUES, LOGGING]
         "A failure of a function that the driver's expectations list fails DriverEntry, and is logged with its name, its status and its number." expected::load_failures;
     "expected-settings" Must ["Using the Registry in a Driver"]
-        "A value of a setting that the driver's expectations allow is accepted, a missing one has its default, and one that is not allowed is reported with the expected status." expected::settings;
+        "A value of a setting that the driver's expectations allow is accepted, a missing one has its default, and one that is not allowed is reported with the expected status." expected::settings,
+        hides Driver &["expected-volumes"];
     "expected-device" Must ["Creating a Device Object", "Introduction to MS-DOS Device Names"]
         "The driver has the device, the symbolic link and the dispatch routines that its expectations list." expected::device,
         hides Driver &["device-usable"];
