@@ -82,9 +82,7 @@ impl<O: Tunneled> PostOperation<'_, O, AtApc> {
         let mut information: PFLT_FILE_NAME_INFORMATION = ptr::null_mut();
         // SAFETY: valid callback data in a post-operation callback, the name, and a place for the
         // result.
-        check(unsafe {
-            FltGetTunneledName(self.as_ptr(), name.0.as_ptr(), &raw mut information)
-        })?;
+        check(unsafe { FltGetTunneledName(self.as_ptr(), name.0.as_ptr(), &raw mut information) })?;
         // NULL means that the name is still valid.
         Ok(NonNull::new(information).map_or(name, FileName))
     }
