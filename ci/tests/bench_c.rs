@@ -455,11 +455,7 @@ const DOCUMENT_DEFECTS: &[(&str, &str, &str)] = &[
         "argument-refused",
         "noncached I/O of 256 bytes at 0 is not aligned to the sector",
     ),
-    (
-        "KEEPS_THE_OLD_CONTEXT",
-        "context-released",
-        "",
-    ),
+    ("KEEPS_THE_OLD_CONTEXT", "context-released", ""),
     (
         "READS_WITHOUT_ALIGNMENT",
         "argument-refused",

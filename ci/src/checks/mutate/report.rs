@@ -100,7 +100,9 @@ fn percentage(part: usize, of: usize) -> Option<f64> {
 impl Outcome {
     /// Adds a verdict, and compares it with the list of equivalents.
     pub fn add(&mut self, mut tried: Tried, entries: &[Equivalent]) {
-        let entry = entries.iter().find(|entry| entry.is(&tried.mutant, &tried.projects));
+        let entry = entries
+            .iter()
+            .find(|entry| entry.is(&tried.mutant, &tried.projects));
         if let (Some(entry), Verdict::Killed(rules)) = (entry, &tried.verdict) {
             let rules = rules.join(", ");
             self.wrong_entries

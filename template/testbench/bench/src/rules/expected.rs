@@ -164,9 +164,10 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
             _ => None,
         });
         let name = major::name(expected);
+        let is_exclusive = expected_device.exclusive;
         let failed = |status: &Status| {
-            !status.is_success()
-                && !(expected_device.exclusive && device::is_exclusive(case, *status))
+            let permitted = is_exclusive && device::is_exclusive(case, *status);
+            !(status.is_success() || permitted)
         };
         let text = match results.clone().find(failed) {
             Some(status) => format!("a request {name} to the device returns {status}"),

@@ -303,6 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn an_invalid_value_is_to_be_logged_by_the_routine_that_reads_it() {
+        let scenario = Scenario::clean(scenario::Script::OddSettings);
+        let odd = || Event::NotInRegistry {
+            key: "Parameters".to_owned(),
+            value: Some("Mode".to_owned()),
+            setting: None,
+            odd: true,
+        };
+        let loading = || Recording::new().enter(Routine::DriverEntry);
+        let loaded = loading().event(odd()).leave(status::SUCCESS).done();
+        assert_eq!(
+            names(&Case::new(&scenario, &loaded)),
+            ["odd-setting-logged"]
+        );
+        let unload = Routine::FilterUnload { mandatory: false };
+        let later = loading().leave(status::SUCCESS).enter(unload);
+        let later = later.event(odd()).leave(status::SUCCESS).done();
+        assert!(!names(&Case::new(&scenario, &later)).contains(&"odd-setting-logged"));
+    }
+
+    #[test]
     fn problems_of_the_packet_are_findings() {
         let scenario = failing();
         let trace = logging(LogEntry {
