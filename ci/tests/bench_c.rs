@@ -914,6 +914,11 @@ const NOT_JUDGED: &[(&str, &str, &[&str])] = &[
         &["the pre-operation callback of IRP_MJ_CREATE"],
     ),
     (
+        "CALLS_UNMODELLED_IN_A_WORK_ITEM",
+        "operations",
+        &["PFLT_GENERIC_WORKITEM_ROUTINE"],
+    ),
+    (
         "CALLS_UNMODELLED_IN_UNLOAD",
         "operations",
         &[

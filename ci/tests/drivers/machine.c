@@ -257,6 +257,25 @@ static void Acts(void)
 #endif
 }
 
+#if defined(CALLS_UNMODELLED_IN_A_WORK_ITEM)
+static VOID FLTAPI Work(PFLT_GENERIC_WORKITEM Item, PVOID Object, PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Object);
+    UNREFERENCED_PARAMETER(Context);
+    (void)KeGetRecommendedSharedDataAlignment();
+    FltFreeGenericWorkItem(Item);
+}
+
+static void Queue(void)
+{
+    PFLT_GENERIC_WORKITEM Item = FltAllocateGenericWorkItem();
+
+    if (Item != NULL && !NT_SUCCESS(FltQueueGenericWorkItem(Item, Filter, Work, DelayedWorkQueue, NULL))) {
+        FltFreeGenericWorkItem(Item);
+    }
+}
+#endif
+
 static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS Objects, PVOID *Context)
 {
     UNREFERENCED_PARAMETER(Data);
@@ -265,6 +284,8 @@ static FLT_PREOP_CALLBACK_STATUS FLTAPI PreCreate(PFLT_CALLBACK_DATA Data, PCFLT
     Acts();
 #if defined(CALLS_UNMODELLED_IN_A_CALLBACK)
     (void)KeGetRecommendedSharedDataAlignment();
+#elif defined(CALLS_UNMODELLED_IN_A_WORK_ITEM)
+    Queue();
 #endif
     return FLT_PREOP_SUCCESS_NO_CALLBACK;
 }

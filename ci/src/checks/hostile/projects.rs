@@ -287,9 +287,21 @@ impl Project<'_> {
             volumes.push("dax");
         }
         expected.insert("skip-paging-io".into(), data.into());
+        let without_network = volumes.iter().filter(|it| **it != "network");
+        let without_network: Vec<&str> = without_network.copied().collect();
         expected.insert("volumes".into(), volumes.into());
+        expected.insert("detach".into(), true.into());
+        let shutdown: Vec<&str> = operations
+            .iter()
+            .filter(|it| **it == "shutdown")
+            .copied()
+            .collect();
+        expected.insert("pre-operation-only".into(), shutdown.into());
+        let mut failures = vec!["FltRegisterFilter", "FltStartFiltering"];
         if self.flag("reinitialize")? {
             expected.insert("reinitialization".into(), "until-files-open".into());
+            expected.insert("reinitialization-calls".into(), 16.into());
+            failures.push("FltObjectReference");
         }
         if self.flag("control_device")? {
             let mut device = Table::new();
@@ -298,7 +310,10 @@ impl Project<'_> {
             }
             let requests = ["create", "cleanup", "close", "flush-buffers", "shutdown"];
             device.insert("requests".into(), requests.to_vec().into());
+            device.insert("class".into(), self.device_class()?.into());
             expected.insert("device".into(), device.into());
+            failures.extend(["IoCreateDeviceSecure", "IoCreateSymbolicLink"]);
+            failures.push("IoRegisterShutdownNotification");
         }
         if self.flag("parameters")? {
             let limits = |default: i64, least: i64, most: i64| {
@@ -312,11 +327,57 @@ impl Project<'_> {
             settings.insert("AttachToNetwork".into(), limits(1, 0, 1));
             settings.insert("MaximumInstances".into(), limits(1024, 1, 65536));
             expected.insert("settings".into(), settings.into());
+            let mut refused = Table::new();
+            refused.insert("type".into(), "STATUS_OBJECT_TYPE_MISMATCH".into());
+            refused.insert("number".into(), "STATUS_INVALID_PARAMETER".into());
+            expected.insert("refused-settings".into(), refused.into());
+            let when = [
+                ("AttachToNetwork", 0, without_network),
+                ("MaximumInstances", 1, vec!["ntfs"]),
+            ];
+            let when = when.map(|(name, value, volumes)| {
+                let settings = Table::from_iter([(name.to_owned(), Value::Integer(value))]);
+                let mut when = Table::new();
+                when.insert("settings".into(), settings.into());
+                when.insert("volumes".into(), volumes.into());
+                Value::Table(when)
+            });
+            expected.insert("when".into(), when.to_vec().into());
+            failures.extend(["IoOpenDriverRegistryKey", "ZwQueryValueKey"]);
         }
         expected.insert("operations".into(), operations.into());
-        let found = self.table("testbench.toml")?;
+        let mut found = self.table("testbench.toml")?;
+        // The numbers are those of the sources, which the test bench checks.
+        let listed = found
+            .remove("load-failures")
+            .context("it has no [load-failures]")?;
+        let listed = listed.as_table().context("[load-failures] is no table")?;
+        failures.sort_unstable();
+        let mut listed: Vec<&str> = listed.keys().map(String::as_str).collect();
+        listed.sort_unstable();
+        ensure!(listed == failures, "it lists the failures {listed:?}");
         ensure!(found == expected, "it contains {found}");
         Ok(())
+    }
+
+    /// The setup class of the control device in the sources, as a text.
+    fn device_class(&self) -> anyhow::Result<String> {
+        let source = self.text("src/control_device.rs")?;
+        let digits: String = (1..=4)
+            .filter_map(|number| {
+                let (_, rest) = source.split_once(&format!("Data{number}: 0x"))?;
+                let digits = rest
+                    .chars()
+                    .take_while(|it| it.is_ascii_hexdigit() || *it == '_');
+                Some(digits.filter(|it| *it != '_').collect::<String>())
+            })
+            .collect();
+        ensure!(
+            digits.len() == 32,
+            "the setup class has the digits {digits}"
+        );
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
+        Ok(parts.join("-"))
     }
 
     fn record(&self) -> anyhow::Result<()> {

@@ -51,7 +51,7 @@ fn name(import: &str) -> Option<String> {
 
 /// Returns the routine in which a call that is not modelled ended the scenario. The scenario can be repeated without
 /// that routine. Returns `None` for `DriverEntry` and for the routines that unload the driver, which a scenario
-/// requires.
+/// requires, and for a routine that releases what another one acquired, such as that of a work item.
 #[must_use]
 pub fn leaves_out(trace: &Trace) -> Option<String> {
     if !matches!(trace.ending(), Some(Ending::Unmodelled { .. })) {
@@ -66,6 +66,7 @@ pub fn leaves_out(trace: &Trace) -> Option<String> {
         | Routine::InstanceQueryTeardown { .. }
         | Routine::InstanceTeardownStart { .. }
         | Routine::InstanceTeardownComplete { .. } => None,
+        Routine::Other { callback } if !callback.is_independent() => None,
         routine => Some(routine.label()),
     }
 }

@@ -5,7 +5,7 @@
 use crate::machine::events::{end, here};
 use crate::machine::ledger::release;
 use crate::machine::schedule::enter;
-use crate::machine::state::{left_out, with};
+use crate::machine::state::with;
 use crate::machine::threads::new_thread;
 use crate::trace::{Callback, Ending, Kind, Routine, Wait, Waiting};
 use crate::vocabulary::irql::PASSIVE;
@@ -35,9 +35,6 @@ pub fn run() {
         let called = Routine::Other {
             callback: Callback::Reinitialize,
         };
-        if left_out(&called) {
-            continue;
-        }
         let arguments = [driver, context, u64::from(count)];
         let _ = enter(called, PASSIVE, new_thread(), routine, &arguments);
     }

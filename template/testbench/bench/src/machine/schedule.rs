@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::enter::{into_driver, is_unloading};
 use super::events::{end, here};
-use super::state::{left_out, with};
+use super::state::with;
 use super::threads::{self, new_thread};
 use crate::objects::work::Item;
 use crate::trace::{Ending, Routine, Wait, Waiting};
@@ -117,9 +117,6 @@ fn start(item: &Item) {
     let routine = Routine::Other {
         callback: item.callback,
     };
-    if left_out(&routine) {
-        return;
-    }
     let (irql, address, arguments) = (item.irql, item.routine, item.arguments);
     threads::start(new_thread(), move || {
         let _ = into_driver(routine, irql, address, &arguments);

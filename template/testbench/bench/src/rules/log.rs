@@ -313,10 +313,7 @@ mod tests {
         };
         let loading = || Recording::new().enter(Routine::DriverEntry);
         let loaded = loading().event(odd()).leave(status::SUCCESS).done();
-        assert_eq!(
-            names(&Case::new(&scenario, &loaded)),
-            ["odd-setting-logged"]
-        );
+        assert!(names(&Case::new(&scenario, &loaded)).contains(&"odd-setting-logged"));
         let unload = Routine::FilterUnload { mandatory: false };
         let later = loading().leave(status::SUCCESS).enter(unload);
         let later = later.event(odd()).leave(status::SUCCESS).done();

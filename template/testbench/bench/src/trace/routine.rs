@@ -165,6 +165,15 @@ pub enum Callback {
 }
 
 impl Callback {
+    /// Returns whether a scenario can go on without the routine: it does not continue what another one began.
+    #[must_use]
+    pub fn is_independent(self) -> bool {
+        matches!(
+            self,
+            Callback::Connect | Callback::Message | Callback::Dispatch(_)
+        )
+    }
+
     /// Returns whether the routine has no return value.
     #[must_use]
     pub fn is_void(self) -> bool {
