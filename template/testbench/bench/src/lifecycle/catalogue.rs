@@ -274,7 +274,11 @@ pub const CATALOGUE: &[Spec] = &[
     fast(0x0E),
     late(irp(0x0F, 0, "")),
     late(irp(0x11, 1, "")),
-    fast(0x11),
+    // FastIoLock is IRP_MN_LOCK.
+    Spec {
+        minor: 1,
+        ..fast(0x11)
+    },
     irp(0x14, 0, ""),
     irp(0x15, 0, ""),
     irp(0x17, 0, ""),
