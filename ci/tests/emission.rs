@@ -553,7 +553,7 @@ fn the_bench_is_told_what_was_answered() {
     ]);
     let expectations: toml::Table = toml::from_str(&read(&project, "testbench.toml")).unwrap();
     let expected: toml::Table = toml::from_str(
-        "driver = 'my_filter'\nunload-policy = 'never'\nservice-stop = false\nerror-log = 'event-log'\noperations = ['write', 'query-ea', 'read']\nbypass-io = 'veto'\nskip-paging-io = ['read', 'write']\nvolumes = ['ntfs', 'removable', 'network', 'dev-drive']",
+        "driver = 'my_filter'\nunload-policy = 'never'\nservice-stop = false\nerror-log = 'event-log'\noperations = ['write', 'query-ea', 'read']\npre-operation-only = []\nbypass-io = 'veto'\nskip-paging-io = ['read', 'write']\nvolumes = ['ntfs', 'removable', 'network', 'dev-drive']\ndetach = true\n[load-failures]\nFltRegisterFilter = 1\nFltStartFiltering = 2",
     )
     .unwrap();
     assert_eq!(expectations, expected);

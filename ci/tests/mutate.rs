@@ -4,7 +4,7 @@ use serde_json::Value;
 use xtask::checks::{
     matrix::{self, combinations},
     mutate::{
-        JOBS, REQUIRED_OF_A_PART, Run,
+        JOBS, Run,
         equivalents::{self, Equivalent},
         judge::Verdict,
         report::Outcome,
@@ -13,6 +13,9 @@ use xtask::checks::{
 
 /// How many mutants are in the sample.
 const SAMPLE: usize = 40;
+
+/// The score of the sample, in percent. About twenty of its mutants are counted, so one is five percent.
+const SCORE: f64 = 80.0;
 
 /// The mutants of the project with the defaults.
 fn defaults(entries: &str) -> anyhow::Result<Run> {
@@ -114,7 +117,7 @@ fn a_sample_is_judged() {
     }
     let all = outcome.all();
     assert!(all.killed > 0, "{data}");
-    assert!(outcome.passed(REQUIRED_OF_A_PART), "{data}");
+    assert!(outcome.passed(SCORE), "{data}");
     // The verdicts are kept, and the seed repeats the sample.
     let again = sample().judge(JOBS, None).unwrap();
     assert_eq!(again.json(), data);
