@@ -86,8 +86,8 @@ pub trait Named: Operation {}
 /// An operation in whose post-operation callback the file's name can be queried.
 pub trait NamedAfter: Named {}
 
-/// An operation that can give a file another name by tunneling: the file system then gives a file the
-/// short name of one that was deleted or renamed just before.
+/// An operation after which a file can have another name by tunneling: a file that is created with the
+/// short name of one that was deleted or renamed just before gets its long name, too.
 pub trait Tunneled: NamedAfter {}
 
 /// Declares operations: the code, the highest IRQL of the post-operation callback, what is legal, what

@@ -25,8 +25,9 @@ use super::{
 #[derive(Clone, Copy)]
 pub enum NameFormat {
     /// `\Device\HarddiskVolume1\folder\file.txt:stream`, with long names for short ones and with the
-    /// targets of mount points: the form to compare. A file with hard links has several names. After a
-    /// create, a rename or a new hard link, `PostOperation::name_after` corrects it.
+    /// targets of mount points: the form to compare. A file with hard links has several names. A
+    /// post-operation callback of a create, a rename or a new hard link that uses the name from before
+    /// calls `PostOperation::name_after`.
     /// `FLT_FILE_NAME_NORMALIZED`.
     Normalized,
     /// The name that the caller opened, with the volume. `FLT_FILE_NAME_OPENED`.
@@ -71,9 +72,9 @@ impl<O: NamedAfter> PostOperation<'_, O, AtApc> {
 }
 
 impl<O: Tunneled> PostOperation<'_, O, AtApc> {
-    /// Returns the name after the operation for a normalized `name` from the pre-operation callback,
-    /// where the file system may have replaced a short name in it. Wraps `FltGetTunneledName`; IRQL <=
-    /// `APC_LEVEL`.
+    /// Returns the name of the file after the operation. `name` is the normalized name from the
+    /// pre-operation callback, in which the operation can have replaced a short name by a long one. Wraps
+    /// `FltGetTunneledName`; IRQL <= `APC_LEVEL`.
     ///
     /// # Errors
     ///
@@ -83,7 +84,7 @@ impl<O: Tunneled> PostOperation<'_, O, AtApc> {
         // SAFETY: valid callback data in a post-operation callback, the name, and a place for the
         // result.
         check(unsafe { FltGetTunneledName(self.as_ptr(), name.0.as_ptr(), &raw mut information) })?;
-        // NULL means that the name is still valid.
+        // NULL: the name did not change.
         Ok(NonNull::new(information).map_or(name, FileName))
     }
 }

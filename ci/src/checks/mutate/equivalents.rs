@@ -27,7 +27,7 @@ pub struct Equivalent {
     replace: String,
     #[serde(default = "first")]
     occurrence: usize,
-    /// The project, if another one has such a mutant of another text.
+    /// The project, if another one has a different mutant that is identified by the same keys.
     project: Option<String>,
     /// Why it behaves like the driver.
     pub reason: String,
@@ -38,7 +38,7 @@ fn first() -> usize {
 }
 
 impl Equivalent {
-    /// Whether it is this mutant of some projects.
+    /// Whether it is this mutant, which some projects have.
     #[must_use]
     pub fn is(&self, mutant: &Mutant, projects: &[String]) -> bool {
         let project = self.project.as_ref();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::assume::Assumptions;
 use crate::image::Refusal;
 use crate::objects::volumes::VolumeKind;
-use crate::settings::Settings;
+use crate::settings::{Settings, dword};
 use crate::vocabulary::major;
 
 /// The result of unload requests.
@@ -235,6 +235,10 @@ impl Expectations {
                 names.join(", ")
             ));
         }
+        let names = self.settings.keys().map(|name| (name.as_str(), dword(0)));
+        if let Err(why) = Settings::of(names) {
+            return Some(why);
+        }
         let mut changed = self.when.iter().flat_map(|when| when.settings.keys());
         if let Some(name) = changed.find(|name| !self.settings.contains_key(*name)) {
             return Some(format!("[[when]] names {name}, which is not in [settings]"));
@@ -327,6 +331,14 @@ mod tests {
             (
                 "[settings]\nMode = { default = 3, least = 0, most = 2 }",
                 "testbench.toml: the default of Mode is outside its limits.",
+            ),
+            (
+                "[settings]\n'' = { default = 1, least = 0, most = 2 }",
+                "testbench.toml: ",
+            ),
+            (
+                "[settings]\nMode = { default = 1, least = 0, most = 2 }\nmode = { default = 1, least = 0, most = 2 }",
+                "testbench.toml: the value mode is given twice",
             ),
             (
                 "[[when]]\nsettings = { Mode = 1 }\nvolumes = []",

@@ -30,7 +30,6 @@ pub fn play(image: Image, job: Job) -> ! {
         |stem| stem.to_string_lossy().into_owned(),
     );
     let scenario = job.scenario.clone();
-    let quiet_start = job.scenario.quiet_start;
     let functions = imports::all().collect();
     let mut settings = job.registry;
     settings.replace(&job.scenario.values);
@@ -60,7 +59,7 @@ pub fn play(image: Image, job: Job) -> ! {
         Status::default()
     };
     let loaded = prepared.is_ok() && status.is_success();
-    if loaded && quiet_start && with(|state| state.filter.started) {
+    if loaded && scenario.quiet_start && with(|state| state.filter.started) {
         filter::start();
     }
     let unloaded = match scenario.script {

@@ -268,13 +268,17 @@ impl Settings {
         Ok(())
     }
 
-    /// Returns settings from names and `type:value`, without those that are invalid.
-    pub fn of<'a>(values: impl Iterator<Item = (&'a str, String)>) -> Self {
+    /// Returns settings from names and `type:value`.
+    ///
+    /// # Errors
+    ///
+    /// Returns one sentence for an invalid name or value, and for a name that is given twice.
+    pub fn of<'a>(values: impl Iterator<Item = (&'a str, String)>) -> Result<Self, String> {
         let mut settings = Self::default();
-        for setting in values.filter_map(|(name, text)| Setting::new(name, &text).ok()) {
-            let _ = settings.add(setting);
+        for (name, text) in values {
+            settings.add(Setting::new(name, &text)?)?;
         }
-        settings
+        Ok(settings)
     }
 
     /// Adds other settings. They replace those with the same name.

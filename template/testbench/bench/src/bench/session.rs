@@ -17,7 +17,7 @@ use crate::worker::ROLE;
 /// The time in which a worker must write its events after it exceeded the time limit.
 const FLUSH_TIME: Duration = Duration::from_secs(2);
 
-/// How many times the limit a worker can wait for a busy processor.
+/// The maximum time for a worker that waits for a busy processor, as a multiple of the time limit.
 const MOST_WAITS: u32 = 10;
 
 /// A worker process.

@@ -6,9 +6,8 @@ use crate::imports::text::{formatted, list};
 use crate::machine::declare::functions;
 use crate::machine::events::{emit, end, here};
 use crate::machine::function::Fails;
-use crate::machine::state::{is_test, with};
+use crate::machine::state::is_test;
 use crate::machine::{guest, memory, threads};
-use crate::scenario::Script;
 use crate::trace::{Ending, Event, Routine, Trap};
 use crate::vocabulary::irql::ANY;
 use crate::vocabulary::status::{self, Status};
@@ -66,16 +65,11 @@ functions! { pub DEBUG = "ntoskrnl.exe", "wdm.h";
     }
 }
 
-/// Records the message of a driver that is tested, that reads settings or is being loaded. Otherwise, it is discarded after
-/// the format string was read, as the kernel does.
+/// Records the message of a driver that is tested or is being loaded. Otherwise, it is discarded after the format string
+/// was read, as the kernel does.
 fn print(prefix: &str, format: u64, arguments: impl Iterator<Item = u64>) -> Status {
     let format = guest::narrow(format, 512);
-    let settings = with(|state| {
-        let script = state.scenario.script;
-        matches!(script, Script::OddSettings | Script::GoodSettings)
-    });
-    let is_loading = threads::routine() == Some(Routine::DriverEntry);
-    if settings || is_loading || is_test() {
+    if is_test() || threads::any_is_in(|routine| *routine == Routine::DriverEntry) {
         let text = formatted(&format, false, arguments);
         emit(&Event::Trace {
             text: format!("{prefix}{}", text.trim_end()),

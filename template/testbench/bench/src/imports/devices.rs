@@ -3,6 +3,8 @@
 //! Documents: "Creating a Device Object", "SDDL for Device Objects", "`DriverEntry` return values" and the reference
 //! pages of the functions.
 
+use std::ops::Range;
+
 use crate::imports::{io, process};
 use crate::lifecycle::{arguments, devices, handles, io_manager, pool};
 use crate::machine::declare::functions;
@@ -275,7 +277,7 @@ fn create(
     if driver == 0 || with(|state| state.filter.driver) != driver {
         bad_handle("driver object", driver);
     }
-    if !(1..=LAST_TYPE).contains(&kind) && !OWN_TYPES.contains(&kind) {
+    if !TYPES.contains(&kind) && !OWN_TYPES.contains(&kind) {
         breach(
             Breach::Argument,
             format!(
@@ -329,9 +331,11 @@ fn create(
     status::SUCCESS
 }
 
-/// The greatest `FILE_DEVICE_XXX` of the headers, and the types for drivers of other vendors.
-const LAST_TYPE: u32 = 0x60;
-const OWN_TYPES: std::ops::RangeInclusive<u32> = 0x8000..=0xFFFF;
+/// The range of the `FILE_DEVICE_XXX` in the headers.
+const TYPES: Range<u32> = 1..0x100;
+
+/// The range of the device types for other vendors.
+const OWN_TYPES: Range<u32> = 0x8000..0x1_0000;
 
 /// `DEVICE_OBJECT.Size`, which includes the extension, is a 16-bit field.
 const LARGEST_EXTENSION: u32 = (u16::MAX as usize - device_object::SIZE) as u32;

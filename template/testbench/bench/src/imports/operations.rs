@@ -1,7 +1,7 @@
 //! Operations in progress: callback data, pended operations and buffers.
 
 use crate::lifecycle::bottom;
-use crate::lifecycle::catalogue::KERNEL_CALL;
+use crate::lifecycle::catalogue::has_control_code;
 use crate::lifecycle::files::volume_of;
 use crate::lifecycle::operations::{self, MORE_PROCESSING};
 use crate::lifecycle::parameters::{self, lock_user_buffer, objects_of};
@@ -178,7 +178,7 @@ fn veto_bypass_io(data: u64, reason_status: Status, reason: u64) -> Status {
     let post = guest::read::<u32>(data + data_at::FLAGS) & data_at::POST_OPERATION != 0;
     if post
         || guest::read::<u8>(iopb + iopb_at::MAJOR) != FILE_SYSTEM_CONTROL
-        || !matches!(guest::read::<u8>(iopb + iopb_at::MINOR), 0 | KERNEL_CALL)
+        || !has_control_code(guest::read(iopb + iopb_at::MINOR))
         || guest::read::<u32>(parameters + 16) != MANAGE_BYPASS_IO
     {
         let reason = "the operation is no FSCTL_MANAGE_BYPASS_IO that is on its way down";

@@ -42,10 +42,17 @@ pub const DELETE_ON_CLOSE: &str = "delete on close";
 pub const UNLOCK: &str = "unlock";
 
 /// `IRP_MN_KERNEL_CALL`, a control code of a driver.
-pub const KERNEL_CALL: u8 = 4;
+const KERNEL_CALL: u8 = 4;
 
 /// `IRP_MN_VERIFY_VOLUME`, which has no control code.
 const VERIFY_VOLUME: u8 = 2;
+
+/// Returns whether `IRP_MJ_FILE_SYSTEM_CONTROL` with a minor function has a control code: `IRP_MN_USER_FS_REQUEST` and
+/// `IRP_MN_KERNEL_CALL` have one.
+#[must_use]
+pub fn has_control_code(minor: u8) -> bool {
+    matches!(minor, 0 | KERNEL_CALL)
+}
 
 /// `FSCTL_MANAGE_BYPASS_IO` with `FS_BPIO_OP_ENABLE`.
 pub const ENABLE_BYPASS_IO: &str = "enable BypassIO";
@@ -152,16 +159,20 @@ pub fn parameters(spec: Spec, file: u64) -> Parameters {
             members.push((16, Value::U32(class::ID_BOTH_DIRECTORY)));
         }
         DIRECTORY_CONTROL => members.push((8, Value::U32(0x1))),
+        FILE_SYSTEM_CONTROL if spec.minor == VERIFY_VOLUME => {
+            members.push((0, Value::U64(opaque("Vpb of a verify request"))));
+            members.push((8, Value::U64(opaque("DeviceObject of a verify request"))));
+            // The rest of the union is undefined. It has the place of a control code.
+            members.push((16, Value::U32(MANAGE_BYPASS_IO)));
+            members.push((SYSTEM_BUFFER.1, Value::Buffer));
+            given.buffer[..4].copy_from_slice(&bypass_io::ENABLE.to_le_bytes());
+        }
         FILE_SYSTEM_CONTROL | DEVICE_CONTROL | INTERNAL_DEVICE_CONTROL => {
             let (code, operation) = match spec.variant {
                 REQUEST_OPLOCK => (0x0009_0008, 0),
                 ENABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::ENABLE),
                 DISABLE_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::DISABLE),
                 QUERY_BYPASS_IO => (MANAGE_BYPASS_IO, bypass_io::QUERY),
-                // What is not in the parameters of the operation has no meaning.
-                _ if spec.major == FILE_SYSTEM_CONTROL && spec.minor == VERIFY_VOLUME => {
-                    (MANAGE_BYPASS_IO, bypass_io::ENABLE)
-                }
                 _ => (0x0009_0028, bypass_io::ENABLE), // FSCTL_IS_VOLUME_MOUNTED
             };
             let is_bypass_io = code == MANAGE_BYPASS_IO;
@@ -171,10 +182,6 @@ pub fn parameters(spec: Spec, file: u64) -> Parameters {
                 LENGTH
             };
             members.push((8, Value::U32(input)));
-            if spec.minor == VERIFY_VOLUME {
-                members.push((0, Value::U64(opaque("Vpb of a verify request"))));
-                members.push((8, Value::U64(opaque("DeviceObject of a verify request"))));
-            }
             members.push((16, Value::U32(code)));
             members.push((SYSTEM_BUFFER.1, Value::Buffer));
             given.buffer[..4].copy_from_slice(&operation.to_le_bytes());

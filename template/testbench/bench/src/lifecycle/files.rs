@@ -89,7 +89,7 @@ pub fn open_file(volume: &Volume, name: &str) -> File {
     }
 }
 
-/// Opens the stream of a file again. The file is closed last.
+/// Opens the stream of an open file again. [`free_file`] closes the second file object, before the file is closed.
 #[must_use]
 pub fn open_again(file: &File, name: &str) -> File {
     let units: Vec<u16> = name.encode_utf16().collect();

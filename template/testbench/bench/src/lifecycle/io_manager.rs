@@ -64,7 +64,7 @@ pub fn open(name: Option<&str>) -> Completed {
     completed
 }
 
-/// In the script for it, opens a device while the driver releases the first of its devices and names.
+/// In the script [`Script::OpenDuringUnload`], opens a device when the driver begins to release its devices.
 pub fn open_during_unload() {
     let unloading = threads::routine() == Some(Routine::FilterUnload { mandatory: false });
     let first = with(|state| {

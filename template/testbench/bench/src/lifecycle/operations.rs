@@ -116,22 +116,9 @@ fn session(instance: &Instance, specs: &[Spec], full: bool) {
             let again = open_again(&file, name);
             let variant = "a second open";
             if deliver(&again, Spec { variant, ..OPEN }, false) {
-                deliver(
-                    &again,
-                    Spec {
-                        variant,
-                        ..CLEAN_UP
-                    },
-                    false,
-                );
-                deliver(
-                    &again,
-                    Spec {
-                        variant,
-                        ..CLOSE_IT
-                    },
-                    false,
-                );
+                for spec in [CLEAN_UP, CLOSE_IT] {
+                    deliver(&again, Spec { variant, ..spec }, false);
+                }
             }
             free_file(again.object);
         }

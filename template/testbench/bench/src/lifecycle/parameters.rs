@@ -3,7 +3,7 @@
 //! Documents: "`FLT_CALLBACK_DATA` structure (fltkernel.h)", "`FLT_PARAMETERS` union (fltkernel.h)" and the pages of
 //! its members.
 
-use crate::lifecycle::catalogue::KERNEL_CALL;
+use crate::lifecycle::catalogue::has_control_code;
 use crate::lifecycle::{pool, volumes};
 use crate::machine::events::{breach, must};
 use crate::machine::ledger::{bad_handle, holds, release};
@@ -174,7 +174,7 @@ pub fn places(data: u64) -> Option<Places> {
     let major = guest::read::<u8>(iopb + iopb_at::MAJOR);
     let members = buffers::of(major)?;
     let minor = guest::read::<u8>(iopb + iopb_at::MINOR);
-    if major == FILE_SYSTEM_CONTROL && !matches!(minor, 0 | KERNEL_CALL) {
+    if major == FILE_SYSTEM_CONTROL && !has_control_code(minor) {
         return None;
     }
     let (mut buffer, mut mdl) = (members.buffer.1, members.mdl);

@@ -133,20 +133,21 @@ pub fn by_letter(letter: char) -> Option<Volume> {
     all.find(|volume| volume.letter == Some(letter))
 }
 
-/// Resolves the path of a file on the machine of a test from the object manager's root, such as `\??\C:\a.txt`. Returns
-/// its volume and the rest of the path.
+/// Resolves the path of a file from the object manager's root, such as `\??\C:\a.txt`. Returns its volume and the rest of
+/// the path. In a script, the first volume is `C:`, and the others have no letter.
 #[must_use]
 pub fn resolve(path: &str) -> Option<(Volume, String)> {
     let all = all_known();
     let first = all.first().map(|first| first.handle);
     all.into_iter().find_map(|volume| {
-        let letter = volume.letter?;
+        let is_first = first == Some(volume.handle);
+        let letter = volume.letter.or(is_first.then_some('C'))?;
         let mut prefixes = vec![
             (volume.device.to_owned(), ""),
             (format!("\\??\\{letter}:"), ""),
             (format!("\\DosDevices\\{letter}:"), ""),
         ];
-        if first == Some(volume.handle) {
+        if is_first {
             prefixes.push(("\\SystemRoot".to_owned(), WINDOWS));
         }
         let rest = prefixes.iter().find_map(|(prefix, folder)| {

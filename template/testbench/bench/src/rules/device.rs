@@ -48,19 +48,9 @@ pub(super) fn device_in_use(case: &Case) -> Vec<Seen> {
     if case.scenario.script != Script::DeviceInUse && !during {
         return Vec::new();
     }
-    let opened = case.trace.events.iter().any(|event| match event {
-        Event::Enter { routine, .. } => {
-            let create = Routine::Other {
-                callback: Callback::Dispatch(0),
-            };
-            !during && *routine == create
-        }
-        Event::DeviceRequest {
-            major: major::CREATE,
-            status,
-            ..
-        } => during && status.is_success(),
-        _ => false,
+    let mut requests = case.trace.events.iter();
+    let opened = requests.any(|event| {
+        matches!(event, Event::DeviceRequest { major: major::CREATE, status, .. } if status.is_success())
     });
     let agreed = case.trace.events.iter().find_map(|event| match event {
         Event::Unload {
@@ -193,10 +183,11 @@ mod tests {
     fn an_unload_with_the_device_open_is_refused() {
         let told = |status: Status| {
             let trace = testing::Recording::new()
-                .enter(Routine::Other {
-                    callback: Callback::Dispatch(0),
+                .event(Event::DeviceRequest {
+                    major: major::CREATE,
+                    dispatched: true,
+                    status: status::SUCCESS,
                 })
-                .leave(status::SUCCESS)
                 .event(Event::Unload {
                     mandatory: false,
                     outcome: Unload::Called {

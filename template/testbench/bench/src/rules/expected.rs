@@ -14,7 +14,7 @@ use crate::vocabulary::major;
 use crate::vocabulary::status::{self, Status};
 
 /// Returns whether the driver loaded and no call was made to fail.
-fn is_loaded(case: &Case) -> bool {
+pub(super) fn is_loaded(case: &Case) -> bool {
     let status = case.trace.driver_entry_status();
     case.is_clean() && status.is_some_and(Status::is_success)
 }
@@ -102,20 +102,18 @@ pub(super) fn reinitialization(case: &Case) -> Vec<Seen> {
     let (Some(expected), true, true) = (expected, is_loaded(case), case.trace.completed()) else {
         return Vec::new();
     };
-    let most = case
-        .expectations
-        .and_then(|expected| expected.reinitialization_calls);
+    let most = case.expectations.and_then(|it| it.reinitialization_calls);
     let wanted = match (expected, case.scenario.script) {
-        (Reinitialization::None, Script::Life | Script::ServiceStop) => 0,
-        (_, Script::Life) | (Reinitialization::Once, Script::ServiceStop) => 1,
+        (Reinitialization::None, Script::Life | Script::ServiceStop) => Some(0),
+        (_, Script::Life) | (Reinitialization::Once, Script::ServiceStop) => Some(1),
         // In this script, files can be opened in the fourth call.
-        (Reinitialization::UntilFilesOpen, Script::ServiceStop) => 4,
-        // In this one, never.
-        (Reinitialization::UntilFilesOpen, Script::Shutdown) => match most {
-            Some(most) => most,
-            None => return Vec::new(),
-        },
-        _ => return Vec::new(),
+        (Reinitialization::UntilFilesOpen, Script::ServiceStop) => Some(4),
+        // In this script, files can never be opened.
+        (Reinitialization::UntilFilesOpen, Script::Shutdown) => most,
+        _ => None,
+    };
+    let Some(wanted) = wanted else {
+        return Vec::new();
     };
     let routine = Routine::Other {
         callback: Callback::Reinitialize,
@@ -139,12 +137,12 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
     let expected = case
         .expectations
         .and_then(|expected| expected.device.as_ref());
-    let (Some(expected_device), true) = (expected, is_loaded(case)) else {
+    let (Some(expected), true) = (expected, is_loaded(case)) else {
         return Vec::new();
     };
     let mut seen = Vec::new();
     if case.scenario.script == Script::Life {
-        seen.extend(device_names(case, expected_device));
+        seen.extend(device_names(case, expected));
     }
     let wanted: &[u8] = match case.scenario.script {
         Script::Life => &[
@@ -156,17 +154,16 @@ pub(super) fn device(case: &Case) -> Vec<Seen> {
         Script::Shutdown => &[major::SHUTDOWN],
         _ => return seen,
     };
-    let requests = expected_device.requests.iter();
+    let requests = expected.requests.iter();
     let majors = requests.filter_map(|name| major::by_option(name));
-    for expected in majors.filter(|major| wanted.contains(major)) {
+    for sent in majors.filter(|major| wanted.contains(major)) {
         let mut results = case.trace.events.iter().filter_map(|event| match event {
-            Event::DeviceRequest { major, status, .. } if *major == expected => Some(*status),
+            Event::DeviceRequest { major, status, .. } if *major == sent => Some(*status),
             _ => None,
         });
-        let name = major::name(expected);
-        let is_exclusive = expected_device.exclusive;
+        let name = major::name(sent);
         let failed = |status: &Status| {
-            let permitted = is_exclusive && device::is_exclusive(case, *status);
+            let permitted = expected.exclusive && device::is_exclusive(case, *status);
             !(status.is_success() || permitted)
         };
         let text = match results.clone().find(failed) {
@@ -214,49 +211,53 @@ fn device_names(case: &Case, expected: &Device) -> Vec<Seen> {
 }
 
 pub(super) fn settings(case: &Case) -> Vec<Seen> {
-    let (status, script) = (load::failed(case), case.scenario.script);
-    let values = case.scenario.values.all();
-    let say = |key: String, text: String| vec![Seen::new(key, text)];
-    match (&case.scenario.faults[..], status) {
-        ([], Some((_, status))) if script == Script::GoodSettings => say(
-            "failed".to_owned(),
-            format!("DriverEntry returns {status}, and all settings are within their limits"),
-        ),
-        ([], None) if script == Script::GoodSettings => {
-            let reported = values
-                .iter()
-                .filter(|value| logged_texts(case).any(|text| names_setting(text, &value.name)));
-            let seen = reported.map(|Setting { name, text, .. }| {
-                Seen::new(
-                    format!("{name} {text}"),
-                    format!(
-                        "{text} is a value of {name} within its limits, and DriverEntry reports it"
-                    ),
-                )
-            });
-            seen.collect()
-        }
-        ([], None) if script == Script::OddSettings => refused_settings(case),
-        ([fault], Some((_, status)))
-            if fault.result == Injected::Status(status::OBJECT_NAME_NOT_FOUND)
-                && READS_SETTINGS.contains(&fault.function.as_str())
-                && case
-                    .expectations
-                    .is_some_and(|expected| !expected.settings.is_empty()) =>
-        {
-            say(
-                format!("missing {}", fault.function),
-                format!(
-                    "DriverEntry returns {status} because {} does not find a setting: without a value, a setting has its default",
-                    fault.function
-                ),
-            )
-        }
+    match case.scenario.script {
+        _ if !case.is_clean() => missing_setting(case).into_iter().collect(),
+        Script::GoodSettings => accepted_settings(case),
+        Script::OddSettings if load::failed(case).is_none() => refused_settings(case),
         _ => Vec::new(),
     }
 }
 
-/// Functions that do not find a setting, or the key of the settings.
+/// Returns the values within the limits that `DriverEntry` does not accept.
+fn accepted_settings(case: &Case) -> Vec<Seen> {
+    if let Some((_, status)) = load::failed(case) {
+        return vec![Seen::new(
+            "failed",
+            format!("DriverEntry returns {status}, and all settings are within their limits"),
+        )];
+    }
+    let values = case.scenario.values.all().iter();
+    values
+        .filter(|value| logged_texts(case).any(|text| names_setting(text, &value.name)))
+        .map(|Setting { name, text, .. }| {
+            Seen::new(
+                format!("{name} {text}"),
+                format!(
+                    "{text} is a value of {name} within its limits, and DriverEntry reports it"
+                ),
+            )
+        })
+        .collect()
+}
+
+/// Returns that `DriverEntry` fails because a setting, or the key of the settings, does not exist.
+fn missing_setting(case: &Case) -> Option<Seen> {
+    let ([fault], (_, status)) = (&case.scenario.faults[..], load::failed(case)?) else {
+        return None;
+    };
+    let function = fault.function.as_str();
+    let is_missing = fault.result == Injected::Status(status::OBJECT_NAME_NOT_FOUND)
+        && READS_SETTINGS.contains(&function);
+    (is_missing && !case.expectations?.settings.is_empty()).then(|| {
+        let text = format!(
+            "DriverEntry returns {status} because {function} does not find a setting: without a value, a setting has its default"
+        );
+        Seen::new(format!("missing {function}"), text)
+    })
+}
+
+/// The functions that return `STATUS_OBJECT_NAME_NOT_FOUND` if a setting or the key of the settings does not exist.
 const READS_SETTINGS: [&str; 3] = ["IoOpenDriverRegistryKey", "ZwOpenKey", "ZwQueryValueKey"];
 
 /// Returns the error log entries about settings that have another status than the expected one.
@@ -295,47 +296,52 @@ fn refused_settings(case: &Case) -> Vec<Seen> {
 }
 
 pub(super) fn load_failures(case: &Case) -> Vec<Seen> {
+    load_failure(case).into_iter().collect()
+}
+
+/// Returns what is wrong after the failure of a function that the expectations list.
+fn load_failure(case: &Case) -> Option<Seen> {
+    let expected = case.expectations?;
     let failures = case.view.load_failures();
-    let (Some(expected), [(call, Injected::Status(status))]) = (case.expectations, &failures[..])
-    else {
-        return Vec::new();
-    };
-    let Some(number) = expected.load_failures.get(call.function) else {
-        return Vec::new();
+    let [(call, Injected::Status(status))] = &failures[..] else {
+        return None;
     };
     let name = call.function;
-    if case.view.driver_entry().is_none() {
-        return Vec::new();
-    }
-    if load::failed(case).is_none() {
-        // A name that is not found can be no failure.
-        let tolerated = *status == status::OBJECT_NAME_NOT_FOUND;
+    let number = expected.load_failures.get(name)?;
+    let (_, returned) = case.view.driver_entry()?;
+    if returned.is_success() {
+        // The driver can have a default for what is not found.
+        let has_default = *status == status::OBJECT_NAME_NOT_FOUND;
         let text = format!("{name} returns {status}, and DriverEntry succeeds");
-        let seen = (!tolerated).then(|| Seen::new(format!("{name} succeeds"), text));
-        return seen.into_iter().collect();
+        return (!has_default).then(|| Seen::new(format!("{name} succeeds"), text));
     }
-    let shown = format!("0x{:08X}", status.0);
-    let tells = |text: &str, what: &str| text.to_lowercase().contains(&what.to_lowercase());
-    let events = || case.trace.events.iter();
-    let told = events().any(|event| match event {
-        Event::ErrorLog { entry } => {
-            let has = |what: &str| entry.strings.iter().any(|text| text == what);
-            entry.unique == *number && entry.status == *status && has(name) && has(&shown)
+    let code = format!("0x{:08X}", status.0);
+    let mut is_logged = false;
+    for event in &case.trace.events {
+        let is_complete = match event {
+            Event::ErrorLog { entry } => {
+                let has = |what: &str| entry.strings.iter().any(|text| text == what);
+                entry.unique == *number && entry.status == *status && has(name) && has(&code)
+            }
+            Event::Trace { text } => {
+                let has = |what: &str| text.to_lowercase().contains(&what.to_lowercase());
+                let is_for_it = expected.error_log == Some(ErrorLog::Debugger);
+                is_for_it && has(name) && has(code.trim_start_matches("0x"))
+            }
+            _ => continue,
+        };
+        if is_complete {
+            return None;
         }
-        Event::Trace { text } if expected.error_log == Some(ErrorLog::Debugger) => {
-            tells(text, name) && tells(text, shown.trim_start_matches("0x"))
-        }
-        _ => false,
-    });
+        is_logged = true;
+    }
     // The rule error-logged reports that nothing is logged.
-    let said = |event: &Event| matches!(event, Event::ErrorLog { .. } | Event::Trace { .. });
-    if told || !events().any(said) {
-        return Vec::new();
-    }
-    let text = format!(
-        "{name} fails with {status}, and what is logged does not have this name, {shown} and the number {number}"
-    );
-    vec![Seen::new(format!("{name} logged"), text).called(name, call.site)]
+    is_logged.then(|| {
+        let text = format!(
+            "{name} fails with {status}, and what is logged does not have this name, {code} and the number {number}"
+        );
+        Seen::new(format!("{name} logged"), text).called(name, call.site)
+    })
 }
 
 #[cfg(test)]
@@ -437,7 +443,7 @@ mod tests {
     #[test]
     fn a_value_within_the_limits_is_not_reported() {
         let scenario = Scenario {
-            values: Settings::of([("Mode", dword(1))].into_iter()),
+            values: Settings::of([("Mode", dword(1))].into_iter()).unwrap(),
             ..Scenario::clean(Script::GoodSettings)
         };
         let logging = |name: &str| {

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_is_to_be_logged_by_the_routine_that_reads_it() {
+    fn only_invalid_values_that_driver_entry_reads_are_judged() {
         let scenario = Scenario::clean(scenario::Script::OddSettings);
         let odd = || Event::NotInRegistry {
             key: "Parameters".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::breaches;
 use super::case::{Case, Seen};
+use super::expected::is_loaded;
 use crate::expect::BypassIo;
 use crate::imports;
 use crate::lifecycle::catalogue::{
@@ -191,14 +192,10 @@ pub(super) fn bypass_io(case: &Case) -> Vec<Seen> {
 /// Returns that no pre-operation callback receives the requests that it is expected to veto.
 fn unseen_bypass_io(case: &Case) -> Option<Seen> {
     let expected = case.expectations?.bypass_io? == BypassIo::Veto;
-    let loaded = case
-        .trace
-        .driver_entry_status()
-        .is_some_and(status::Status::is_success);
     let mut events = case.trace.events.iter();
     let receives = events.any(|event| matches!(event, Event::PreAnswer { operation, .. } if operation.variant == ENABLE_BYPASS_IO));
-    let is_sent = case.scenario.script == Script::Life && case.is_clean() && case.trace.completed();
-    (expected && loaded && is_sent && !receives).then(|| {
+    let is_sent = case.scenario.script == Script::Life && case.trace.completed();
+    (expected && is_loaded(case) && is_sent && !receives).then(|| {
         Seen::new(
             "unseen",
             "no pre-operation callback receives the requests to enable BypassIO; a veto is expected",

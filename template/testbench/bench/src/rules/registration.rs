@@ -79,14 +79,15 @@ fn callbacks<'a>(
         let mut names = list.iter();
         names.any(|name| major::by_option(name) == Some(major))
     };
-    let expected = case.expectations;
-    let of =
-        expected.and_then(|it| Some((it.operations.as_ref()?, it.pre_operation_only.as_ref()?)));
     let operations = registration.operations.iter();
     operations
         .zip(&registration.operation_callbacks)
         .filter_map(move |(major, (pre, post))| {
-            let (_, only) = of.filter(|(operations, _)| listed(operations, *major))?;
+            let expected = case.expectations?;
+            let only = expected.pre_operation_only.as_ref()?;
+            if !listed(expected.operations.as_ref()?, *major) {
+                return None;
+            }
             let how = match (pre, post, listed(only, *major)) {
                 (false, ..) => "has no pre-operation callback",
                 (_, false, false) => "has no post-operation callback",
